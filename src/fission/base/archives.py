@@ -147,11 +147,11 @@ def _extract(archive: zipfile.ZipFile, target: Path, limits: Limits) -> None:
     left = limits.max_total_bytes
     for member in archive.infolist():
         path = target / _safe_name(member)
-        if member.is_dir():
-            path.mkdir(parents=True, exist_ok=True)
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            if member.is_dir():
+                path.mkdir(parents=True, exist_ok=True)
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(member) as source, path.open("xb") as sink:
                 left = _copy(source, sink, member, left)
         except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:

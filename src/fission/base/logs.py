@@ -1,4 +1,4 @@
-"""Logging set-up: one line a record, constant message plus fields; called by bundle and cli only."""
+"""Logging set-up: one line a record, constant message plus fields. For bundle and cli only."""
 
 from __future__ import annotations
 
