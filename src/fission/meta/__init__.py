@@ -1,0 +1,1 @@
+"""Rules of Kubernetes objects: pure, shared by the client side and by the embedded API server."""
