@@ -1,0 +1,332 @@
+"""The function service cache: which pods a function has, who uses them, who waits for one.
+
+Pure: every call takes the time, answers with a decision and never waits. One group per function
+generation holds its services (specialized pods), the specializations under way and a queue of
+requests. The rules, in the order in which a request meets them:
+
+===========================  ==================================================================
+a service has a free slot    use it: the one with the fewest requests
+a pod under way has spare    wait for it: a cold start already running is the shortest wait
+used < concurrency           specialize a pod, unless too many are under way: then wait in line
+otherwise                    refuse: the concurrency limit is reached
+===========================  ==================================================================
+
+``used`` is services plus specializations under way. Every change that may free a slot (a
+specialization ends, a request ends, a pod goes) returns grants for those in line, first come first
+served. Invariants: ``used`` never exceeds ``concurrency``; no service serves more than
+``requestsPerPod`` by this cache's count; nobody waits while a slot is free; a ``onceOnly`` service
+is given out once.
+
+A request that was given an address is counted until it is untapped. A router that dies never
+untaps, so a count that nobody refreshed for ``lease_seconds`` is void.
+"""
+
+from __future__ import annotations
+
+import collections
+import itertools
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionKey:
+    """One generation of one function: code or settings that differ never share a pod."""
+
+    uid: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a function's spec and the executor's settings allow."""
+
+    requests_per_pod: int = 1
+    concurrency: int = 500
+    max_pending: int = 20
+    """Specializations of one function under way at once."""
+    max_waiting: int = 1000
+    """Requests of one function in line; the next is refused."""
+
+
+@dataclass(slots=True)
+class FunctionService:
+    """A pod that serves one function."""
+
+    key: FunctionKey
+    address: str
+    namespace: str
+    pod: str
+    pod_uid: str
+    created_at: float
+    last_used_at: float
+    lease_seconds: float = 120.0
+    once: bool = False
+    active: int = 0
+
+    def active_requests(self, now: float) -> int:
+        """The requests that count; those of a router that fell silent do not."""
+        if self.active and now - self.last_used_at > self.lease_seconds:
+            self.active = 0
+        return self.active
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """Use this service; it counts the request already."""
+
+    service: FunctionService
+
+
+@dataclass(frozen=True, slots=True)
+class Specialize:
+    """Specialize a pod, then report with ``specialized`` or ``failed``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A grant for this ticket will follow; ``cancel`` gives the place up."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The function may not have another request; ``message`` names the limit."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a waiting ticket may do; ``decision`` None: what it waited for has failed for good."""
+
+    ticket: int
+    decision: Serve | Specialize | None
+
+
+Decision = Serve | Specialize | Wait | Refuse
+
+
+@dataclass(slots=True)
+class _Place:
+    ticket: int
+    once: bool
+
+
+@dataclass(slots=True)
+class _Group:
+    limits: Limits
+    services: dict[str, FunctionService] = field(default_factory=dict)
+    pending: int = 0
+    pending_once: int = 0
+    waiting: collections.deque[_Place] = field(default_factory=collections.deque)
+
+    @property
+    def used(self) -> int:
+        return len(self.services) + self.pending
+
+    @property
+    def spare_under_way(self) -> int:
+        """Slots of pods being specialized beyond the one that each was started for."""
+        return (self.pending - self.pending_once) * (self.limits.requests_per_pod - 1)
+
+    def free_service(
+        self, now: float, among: list[FunctionService] | None = None
+    ) -> FunctionService | None:
+        limit = self.limits.requests_per_pod
+        best: FunctionService | None = None
+        for service in self.services.values() if among is None else among:
+            active = service.active_requests(now)
+            if not service.once and active < limit and (best is None or active < best.active):
+                best = service
+        return best
+
+    def may_specialize(self) -> bool:
+        return self.used < self.limits.concurrency and self.pending < self.limits.max_pending
+
+
+class FunctionServiceCache:
+    """All groups; see the module's table for the rules."""
+
+    def __init__(self) -> None:
+        self._groups: dict[FunctionKey, _Group] = {}
+        self._located: dict[tuple[str, str], FunctionService] = {}
+        self._tickets = itertools.count(1)
+
+    def acquire(
+        self,
+        key: FunctionKey,
+        limits: Limits,
+        now: float,
+        *,
+        once: bool = False,
+        busy_endpoints: int = 0,
+    ) -> Decision:
+        """Decide about one request. ``busy_endpoints`` says how many ready pods the caller sees and
+        finds full: that many of the oldest services are not offered."""
+        group = self._groups.setdefault(key, _Group(limits))
+        group.limits = limits
+        if not once:
+            offered = None
+            if busy_endpoints:
+                offered = list(group.services.values())[busy_endpoints:]
+            service = group.free_service(now, offered)
+            if service is not None:
+                return Serve(_use(service, now))
+        shared_waiting = sum(1 for place in group.waiting if not place.once)
+        covered = not once and group.spare_under_way > shared_waiting
+        if not covered:
+            if group.used >= group.limits.concurrency:
+                self._tidy(key)
+                return Refuse(f"concurrency '{limits.concurrency}' limit reached")
+            if group.may_specialize():
+                return self._start(group, once)
+        if len(group.waiting) >= limits.max_waiting:
+            return Refuse(f"'{limits.max_waiting}' requests already wait for a pod")
+        place = _Place(next(self._tickets), once)
+        group.waiting.append(place)
+        return Wait(place.ticket)
+
+    def specialized(self, service: FunctionService, now: float) -> list[Grant]:
+        """A specialization ended well: the service counts its requester, the rest is for those
+        in line."""
+        group = self._groups[service.key]
+        self._end(group, service.once)
+        service.active = 1
+        service.last_used_at = now
+        group.services[service.address] = service
+        self._located[service.key.uid, service.address] = service
+        return self._grants(group, now)
+
+    def failed(
+        self, key: FunctionKey, now: float, *, once: bool = False, for_good: bool = False
+    ) -> list[Grant]:
+        """A specialization failed. ``for_good``: the function itself is at fault, so everybody in
+        line gets the same answer instead of wearing out another pod each."""
+        group = self._groups[key]
+        self._end(group, once)
+        grants = []
+        if for_good:
+            grants = [Grant(place.ticket, None) for place in group.waiting]
+            group.waiting.clear()
+        grants += self._grants(group, now)
+        self._tidy(key)
+        return grants
+
+    def cancel(self, key: FunctionKey, ticket: int, now: float) -> list[Grant]:
+        """The request behind a ticket went away."""
+        group = self._groups.get(key)
+        if group is None:
+            return []
+        group.waiting = collections.deque(p for p in group.waiting if p.ticket != ticket)
+        grants = self._grants(group, now)
+        self._tidy(key)
+        return grants
+
+    def release(self, uid: str, address: str, now: float) -> list[Grant] | None:
+        """A request ended (untap); None when the address is not known for the function."""
+        service = self.find(uid, address)
+        if service is None:
+            return None
+        service.active = max(0, service.active_requests(now) - 1)
+        service.last_used_at = max(service.last_used_at, now)
+        return self._grants(self._groups[service.key], now)
+
+    def touch(self, uid: str, address: str, now: float) -> bool:
+        """The service was used (tap)."""
+        service = self.find(uid, address)
+        if service is None:
+            return False
+        service.last_used_at = max(service.last_used_at, now)
+        return True
+
+    def adopt(self, service: FunctionService, limits: Limits) -> None:
+        """Add a service that another executor, or this one before a restart, made."""
+        group = self._groups.setdefault(service.key, _Group(limits))
+        if service.address not in group.services:
+            group.services[service.address] = service
+            self._located[service.key.uid, service.address] = service
+
+    def remove(self, service: FunctionService, now: float) -> list[Grant]:
+        """Give the service to nobody any more."""
+        group = self._groups.get(service.key)
+        if group is None or group.services.get(service.address) is not service:
+            return []
+        del group.services[service.address]
+        place = (service.key.uid, service.address)
+        if self._located.get(place) is service:
+            del self._located[place]
+        grants = self._grants(group, now)
+        self._tidy(service.key)
+        return grants
+
+    def find(self, uid: str, address: str) -> FunctionService | None:
+        """The service of a function, of whichever generation, at an address."""
+        return self._located.get((uid, address))
+
+    def services(self, key: FunctionKey | None = None) -> list[FunctionService]:
+        """The services of one group, or all of them."""
+        if key is not None:
+            group = self._groups.get(key)
+            return list(group.services.values()) if group else []
+        return [s for group in self._groups.values() for s in group.services.values()]
+
+    def snapshot(self, now: float) -> list[dict[str, object]]:
+        """What debugInfo shows."""
+        return [
+            {
+                "functionUid": key.uid,
+                "generation": key.generation,
+                "pending": group.pending,
+                "waiting": len(group.waiting),
+                "services": [
+                    {
+                        "address": s.address,
+                        "pod": f"{s.namespace}/{s.pod}",
+                        "activeRequests": s.active_requests(now),
+                        "idleSeconds": round(now - s.last_used_at, 3),
+                    }
+                    for s in group.services.values()
+                ],
+            }
+            for key, group in self._groups.items()
+        ]
+
+    def _start(self, group: _Group, once: bool) -> Specialize:
+        group.pending += 1
+        group.pending_once += once
+        return Specialize()
+
+    def _end(self, group: _Group, once: bool) -> None:
+        group.pending -= 1
+        group.pending_once -= once
+
+    def _grants(self, group: _Group, now: float) -> list[Grant]:
+        grants = []
+        kept: collections.deque[_Place] = collections.deque()
+        covered = group.spare_under_way
+        for place in group.waiting:
+            service = None if place.once else group.free_service(now)
+            if service is not None:
+                grants.append(Grant(place.ticket, Serve(_use(service, now))))
+            elif not place.once and covered > 0:
+                covered -= 1
+                kept.append(place)
+            elif group.may_specialize():
+                grants.append(Grant(place.ticket, self._start(group, place.once)))
+                covered += 0 if place.once else group.limits.requests_per_pod - 1
+            else:
+                kept.append(place)
+        group.waiting = kept
+        return grants
+
+    def _tidy(self, key: FunctionKey) -> None:
+        group = self._groups[key]
+        if not group.services and not group.pending and not group.waiting:
+            del self._groups[key]
+
+
+def _use(service: FunctionService, now: float) -> FunctionService:
+    service.active = service.active_requests(now) + 1
+    service.last_used_at = now
+    return service

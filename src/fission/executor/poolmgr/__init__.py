@@ -1,0 +1,1 @@
+"""Generic pods, one pool per environment: choose, claim, specialize, record, give back."""

@@ -1,0 +1,86 @@
+"""Generic pods and who gets them."""
+
+from __future__ import annotations
+
+from fission.executor.poolmgr import pool
+
+
+def a_pod(name: str, runtime_hash: str = "h1") -> pool.GenericPod:
+    return pool.GenericPod(
+        f"uid-{name}", "default", name, f"{name}:8000", f"{name}:8888", runtime_hash
+    )
+
+
+def given(target: pool.Pool) -> list[tuple[int, str]]:
+    return [(ticket, pod.name) for ticket, pod in target.assignments()]
+
+
+def test_a_request_gets_a_ready_pod() -> None:
+    target = pool.Pool()
+    target.pod_ready(a_pod("a"))
+    target.request(1, "f")
+    assert given(target) == [(1, "a")]
+
+
+def test_a_request_without_a_pod_waits_for_the_next_one() -> None:
+    target = pool.Pool()
+    target.request(1, "f")
+    assert given(target) == []
+    target.pod_ready(a_pod("a"))
+    assert given(target) == [(1, "a")]
+
+
+def test_a_taken_pod_is_not_offered_again_while_its_labels_are_old() -> None:
+    target = pool.Pool()
+    target.pod_ready(a_pod("a"))
+    target.request(1, "f")
+    target.assignments()
+    target.pod_ready(a_pod("a"))
+    target.request(2, "f")
+    assert given(target) == []
+
+
+def test_functions_take_turns() -> None:
+    target = pool.Pool()
+    for ticket in (1, 2, 3):
+        target.request(ticket, "greedy")
+    target.request(4, "modest")
+    for name in ("a", "b", "c", "d"):
+        target.pod_ready(a_pod(name))
+    assert given(target) == [(1, "a"), (4, "b"), (2, "c"), (3, "d")]
+
+
+def test_a_cancelled_request_gets_nothing() -> None:
+    target = pool.Pool()
+    target.request(1, "f")
+    target.request(2, "f")
+    target.cancel(1)
+    target.pod_ready(a_pod("a"))
+    assert given(target) == [(2, "a")]
+    assert target.waiting_count == 0
+
+
+def test_pods_of_the_present_runtime_come_first() -> None:
+    target = pool.Pool()
+    target.runtime_hash = "h2"
+    target.pod_ready(a_pod("old", "h1"))
+    target.pod_ready(a_pod("new", "h2"))
+    target.request(1, "f")
+    target.request(2, "f")
+    assert given(target) == [(1, "new"), (2, "old")]
+
+
+def test_a_shared_pool_gives_the_same_pod_to_everybody() -> None:
+    target = pool.Pool(shared=True)
+    target.pod_ready(a_pod("a"))
+    target.request(1, "f")
+    target.request(2, "g")
+    assert given(target) == [(1, "a"), (2, "a")]
+
+
+def test_an_unready_pod_is_not_given_out() -> None:
+    target = pool.Pool()
+    target.pod_ready(a_pod("a"))
+    target.pod_unready("uid-a")
+    target.request(1, "f")
+    assert given(target) == []
