@@ -1,0 +1,5 @@
+"""The smallest function: no parameters, any answer that Flask accepts."""
+
+
+def main():
+    return "Hello, world!\n"
