@@ -62,10 +62,3 @@ def is_strict(metadata: objectmeta.ObjectMeta) -> bool:
 def follows_package(metadata: objectmeta.ObjectMeta) -> bool:
     """Whether builds of its package point the function at the new one."""
     return metadata.annotations.get(labels.DISABLE_PACKAGE_AUTO_FOLLOW) != "true"
-
-
-def internal_path(name: str, namespace: str) -> str:
-    """The function's route on the router's internal listener; ``default`` is not spelled out."""
-    if namespace in ("", "default"):
-        return f"/fission-function/{name}"
-    return f"/fission-function/{namespace}/{name}"
