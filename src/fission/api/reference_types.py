@@ -34,7 +34,7 @@ class FunctionReference(schema.Model):
     ] = ""
     function_weights: Annotated[
         dict[str, int] | None,
-        schema.doc("Relative weight of each function, for `function-weights`."),
+        schema.doc("Relative weight of each function, for `function-weights`.", nullable=True),
     ] = field(default=None, name="functionweights")
 
 
