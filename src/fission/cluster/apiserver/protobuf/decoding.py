@@ -69,7 +69,7 @@ _INLINE = frozenset({"volumeSource", "handler", "ephemeralContainerCommon", "loc
 """Go embeds these structs: JSON has their fields in the parent."""
 
 _ZERO_POINTERS = frozenset(
-    [
+    {
         "replicas",
         "backoffLimit",
         "parallelism",
@@ -112,7 +112,7 @@ _ZERO_POINTERS = frozenset(
         "averageUtilization",
         "stabilizationWindowSeconds",
         "orphanDependents",
-    ]
+    }
 )
 
 
