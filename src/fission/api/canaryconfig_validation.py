@@ -1,0 +1,31 @@
+"""What is refused in a CanaryConfig."""
+
+from fission.api import canaryconfig_types, fielderrors
+from fission.api import common_validation as common
+from fission.api.fielderrors import FieldError
+
+
+def validate(config: canaryconfig_types.CanaryConfig) -> list[FieldError]:
+    """All faults of a canary configuration."""
+    spec = config.spec
+    errors = common.validate_metadata(config.metadata)
+    for name, value in (
+        ("trigger", spec.trigger),
+        ("newfunction", spec.new_function),
+        ("oldfunction", spec.old_function),
+    ):
+        if not value:
+            errors.append(fielderrors.required(f"spec.{name}"))
+        else:
+            errors += common.validate_label(f"spec.{name}", value)
+    if spec.new_function and spec.new_function == spec.old_function:
+        errors.append(
+            fielderrors.invalid("spec.newfunction", spec.new_function, "must not be oldfunction")
+        )
+    for name, percent in (
+        ("weightincrement", spec.weight_increment),
+        ("failurethreshold", spec.failure_threshold),
+    ):
+        if not 0 <= percent <= 100:
+            errors.append(fielderrors.invalid(f"spec.{name}", percent, "must be 0 to 100"))
+    return [*errors, *common.validate_duration("spec.duration", spec.duration)]

@@ -1,0 +1,56 @@
+"""The conditions that a Function goes through. The executor is the one writer."""
+
+import datetime
+
+from fission.api import conditions, function_types
+
+
+def mark_ready(
+    function: function_types.Function, now: datetime.datetime, message: str = ""
+) -> bool:
+    """A pod was specialized, or can be."""
+    text = message or "the function can be called"
+    return _mark(function, conditions.READY, conditions.TRUE, "Ready", text, now)
+
+
+def mark_not_ready(
+    function: function_types.Function, reason: str, message: str, now: datetime.datetime
+) -> bool:
+    """It cannot be called, and why: ``SpecializationFailed``, ``EnvironmentNotFound``, …"""
+    return _mark(function, conditions.READY, conditions.FALSE, reason, message, now)
+
+
+def mark_package_ready(function: function_types.Function, now: datetime.datetime) -> bool:
+    """Its package is built, or needs no build."""
+    return _mark(
+        function,
+        conditions.PACKAGE_READY,
+        conditions.TRUE,
+        "PackageReady",
+        "the package can be loaded",
+        now,
+    )
+
+
+def mark_package_not_ready(
+    function: function_types.Function, reason: str, message: str, now: datetime.datetime
+) -> bool:
+    """Its package is missing, being built, or failed to build."""
+    return _mark(function, conditions.PACKAGE_READY, conditions.FALSE, reason, message, now)
+
+
+def is_ready(function: function_types.Function) -> bool:
+    """Ready as of the spec that it has."""
+    return conditions.is_ready(function.status, function.metadata.generation)
+
+
+def _mark(
+    function: function_types.Function,
+    type_: str,
+    value: str,
+    reason: str,
+    message: str,
+    now: datetime.datetime,
+) -> bool:
+    generation = function.metadata.generation
+    return conditions.mark(function.status, type_, value, reason, message, generation, now)

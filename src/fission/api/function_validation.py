@@ -1,0 +1,205 @@
+"""What is refused in a Function. Each check answers with the faults it found."""
+
+from typing import Final
+
+from fission.api import common_validation as common
+from fission.api import fielderrors, function_defaults, function_types
+from fission.api.fielderrors import FieldError
+
+_RESERVED_ENV: Final = frozenset(
+    {
+        "RESOURCE_VERSION_COUNT",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "LD_PRELOAD",
+        "NODE_OPTIONS",
+        "PYTHONPATH",
+    }
+)
+_RESERVED_ENV_PREFIX: Final = "FISSION_"
+_ENV_SOURCES: Final = ("secretKeyRef", "configMapKeyRef")
+_STRATEGIES: Final = ("", function_types.STRATEGY_EXECUTION)
+_EXECUTOR_PATH: Final = "spec.InvokeStrategy.ExecutionStrategy"
+
+
+def validate(function: function_types.Function) -> list[FieldError]:
+    """All faults of a function."""
+    spec, namespace = function.spec, function.metadata.namespace
+    return [
+        *common.validate_metadata(function.metadata),
+        *_validate_references(spec, namespace),
+        *_validate_strategy(spec),
+        *_validate_numbers(spec),
+        *_validate_mounts(spec.secrets, "spec.secrets", namespace),
+        *_validate_mounts(spec.config_maps, "spec.configmaps", namespace),
+        *_validate_env(spec),
+        *_validate_options(spec),
+        *_validate_podspec(spec),
+    ]
+
+
+def _validate_references(spec: function_types.FunctionSpec, namespace: str) -> list[FieldError]:
+    environment, package = spec.environment, spec.package.package_ref
+    errors = []
+    if environment.name:
+        errors += common.validate_label("spec.environment.name", environment.name)
+    elif function_defaults.executor_type(spec) != function_types.CONTAINER:
+        errors.append(fielderrors.required("spec.environment.name"))
+    if package.name:
+        errors += common.validate_label("spec.package.packageref.name", package.name)
+    return [
+        *errors,
+        *common.validate_same_namespace(
+            "spec.environment.namespace", environment.namespace, namespace
+        ),
+        *common.validate_same_namespace(
+            "spec.package.packageref.namespace", package.namespace, namespace
+        ),
+    ]
+
+
+def _validate_strategy(spec: function_types.FunctionSpec) -> list[FieldError]:
+    invoke = spec.invoke_strategy
+    execution = invoke.execution_strategy
+    errors = []
+    if invoke.strategy_type not in _STRATEGIES:
+        errors.append(
+            fielderrors.unsupported(
+                "spec.InvokeStrategy.StrategyType", invoke.strategy_type, _STRATEGIES
+            )
+        )
+    executor = function_defaults.executor_type(spec)
+    if executor not in function_types.EXECUTOR_TYPES:
+        allowed = function_types.EXECUTOR_TYPES
+        errors.append(fielderrors.unsupported(f"{_EXECUTOR_PATH}.ExecutorType", executor, allowed))
+    if executor in (function_types.NEWDEPLOY, function_types.CONTAINER):
+        errors += _validate_scale(execution)
+    return errors
+
+
+def _validate_scale(execution: function_types.ExecutionStrategy) -> list[FieldError]:
+    least, most, cpu = execution.min_scale, execution.max_scale, execution.target_cpu_percent
+    errors = common.validate_at_least(f"{_EXECUTOR_PATH}.MinScale", least, 0)
+    path = f"{_EXECUTOR_PATH}.MaxScale"
+    if most <= 0:
+        errors.append(fielderrors.invalid(path, most, "must be greater than 0"))
+    elif most < least:
+        errors.append(fielderrors.invalid(path, most, f"must be MinScale ({least}) or more"))
+    if not 0 <= cpu <= 100:
+        errors.append(
+            fielderrors.invalid(f"{_EXECUTOR_PATH}.TargetCPUPercent", cpu, "must be 0 to 100")
+        )
+    return errors
+
+
+def _validate_numbers(spec: function_types.FunctionSpec) -> list[FieldError]:
+    fields = {
+        "functionTimeout": spec.function_timeout,
+        "idletimeout": spec.idle_timeout,
+        "concurrency": spec.concurrency,
+        "requestsPerPod": spec.requests_per_pod,
+        "retainPods": spec.retain_pods,
+    }
+    return [
+        error
+        for name, value in fields.items()
+        for error in common.validate_at_least(f"spec.{name}", value, 0)
+    ]
+
+
+def _validate_mounts(
+    references: list[function_types.MountedReference], field: str, namespace: str
+) -> list[FieldError]:
+    errors = common.validate_unique_names(field, [each.name for each in references])
+    places: set[str] = set()
+    for index, each in enumerate(references):
+        path = f"{field}[{index}]"
+        errors += common.validate_label(f"{path}.name", each.name)
+        errors += common.validate_same_namespace(f"{path}.namespace", each.namespace, namespace)
+        place = each.mount_path or f"{each.namespace or namespace}/{each.name}"
+        if not common.is_clean_relative_path(place):
+            errors.append(
+                fielderrors.invalid(
+                    f"{path}.mountPath", place, "must be a relative path that stays inside"
+                )
+            )
+        elif place in places:
+            errors.append(fielderrors.duplicate(f"{path}.mountPath", place))
+        places.add(place)
+    return errors
+
+
+def _validate_env(spec: function_types.FunctionSpec) -> list[FieldError]:
+    if function_defaults.executor_type(spec) == function_types.POOLMGR:
+        detail = "a pooled pod starts before it is known which function it runs; use newdeploy"
+        return [
+            fielderrors.forbidden(f"spec.{name}", detail)
+            for name, value in (("env", spec.env), ("envFrom", spec.env_from))
+            if value
+        ]
+    errors = []
+    for index, variable in enumerate(spec.env):
+        path, name = f"spec.env[{index}]", str(variable.get("name") or "")
+        if not name:
+            errors.append(fielderrors.required(f"{path}.name"))
+        elif name.startswith(_RESERVED_ENV_PREFIX) or name in _RESERVED_ENV:
+            errors.append(fielderrors.invalid(f"{path}.name", name, "is reserved"))
+        for source in variable.get("valueFrom") or ():
+            if source not in _ENV_SOURCES:
+                errors.append(fielderrors.unsupported(f"{path}.valueFrom", source, _ENV_SOURCES))
+    return errors
+
+
+def _validate_options(spec: function_types.FunctionSpec) -> list[FieldError]:
+    executor = function_defaults.executor_type(spec)
+    errors: list[FieldError] = []
+    if spec.state is not None:
+        errors += common.validate_duration("spec.state.defaultTTL", spec.state.default_ttl)
+        if executor == function_types.CONTAINER:
+            errors.append(fielderrors.forbidden("spec.state", "not with the container executor"))
+    if spec.tool is not None:
+        if not spec.tool.description:
+            errors.append(fielderrors.required("spec.tool.description"))
+        if spec.tool.input_schema is None:
+            errors.append(fielderrors.required("spec.tool.inputSchema"))
+    if spec.provisioned_concurrency is not None:
+        if executor != function_types.POOLMGR:
+            errors.append(fielderrors.forbidden("spec.provisionedConcurrency", "poolmgr only"))
+        errors += common.validate_at_least(
+            "spec.provisionedConcurrency.target", spec.provisioned_concurrency.target, 1
+        )
+    if spec.invocation is not None:
+        errors += _validate_invocation(spec.invocation)
+    return errors
+
+
+def _validate_invocation(invocation: function_types.Invocation) -> list[FieldError]:
+    errors = common.validate_duration("spec.invocation.maxAge", invocation.max_age)
+    for name, destination in (
+        ("onSuccess", invocation.on_success),
+        ("onFailure", invocation.on_failure),
+    ):
+        if destination is None:
+            continue
+        path = f"spec.invocation.{name}"
+        if (destination.function is None) == (destination.topic is None):
+            errors.append(fielderrors.invalid(path, "", "exactly one of function and topic"))
+        elif destination.function is not None:
+            errors += common.validate_function_reference(destination.function, f"{path}.function")
+    return errors
+
+
+def _validate_podspec(spec: function_types.FunctionSpec) -> list[FieldError]:
+    if function_defaults.executor_type(spec) == function_types.CONTAINER:
+        containers = (spec.podspec or {}).get("containers") or []
+        if len(containers) != 1:
+            return [
+                fielderrors.invalid(
+                    "spec.podspec.containers", len(containers), "must be exactly one container"
+                )
+            ]
+    return common.validate_podspec(spec.podspec, "spec.podspec")

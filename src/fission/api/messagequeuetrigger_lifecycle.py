@@ -1,0 +1,45 @@
+"""The conditions of a MessageQueueTrigger. Mqtrigger is the one writer."""
+
+import datetime
+from typing import Final
+
+from fission.api import conditions, messagequeuetrigger_types
+
+NOT_OWNED: Final = "NotOwned"
+
+
+def mark_bound(
+    trigger: messagequeuetrigger_types.MessageQueueTrigger, now: datetime.datetime
+) -> bool:
+    """It works: the topic is read."""
+    return _mark(trigger, conditions.TRUE, "Subscribed", "the topic is read", now)
+
+
+def mark_failed(
+    trigger: messagequeuetrigger_types.MessageQueueTrigger,
+    reason: str,
+    message: str,
+    now: datetime.datetime,
+) -> bool:
+    """It does not work, and why."""
+    return _mark(trigger, conditions.FALSE, reason, message, now)
+
+
+def is_ready(trigger: messagequeuetrigger_types.MessageQueueTrigger) -> bool:
+    """Works as of the spec that it has."""
+    return conditions.is_ready(trigger.status, trigger.metadata.generation)
+
+
+def _mark(
+    trigger: messagequeuetrigger_types.MessageQueueTrigger,
+    value: str,
+    reason: str,
+    message: str,
+    now: datetime.datetime,
+) -> bool:
+    generation = trigger.metadata.generation
+    changes = [
+        conditions.mark(trigger.status, type_, value, reason, message, generation, now)
+        for type_ in (conditions.BINDING_READY, conditions.READY)
+    ]
+    return any(changes)

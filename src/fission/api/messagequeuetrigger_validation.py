@@ -1,0 +1,72 @@
+"""What is refused in a MessageQueueTrigger."""
+
+import re
+from typing import Final
+
+from fission.api import common_validation as common
+from fission.api import fielderrors, messagequeuetrigger_defaults, messagequeuetrigger_types
+from fission.api.fielderrors import FieldError
+
+_KAFKA_TOPIC: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+
+
+def validate(trigger: messagequeuetrigger_types.MessageQueueTrigger) -> list[FieldError]:
+    """All faults of a message queue trigger."""
+    spec = trigger.spec
+    errors = [
+        *common.validate_metadata(trigger.metadata),
+        *common.validate_function_reference(spec.function_ref, "spec.functionref"),
+        *common.validate_at_least("spec.maxRetries", spec.max_retries, 0),
+    ]
+    kind = messagequeuetrigger_defaults.mqt_kind(spec)
+    types = messagequeuetrigger_types.TYPES_BY_KIND.get(kind)
+    if types is None:
+        allowed = tuple(messagequeuetrigger_types.TYPES_BY_KIND)
+        errors.append(fielderrors.unsupported("spec.mqtkind", kind, allowed))
+    elif spec.message_queue_type not in types:
+        errors.append(
+            fielderrors.unsupported("spec.messageQueueType", spec.message_queue_type, types)
+        )
+    return [*errors, *_validate_topics(spec), *_validate_replicas(spec)]
+
+
+def _validate_topics(
+    spec: messagequeuetrigger_types.MessageQueueTriggerSpec,
+) -> list[FieldError]:
+    topics = {
+        "topic": spec.topic,
+        "respTopic": spec.response_topic,
+        "errorTopic": spec.error_topic,
+    }
+    errors = [] if spec.topic else [fielderrors.required("spec.topic")]
+    if spec.topic and spec.topic == spec.response_topic:
+        errors.append(
+            fielderrors.invalid(
+                "spec.respTopic",
+                spec.response_topic,
+                "listen topic should not equal to response topic",
+            )
+        )
+    if spec.message_queue_type == messagequeuetrigger_defaults.QUEUE_TYPE:
+        errors += [
+            fielderrors.invalid(f"spec.{name}", topic, "invalid topic for kafka")
+            for name, topic in topics.items()
+            if topic and (topic in (".", "..") or not _KAFKA_TOPIC.fullmatch(topic))
+        ]
+    return errors
+
+
+def _validate_replicas(
+    spec: messagequeuetrigger_types.MessageQueueTriggerSpec,
+) -> list[FieldError]:
+    least, most = spec.min_replica_count, spec.max_replica_count
+    errors = [
+        *common.validate_at_least("spec.pollingInterval", spec.polling_interval, 0),
+        *common.validate_at_least("spec.cooldownPeriod", spec.cooldown_period, 0),
+        *common.validate_at_least("spec.minReplicaCount", least, 0),
+    ]
+    if most is not None and most < (least or 0):
+        errors.append(
+            fielderrors.invalid("spec.maxReplicaCount", most, "must be minReplicaCount or more")
+        )
+    return errors
