@@ -1,0 +1,87 @@
+"""CLI and other HTTP clients → controller: REST over our kinds, and proxies to their owners.
+
+Lists are bare arrays, creation answers 201 with the ObjectMeta alone, errors are plain text with
+a status. ``Authorization: Bearer`` carries a token for the audience below.
+"""
+
+from typing import Final
+from urllib import parse
+
+from fission.contracts import invocation, storage
+
+PORT: Final = 8888
+SOCKET_NAME: Final = "http"
+SERVICE: Final = "controller"
+TOKEN_AUDIENCE: Final = "fission-controller"
+
+INFO: Final = "/"
+HEALTHZ: Final = "/healthz"
+COLLECTIONS: Final = {
+    "Package": "/v2/packages",
+    "Function": "/v2/functions",
+    "HTTPTrigger": "/v2/triggers/http",
+    "Environment": "/v2/environments",
+    "KubernetesWatchTrigger": "/v2/watches",
+    "TimeTrigger": "/v2/triggers/time",
+    "MessageQueueTrigger": "/v2/triggers/messagequeue",
+    "CanaryConfig": "/v2/canaryconfigs",
+}
+SECRETS: Final = "/v2/secrets"
+CONFIGMAPS: Final = "/v2/configmaps"
+PODS: Final = "pods"
+"""Below one function or environment: its pods, as a PodList."""
+
+LOGS: Final = "/proxy/logs"
+STORAGE: Final = "/proxy/storage"
+SERVICE_NAME: Final = "/proxy/svcname"
+ROUTER: Final = "/proxy/router"
+"""Our own: the router's internal listener, for ``fn test``. The rest is a path of that listener."""
+
+
+def object_path(kind: str, name: str, namespace: str) -> str:
+    """Path and query of one object."""
+    return f"{COLLECTIONS[kind]}/{parse.quote(name, safe='')}?{_namespace(namespace)}"
+
+
+def list_path(kind: str, namespace: str) -> str:
+    """Path and query of a list; an empty namespace means all."""
+    return f"{COLLECTIONS[kind]}?{_namespace(namespace)}"
+
+
+def function_pods_path(name: str, namespace: str) -> str:
+    """Pods that run a function."""
+    query = parse.urlencode({"functionNamespace": namespace})
+    return f"{COLLECTIONS['Function']}/{parse.quote(name, safe='')}/{PODS}?{query}"
+
+
+def environment_pods_path(name: str, namespace: str, executor_type: str = "") -> str:
+    """Pods of an environment."""
+    query = {"environmentNamespace": namespace}
+    if executor_type:
+        query["executorType"] = executor_type
+    path = f"{COLLECTIONS['Environment']}/{parse.quote(name, safe='')}/{PODS}"
+    return f"{path}?{parse.urlencode(query)}"
+
+
+def logs_path(function: str, namespace: str, lines: int = 0) -> str:
+    """Logs of the newest pod of a function; ``lines`` (our own) bounds them, 0 is all."""
+    query = {"namespace": namespace}
+    if lines:
+        query["lines"] = str(lines)
+    return f"{LOGS}/{parse.quote(function, safe='')}?{parse.urlencode(query)}"
+
+
+def storage_target(target: str = storage.ARCHIVE) -> str:
+    """A path and query of storagesvc, through the controller."""
+    return STORAGE + target
+
+
+def invocation_target(target: str) -> str:
+    """A path and query of the router's internal listener, through the controller."""
+    if not target.startswith(invocation.PREFIX):
+        raise ValueError(f"{target!r} does not call a function")
+    return ROUTER + target
+
+
+def _namespace(namespace: str) -> str:
+    return parse.urlencode({"namespace": namespace})
