@@ -1,0 +1,11 @@
+"""Waiting for a condition, with a deadline."""
+
+import asyncio
+from collections.abc import Callable
+
+
+async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    """Return as soon as `condition()` holds; fail after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - the condition belongs to somebody else
+            await asyncio.sleep(0.005)
