@@ -25,6 +25,10 @@ LAUNCH_TIMEOUT_SECONDS = 60.0
 REQUEST_TIMEOUT_SECONDS = 30.0
 
 
+States = list[messages.ContainerState]
+Descriptors = list[int]
+
+
 class SpawnerError(errors.Error):
     """A spawner could not be started, or refused a request; the message says why."""
 
@@ -59,7 +63,7 @@ class SpawnerClient:
         self.on_lost: Callable[[], None] | None = None
         self._connection = connection
         self._loop = asyncio.get_running_loop()
-        self._replies: dict[int, asyncio.Future[tuple[dict[str, Any], list[int]]]] = {}
+        self._replies: dict[int, asyncio.Future[tuple[dict[str, Any], Descriptors]]] = {}
         self._last_number = 0
         self._sending = asyncio.Lock()
         self._ready: asyncio.Future[None] = self._loop.create_future()
@@ -76,7 +80,7 @@ class SpawnerClient:
         log_path: str | os.PathLike[str] | None = None,
         timeout_seconds: float = LAUNCH_TIMEOUT_SECONDS,
     ) -> "SpawnerClient":
-        """Start a spawner for ``image`` listening on ``run_dir/NAME.sock`` and wait for its imports.
+        """Start a spawner for ``image``, listening on ``run_dir/NAME.sock``; wait for its imports.
 
         What it prints itself goes to ``log_path`` (default ``run_dir/NAME.log``). SpawnerError
         tells what failed: a preload that starts threads, a namespace that was refused.
@@ -118,22 +122,22 @@ class SpawnerClient:
 
     async def start(
         self, spec: messages.ContainerSpec, listen_fds: Sequence[int] = ()
-    ) -> tuple[messages.ContainerState, list[int]]:
+    ) -> tuple[messages.ContainerState, Descriptors]:
         """Start a container; answer when it is confined and its program is about to run.
 
         ``listen_fds`` are duplicated on the way, first the sockets, then the extra descriptors.
         Returns its state and the read ends of stdout and stderr. StartError: nothing was started.
         """
         request = {"op": "start", "spec": messages.to_dict(spec)}
-        reply, descriptors = await self._request(request, list(listen_fds))
+        reply, descriptors = await self._request(request, [*listen_fds])
         return messages.ContainerState.from_dict(reply["state"]), descriptors
 
-    async def list(self) -> "list[messages.ContainerState]":
+    async def list(self) -> States:
         """All containers that run, or ended and were not acknowledged."""
         reply, _ = await self._request({"op": "list"})
         return [messages.ContainerState.from_dict(raw) for raw in reply["states"]]
 
-    async def recover(self, container_id: str) -> "tuple[list[int], list[int]]":
+    async def recover(self, container_id: str) -> tuple[Descriptors, Descriptors]:
         """Copies of the log pipes (stdout, stderr) and of the held sockets of a container."""
         reply, descriptors = await self._request({"op": "recover", "id": container_id})
         logs = int(reply["logs"])
@@ -159,7 +163,7 @@ class SpawnerClient:
             async with asyncio.timeout(timeout_seconds):
                 await asyncio.shield(self._lost)
         self.close()
-        Path(self.socket_path).unlink(missing_ok=True)
+        _unlink(self.socket_path)
 
     def close(self) -> None:
         """Leave; the spawner and its containers go on."""
@@ -175,13 +179,13 @@ class SpawnerClient:
                 future.cancel()
 
     async def _request(
-        self, message: dict[str, Any], descriptors: "list[int] | None" = None
-    ) -> "tuple[dict[str, Any], list[int]]":
+        self, message: dict[str, Any], descriptors: Descriptors | None = None
+    ) -> tuple[dict[str, Any], Descriptors]:
         if self._closed or self._lost.done():
             raise SpawnerLost(f"spawner {self.name} has ended")
         self._last_number += 1
         number = self._last_number
-        future: asyncio.Future[tuple[dict[str, Any], list[int]]] = self._loop.create_future()
+        future: asyncio.Future[tuple[dict[str, Any], Descriptors]] = self._loop.create_future()
         self._replies[number] = future
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
@@ -195,7 +199,7 @@ class SpawnerClient:
             if future.cancelled() is False and future.done():
                 future.exception()
 
-    async def _send(self, message: dict[str, Any], descriptors: "list[int]") -> None:
+    async def _send(self, message: dict[str, Any], descriptors: Descriptors) -> None:
         async with self._sending:
             while True:
                 try:
@@ -237,7 +241,7 @@ class SpawnerClient:
                 return
             self._dispatch(*packet)
 
-    def _dispatch(self, message: dict[str, Any], descriptors: "list[int]") -> None:
+    def _dispatch(self, message: dict[str, Any], descriptors: Descriptors) -> None:
         if "re" in message:
             future = self._replies.pop(message["re"], None)
             if future is None or future.done():
@@ -289,6 +293,11 @@ class SpawnerClient:
             ) from error
 
 
+def _unlink(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
 def _listen(path: Path) -> socket.socket:
     path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -321,6 +330,7 @@ async def _run_launcher(
     with log_file.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             image.python,
+            "-P",
             "-m",
             "fission.cluster.kubelet.zygote",
             stdin=asyncio.subprocess.PIPE,

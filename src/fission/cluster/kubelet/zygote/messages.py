@@ -8,68 +8,24 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Mode = Literal["full", "landlock", "none"]
-Outbound = Literal["default", "none", "open"] | tuple[int, ...]
-PortRange = tuple[int, int]
-"""First and last port, both included."""
-
-DEFAULT_TMP_BYTES = 64 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Mount:
-    """A host directory or file that the container sees at ``mount_path``."""
-
-    host_path: str
-    mount_path: str
-    read_only: bool = False
-
-    @classmethod
-    def from_dict(cls, raw: dict[str, Any]) -> "Mount":
-        return cls(**raw)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds on one container; None is no bound of ours."""
-
-    memory_bytes: int | None = None
-    """A memory cgroup where there is one, otherwise the data segment of each process."""
-    cpu_millis: int | None = None
-    """Thousandths of one processor; honoured only where a cgroup can be made."""
-    max_processes: int | None = None
-    max_open_files: int | None = None
-    max_file_bytes: int | None = None
-    tmp_bytes: int = DEFAULT_TMP_BYTES
-    """Size of the private /tmp, where the container has one."""
-
-    @classmethod
-    def from_dict(cls, raw: dict[str, Any]) -> "Limits":
-        return cls(**raw)
-
-
-@dataclass(frozen=True)
-class Confinement:
-    """How far a container is kept from the machine and from its neighbours."""
-
-    mode: Mode = "none"
-    outbound: Outbound = "default"
-    """Where it may connect to: everything but ``blocked_ports``, nothing, everything, or the
-    listed TCP ports alone."""
-    uid: int | None = None
-    """The user that the container becomes; only root can give one, and must."""
-    hostname: str = ""
-    blocked_ports: tuple[PortRange, ...] = ()
-    """TCP ports of the platform and of other pods. ``default`` takes them from the spawner, which
-    has adopted the list once for all its children (``ImageLaunch.blocked_ports``)."""
-
-    @classmethod
-    def from_dict(cls, raw: dict[str, Any]) -> "Confinement":
-        values = dict(raw)
-        if not isinstance(values.get("outbound", ""), str):
-            values["outbound"] = tuple(values["outbound"])
-        values["blocked_ports"] = _ranges(values.get("blocked_ports", ()))
-        return cls(**values)
+from fission.cluster.kubelet.sandbox.policy import (
+    Confinement as Confinement,
+)
+from fission.cluster.kubelet.sandbox.policy import (
+    Limits as Limits,
+)
+from fission.cluster.kubelet.sandbox.policy import (
+    Mode as Mode,
+)
+from fission.cluster.kubelet.sandbox.policy import (
+    Mount as Mount,
+)
+from fission.cluster.kubelet.sandbox.policy import (
+    Outbound as Outbound,
+)
+from fission.cluster.kubelet.sandbox.policy import (
+    PortRange as PortRange,
+)
 
 
 @dataclass(frozen=True)
@@ -79,7 +35,7 @@ class ContainerSpec:
     id: str
     argv: list[str]
     entry: str | None = None
-    """``module:function``, called with ``argv`` in a fork of the spawner; None executes ``argv``."""
+    """``module:function``, called with ``argv`` in a fork of the spawner; None: ``argv`` is run."""
     env: dict[str, str] = field(default_factory=dict)
     """The whole environment; nothing of the spawner's own is added but ``LISTEN_*``."""
     cwd: str = "/"
