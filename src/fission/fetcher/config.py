@@ -1,0 +1,74 @@
+"""Settings of the fetcher: arguments and environment of its container.
+
+A fetcher that serves a whole node reads its own settings from its own environment, and each pod's
+from what the kubelet hands over for it: the same two, as the pod's container would have had them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from fission.base import errors, settings
+from fission.contracts import fetcher as wire
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the process may be told."""
+
+    cache_dir: str = settings.setting("FETCHER_CACHE_DIR", "")
+    """Directory of unpacked archives that pods share; empty keeps none (one pod, one function)."""
+    cache_max_mib: int = settings.setting("FETCHER_CACHE_MAX_MIB", 1024)
+    """Bound of that directory; the trees used longest ago go first."""
+    max_archive_mib: int = settings.setting("FETCHER_MAX_ARCHIVE_MIB", 256)
+    """Largest archive that is downloaded: what storagesvc takes by default."""
+    runtime_wait_seconds: float = settings.setting("FETCHER_RUNTIME_WAIT", 420.0)
+    """How long a runtime may take to begin listening; upstream's 7 minutes."""
+    namespace: str = settings.setting("POD_NAMESPACE", "")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A fetcher container's command line, with Fission's flags."""
+
+    shared_dir: str = wire.USER_FUNCTION_DIR
+    secret_dir: str = wire.SECRETS_DIR
+    config_dir: str = wire.CONFIGS_DIR
+    specialize_on_startup: bool = False
+    specialize_request: str = ""
+
+
+def from_env(env: Mapping[str, str]) -> Config:
+    """Read and check the process's settings."""
+    config = settings.load(Config, env)
+    if config.max_archive_mib < 1 or config.cache_max_mib < 0:
+        raise errors.SettingsError("FETCHER_MAX_ARCHIVE_MIB must be positive")
+    return config
+
+
+def parse_arguments(argv: Sequence[str]) -> Arguments:
+    """Read a container's arguments; flags take one dash or two, as Go's do."""
+    parser = _Parser(prog="fetcher", add_help=False, allow_abbrev=False)
+    for flag, default in (("secret-dir", wire.SECRETS_DIR), ("cfgmap-dir", wire.CONFIGS_DIR)):
+        parser.add_argument(f"-{flag}", f"--{flag}", default=default)
+    parser.add_argument("-specialize-on-startup", "--specialize-on-startup", action="store_true")
+    parser.add_argument("-specialize-request", "--specialize-request", default="")
+    parser.add_argument("shared_dir", nargs="?", default=wire.USER_FUNCTION_DIR)
+    found = parser.parse_args(list(argv))
+    if found.specialize_on_startup and not found.specialize_request:
+        raise errors.SettingsError("-specialize-on-startup needs -specialize-request")
+    return Arguments(
+        shared_dir=found.shared_dir,
+        secret_dir=found.secret_dir,
+        config_dir=found.cfgmap_dir,
+        specialize_on_startup=found.specialize_on_startup,
+        specialize_request=found.specialize_request,
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise errors.SettingsError(f"fetcher: {message}")

@@ -1,0 +1,166 @@
+"""One fetcher for the pods of a node: pods are added and removed over a control socket.
+
+Messages are JSON datagrams (SEQPACKET) with descriptors beside them, one at a time:
+
+====================================================================  =========================
+``{"op":"add","id",…,"args","env","volumes","sockets"}`` + sockets    ``{"op":"added","id"}``
+``{"op":"remove","id"}``                                              ``{"op":"removed","id"}``
+====================================================================  =========================
+
+What fails is answered ``{"op":"failed","id","error"}``. Adding a pod that is there replaces it:
+whoever holds the other end does so after it was restarted. The other end closing is the end of
+this process; whoever restarts it adds every pod again, and claims are read back from the pods'
+volumes. One pod's failure never touches another's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from fission.base import errors
+
+logger = logging.getLogger(__name__)
+
+CONTROL_VARIABLE: Final = "SHARED_CONTROL_FD"
+MAX_MESSAGE_BYTES: Final = 1 << 20
+"""An environment and arguments with a specialize request in them."""
+MAX_DESCRIPTORS: Final = 16
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A pod's container, as it would have been started as a process."""
+
+    id: str
+    args: list[str]
+    env: dict[str, str]
+    sockets: dict[str, list[socket.socket]] = field(default_factory=dict)
+
+
+class Running(Protocol):
+    """A pod that is being served."""
+
+    async def aclose(self) -> None: ...
+
+
+Start = Callable[[Addition], Awaitable[Running]]
+
+
+def control_socket(env: Mapping[str, str]) -> socket.socket | None:
+    """The control socket that was handed over, if this process serves a node."""
+    number = env.get(CONTROL_VARIABLE)
+    if not number:
+        return None
+    if not number.isdigit():
+        raise errors.SettingsError(f"{CONTROL_VARIABLE}: {number!r} is not a descriptor")
+    return socket.socket(fileno=int(number))
+
+
+class Node:
+    """The pods of this node."""
+
+    def __init__(self, control: socket.socket, start: Start) -> None:
+        self._control = control
+        self._start = start
+        self._pods: dict[str, Running] = {}
+
+    async def run(self) -> None:
+        """Serve until the other end closes."""
+        self._control.setblocking(False)
+        try:
+            while True:
+                data, descriptors = await self._receive()
+                if not data:
+                    logger.info("control socket closed")
+                    return
+                await self._reply(await self._handle(data, descriptors))
+        finally:
+            for running in self._pods.values():
+                await running.aclose()
+            self._pods.clear()
+
+    async def _handle(self, data: bytes, descriptors: list[int]) -> dict[str, Any]:
+        sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+        pod_id = ""
+        try:
+            message = json.loads(data)
+            pod_id = str(message["id"])
+            operation = message["op"]
+            if operation == "add":
+                await self._remove(pod_id)
+                self._pods[pod_id] = await self._start(_addition(message, sockets))
+                sockets = []
+                return {"op": "added", "id": pod_id}
+            if operation == "remove":
+                await self._remove(pod_id)
+                return {"op": "removed", "id": pod_id}
+            raise errors.InvalidInput(f"unknown operation {operation!r}")
+        except (errors.Error, OSError, ValueError, KeyError, TypeError) as error:
+            logger.exception("control message failed", extra={"pod": pod_id})
+            return {"op": "failed", "id": pod_id, "error": str(error)}
+        finally:
+            for handed in sockets:
+                handed.close()
+
+    async def _remove(self, pod_id: str) -> None:
+        running = self._pods.pop(pod_id, None)
+        if running is not None:
+            await running.aclose()
+
+    async def _receive(self) -> tuple[bytes, list[int]]:
+        while True:
+            try:
+                data, descriptors, flags, _ = socket.recv_fds(
+                    self._control, MAX_MESSAGE_BYTES, MAX_DESCRIPTORS
+                )
+            except BlockingIOError:
+                await _readable(self._control)
+                continue
+            except ConnectionResetError:
+                return b"", []
+            if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+                for descriptor in descriptors:
+                    os.close(descriptor)
+                raise errors.InvalidInput("a control message was cut off")
+            return data, list(descriptors)
+
+    async def _reply(self, message: dict[str, Any]) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(self._control, json.dumps(message).encode())
+
+
+def _addition(message: dict[str, Any], handed: list[socket.socket]) -> Addition:
+    names = [str(name) for name in message.get("sockets") or ()]
+    if len(names) != len(handed):
+        raise errors.InvalidInput(f"{len(names)} sockets named, {len(handed)} handed over")
+    sockets: dict[str, list[socket.socket]] = {}
+    for name, each in zip(names, handed, strict=True):
+        sockets.setdefault(name, []).append(each)
+    env = {str(name): str(value) for name, value in (message.get("env") or {}).items()}
+    volumes = message.get("volumes")
+    if volumes:
+        env["POD_VOLUME_PATHS"] = json.dumps(volumes)
+    args = [str(arg) for arg in message.get("args") or ()]
+    return Addition(str(message["id"]), args, env, sockets)
+
+
+async def _readable(watched: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(watched, _finish, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(watched)
+
+
+def _finish(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)

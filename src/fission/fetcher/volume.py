@@ -1,0 +1,216 @@
+"""Writing into a directory in which user code may have planted links.
+
+The directory is opened once. From there on every step goes through the descriptor of the folder it
+happens in: folders are made and opened without following links, files are created fresh
+(``O_EXCL``), and the result is renamed into place. A link anywhere on the way makes the step fail;
+a folder that is moved meanwhile is still inside the same volume. Functions in a shared pod may run
+while this happens; elsewhere it is over before user code starts.
+
+What is written belongs to the owner of the directory, so that a pod with a uid of its own can read
+it. Blocking: call it in a thread unless it is known to be small.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import pathlib
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fission.base import ids
+from fission.fetcher import errors
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_COPY_BYTES = 1 << 24
+FILE_MODE = 0o644
+EXECUTABLE_MODE = 0o755
+FOLDER_MODE = 0o755
+
+
+class Volume:
+    """One directory of a pod."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path = path
+        self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        found = os.fstat(self._root)
+        self._owner = None
+        if os.geteuid() == 0 and (found.st_uid, found.st_gid) != (0, 0):
+            self._owner = (found.st_uid, found.st_gid)
+
+    def close(self) -> None:
+        """Give the descriptor back; the volume is of no use afterwards."""
+        if self._root >= 0:
+            os.close(self._root)
+            self._root = -1
+
+    def exists(self, name: str) -> bool:
+        """Tell whether something of that name lies in the volume's top folder."""
+        try:
+            os.stat(name, dir_fd=self._root, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def put_file(self, relative: str, data: bytes, mode: int = FILE_MODE) -> None:
+        """Write a file whole, replacing one of that name; folders on the way are made."""
+        *folders, name = checked_parts(relative)
+        # Files of one folder get the mode of its kind: code is 0755, settings are 0750.
+        folder_mode = FOLDER_MODE if mode & 0o004 else 0o750
+        with self._translated(relative), self._folder(folders, folder_mode) as folder:
+            temporary = _temporary(name)
+            self._write(folder, temporary, data, mode)
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+    def put_copy(self, source: pathlib.Path, name: str) -> None:
+        """Copy a file or a tree under ``name``, which appears complete; replaces what was there.
+
+        ``source`` is ours: no links, ordinary files and folders only.
+        """
+        (checked,) = checked_parts(name)
+        temporary = _temporary(checked)
+        with self._translated(name):
+            try:
+                self._copy(source, self._root, temporary)
+                self._replace(temporary, checked)
+            except BaseException:
+                self.remove(temporary)
+                raise
+
+    def remove(self, name: str) -> None:
+        """Remove a file or a tree; nothing happens when it is not there."""
+        try:
+            found = os.stat(name, dir_fd=self._root, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        if stat.S_ISDIR(found.st_mode):
+            shutil.rmtree(name, dir_fd=self._root)
+        else:
+            os.unlink(name, dir_fd=self._root)
+
+    def open_file(self, relative: str) -> int:
+        """Return a descriptor that reads a regular file; links are refused."""
+        *folders, name = checked_parts(relative)
+        with self._translated(relative), self._folder(folders, None) as folder:
+            descriptor = os.open(
+                name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder
+            )
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise errors.BadRequest(f"{relative!r} is not a file")
+        return descriptor
+
+    def _replace(self, temporary: str, name: str) -> None:
+        try:
+            os.rename(temporary, name, src_dir_fd=self._root, dst_dir_fd=self._root)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR, errno.ENOTDIR):
+                raise
+            self.remove(name)
+            os.rename(temporary, name, src_dir_fd=self._root, dst_dir_fd=self._root)
+
+    def _copy(self, source: pathlib.Path, folder: int, name: str) -> None:
+        if not source.is_dir():
+            executable = source.stat().st_mode & 0o100
+            self._copy_file(source, folder, name, EXECUTABLE_MODE if executable else FILE_MODE)
+            return
+        target = self._make_folder(folder, name, FOLDER_MODE)
+        try:
+            for entry in os.scandir(source):
+                self._copy(pathlib.Path(entry.path), target, entry.name)
+        finally:
+            os.close(target)
+
+    def _copy_file(self, source: pathlib.Path, folder: int, name: str, mode: int) -> None:
+        target = os.open(name, _NEW_FILE, mode, dir_fd=folder)
+        try:
+            with source.open("rb") as file:
+                _copy_bytes(file.fileno(), target)
+                written = os.fstat(file.fileno())
+            os.utime(target, ns=(written.st_atime_ns, written.st_mtime_ns))
+            self._finish(target, mode)
+        finally:
+            os.close(target)
+
+    def _write(self, folder: int, name: str, data: bytes, mode: int) -> None:
+        target = os.open(name, _NEW_FILE, mode, dir_fd=folder)
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[os.write(target, left) :]
+            self._finish(target, mode)
+        finally:
+            os.close(target)
+
+    def _finish(self, descriptor: int, mode: int) -> None:
+        os.fchmod(descriptor, mode)
+        if self._owner is not None:
+            os.fchown(descriptor, *self._owner)
+
+    @contextmanager
+    def _folder(self, names: list[str], make_mode: int | None) -> Iterator[int]:
+        """Open a folder below the root step by step; ``make_mode`` None makes nothing."""
+        current = os.dup(self._root)
+        try:
+            for name in names:
+                try:
+                    following = os.open(name, _FOLDER, dir_fd=current)
+                except FileNotFoundError:
+                    if make_mode is None:
+                        raise
+                    following = self._make_folder(current, name, make_mode)
+                os.close(current)
+                current = following
+            yield current
+        finally:
+            os.close(current)
+
+    def _make_folder(self, parent: int, name: str, mode: int) -> int:
+        os.mkdir(name, mode, dir_fd=parent)
+        descriptor = os.open(name, _FOLDER, dir_fd=parent)
+        self._finish(descriptor, mode)
+        return descriptor
+
+    @contextmanager
+    def _translated(self, relative: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                raise errors.BadRequest(f"{relative!r} leads through a link") from error
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise errors.NoSpace(f"no space is left for {relative!r}") from error
+            if error.errno in (errno.ENAMETOOLONG, errno.EINVAL):
+                raise errors.BadRequest(f"{relative[:80]!r}: {error.strerror}") from error
+            raise
+
+
+def checked_parts(relative: str) -> list[str]:
+    """Split a path below a volume; raises BadRequest for one that could leave it."""
+    parts = relative.split("/")
+    if not relative or "\0" in relative or "\\" in relative:
+        raise errors.BadRequest(f"{relative!r} is not a relative path")
+    if any(part in ("", ".", "..") for part in parts):
+        raise errors.BadRequest(f"{relative!r} is not a clean relative path")
+    return parts
+
+
+def _temporary(name: str) -> str:
+    return f".{name[:200]}.{ids.short_id(8)}"
+
+
+def _copy_bytes(source: int, target: int) -> None:
+    """Copy a file's bytes; the kernel shares blocks instead where the file system can."""
+    try:
+        while os.copy_file_range(source, target, _COPY_BYTES):
+            pass
+        return
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+    while os.sendfile(target, source, None, _COPY_BYTES):
+        pass
