@@ -1,0 +1,67 @@
+"""What a builder made goes to storagesvc."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+
+from fission_http import server
+from tests.integration.fetcher import support
+
+
+def stored() -> support.Host:
+    return support.Host(lambda _: server.Response(200, body=b'{"id": "/fission/x/1"}'))
+
+
+def uploaded_file(storage: support.Host) -> bytes:
+    body = storage.bodies[0]
+    size = int(storage.requests[0].headers["x-file-size"])
+    start = body.index(b"\r\n\r\n") + 4
+    return body[start : start + size]
+
+
+async def test_a_folder_is_packed_and_its_sum_reported(tmp_path: Path) -> None:
+    storage = stored()
+    async with support.fetcher(tmp_path) as pod, storage.running():
+        built = pod.userfunc / "built"
+        (built / "pkg").mkdir(parents=True)
+        (built / "pkg" / "a.py").write_text("A = 1\n")
+        request = {"filename": "built", "storagesvcurl": storage.url, "archivepackage": True}
+        status, text = await pod.post("/upload", request)
+        assert status == 200
+        content = uploaded_file(storage)
+        assert zipfile.ZipFile(io.BytesIO(content)).read("pkg/a.py") == b"A = 1\n"
+        answer = json.loads(text)
+        assert answer["archiveDownloadUrl"] == (f"{storage.url}/v1/archive?id=%2Ffission%2Fx%2F1")
+        assert answer["checksum"] == {
+            "type": "sha256",
+            "sum": hashlib.sha256(content).hexdigest(),
+        }
+
+
+async def test_a_file_is_sent_as_it_is_when_archives_are_kept(tmp_path: Path) -> None:
+    storage = stored()
+    async with support.fetcher(tmp_path) as pod, storage.running():
+        (pod.userfunc / "app.jar").write_bytes(b"jar")
+        request = {"filename": "app.jar", "storagesvcurl": storage.url, "archivepackage": False}
+        assert (await pod.post("/upload", request))[0] == 200
+        assert uploaded_file(storage) == b"jar"
+
+
+async def test_a_link_out_of_the_artifact_is_refused(tmp_path: Path) -> None:
+    storage = stored()
+    (tmp_path / "secret").write_text("secret")
+    async with support.fetcher(tmp_path) as pod, storage.running():
+        (pod.userfunc / "built").mkdir()
+        os.symlink(tmp_path / "secret", pod.userfunc / "built" / "a.py")
+        os.symlink(tmp_path / "secret", pod.userfunc / "artifact")
+        for name in ("built", "artifact"):
+            request = {"filename": name, "storagesvcurl": storage.url, "archivepackage": True}
+            assert (await pod.post("/upload", request))[0] == 400
+        request = {"filename": "gone", "storagesvcurl": storage.url, "archivepackage": True}
+        assert (await pod.post("/upload", request))[0] == 404
+        assert storage.requests == []
