@@ -84,6 +84,8 @@ def make_grounds(
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         return grounds
     grounds.landlock_abi = landlock.abi()
+    if os.geteuid() == 0:
+        _check_readable(visible, mode)
     if mode == "full":
         grounds.template = rootfs.build(base, visible)
     else:
@@ -146,6 +148,17 @@ def enter(preparation: Preparation, asked: policy.Confinement, spawner_pid: int)
     if preparation.program is not None:
         syscallfilter.load(preparation.program)
     return preparation.notes
+
+
+def _check_readable(visible: Sequence[str], mode: policy.Mode) -> None:
+    """As root containers run as other users, who must be able to read the interpreter."""
+    closed = rootfs.unreadable_to_others(visible, with_ancestors=mode == "landlock")
+    if closed:
+        raise policy.PolicyError(
+            f"containers cannot read {', '.join(closed)}: as root they run as users of their own; "
+            "put the interpreter where every user may read it (/opt, /usr/local) or run as an "
+            "ordinary user"
+        )
 
 
 def _check(grounds: Grounds, asked: policy.Confinement) -> None:

@@ -124,6 +124,25 @@ def build(base: str, visible: Iterable[str]) -> Template:
         os.umask(previous)
 
 
+def unreadable_to_others(paths: Iterable[str], with_ancestors: bool) -> list[str]:
+    """Those paths that a user who does not own them cannot read.
+
+    ``with_ancestors``: also where a folder above is closed; a bind mount is a way around those.
+    """
+    found = []
+    for path in _outermost(paths):
+        above = path
+        while with_ancestors and (above := os.path.dirname(above)) != "/":
+            if not os.stat(above).st_mode & stat.S_IXOTH:
+                found.append(path)
+                break
+        status = os.stat(path).st_mode
+        needed = stat.S_IROTH | (stat.S_IXOTH if stat.S_ISDIR(status) else 0)
+        if status & needed != needed and path not in found:
+            found.append(path)
+    return found
+
+
 def enter_root(
     template: Template,
     mounts: Sequence[policy.Mount],
