@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fission.base import clock as clocks
-from fission.base import errors, podenv, tasks
+from fission.base import errors, tasks
 from fission.contracts import fetcher as wire
 from fission.fetcher import config, download, fetch, handlers, node, pod, treecache
+from fission.web import listen, service
 from fission_http import client as http_client
-from fission_http import server
 
 logger = logging.getLogger(__name__)
 
@@ -32,13 +32,13 @@ class Deps:
 class ServedPod:
     """A pod and the server on its sockets."""
 
-    def __init__(self, served: pod.Pod, listening: server.Server) -> None:
+    def __init__(self, served: pod.Pod, listening: service.Service) -> None:
         self.pod = served
-        self.server = listening
+        self._service = listening
 
     async def aclose(self) -> None:
         """Answer what is under way, then stop."""
-        await self.server.close(CLOSE_GRACE_SECONDS)
+        await self._service.stop(CLOSE_GRACE_SECONDS)
         await self.pod.aclose()
 
 
@@ -74,7 +74,8 @@ class App:
     ) -> ServedPod:
         """Begin to serve one pod."""
         served = pod.Pod(arguments, env, self._shared)
-        listening = await server.serve(handlers.Handlers(served, self._clock), sockets)
+        listening = handlers.make_service(served, self._clock)
+        await listening.start(sockets)
         return ServedPod(served, listening)
 
     async def run_pod(
@@ -127,17 +128,7 @@ async def serve(env: Mapping[str, str], argv: Sequence[str] | None = None) -> No
         if control is not None:
             await app.run_node(control)
             return
-        sockets = podenv.listen_sockets(env).get(wire.PORT_NAME) or [_bound(env)]
+        # The pod's address where it is known: nothing listens beyond the pod's own network.
+        here = {**env, listen.HOST_VARIABLE: env.get("POD_IP") or "127.0.0.1"}
+        sockets = listen.sockets(here, wire.PORT_NAME, wire.PORT)
         await app.run_pod(config.parse_arguments(argv), env, sockets)
-
-
-def _bound(env: Mapping[str, str]) -> socket.socket:
-    """The pod's address where it is known, so that nothing listens beyond the pod's network."""
-    port = podenv.pod_port(wire.PORT, env)
-    host = env.get("POD_IP") or "127.0.0.1"
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((host, port))
-    listening.listen(128)
-    return listening

@@ -3,135 +3,92 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import fission
 from fission.base import clock as clocks
-from fission.base import errors as base_errors
 from fission.contracts import fetcher as wire
 from fission.contracts import gojson, signing
 from fission.fetcher import errors, pod
-from fission.meta import status
-from fission_http import errors as http_errors
-from fission_http import server
+from fission.web import failures, service
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from fission_http import headers as header_lists
 
 MAX_BODY_BYTES: Final = 4 << 20
 """A literal of 256 KiB in base64 and generous metadata."""
 CLAIM: Final = "/claim"
 """Our own: which functions this pod belongs to, for an executor that adopts it."""
 CLAIM_HEADER: Final = "X-Fission-Claimed-By"
-_OPEN_PATHS: Final = signing.BYPASS_PATHS | {
-    wire.WEBSOCKET_START,
-    wire.WEBSOCKET_END,
-    wire.VERSION,
-}
-"""Called by probes and by runtimes, which hold no key."""
-_WEBSOCKET_REASONS: Final = {
-    wire.WEBSOCKET_START: "WsConnectionStarted",
-    wire.WEBSOCKET_END: "NoActiveConnections",
+CODES: Final = {
+    errors.BadRequest: 400,
+    gojson.MessageError: 400,
+    errors.NotFound: 404,
+    errors.NoSpace: 507,
+    errors.FetcherError: 500,
 }
 
-Answer = server.Response
-_Act = Callable[[bytes], Awaitable[Answer]]
 
-
-class Handlers:
+def make_service(served: pod.Pod, clock: clocks.Clock) -> service.Service:
     """The routes of one pod's fetcher."""
+    handlers = _Handlers(served)
 
-    def __init__(self, served: pod.Pod, clock: clocks.Clock) -> None:
+    def verify(method: str, uri: str, body: bytes, headers: header_lists.Headers) -> None:
+        if served.keys.enabled:
+            signing.verify(
+                served.keys,
+                method,
+                uri,
+                signing.body_hash(body),
+                headers.get(signing.TIMESTAMP_HEADER),
+                headers.get(signing.SIGNATURE_HEADER),
+                clock.now().timestamp(),
+            )
+
+    made = service.Service(
+        "fetcher",
+        verify=verify,
+        shape=failures.Shape.TEXT,
+        codes=CODES,
+        max_body_bytes=MAX_BODY_BYTES,
+    )
+    made.route("POST", wire.FETCH, handlers.fetch)
+    made.route("POST", wire.SPECIALIZE, handlers.specialize)
+    made.route("POST", wire.UPLOAD, handlers.upload)
+    made.route("GET", CLAIM, handlers.claim)
+    # Probes hold no key, and neither do the runtimes that report their websockets.
+    made.route("GET", wire.VERSION, handlers.version, signed=False)
+    made.route("GET", wire.READINESS, handlers.readiness, signed=False)
+    made.route("GET", wire.WEBSOCKET_START, handlers.websocket_start, signed=False)
+    made.route("GET", wire.WEBSOCKET_END, handlers.websocket_end, signed=False)
+    return made
+
+
+class _Handlers:
+    def __init__(self, served: pod.Pod) -> None:
         self._pod = served
-        self._clock = clock
-        self._routes: dict[str, tuple[str, _Act]] = {
-            wire.FETCH: ("POST", self._fetch),
-            wire.SPECIALIZE: ("POST", self._specialize),
-            wire.UPLOAD: ("POST", self._upload),
-            wire.VERSION: ("GET", self._version),
-            wire.HEALTHZ: ("GET", self._healthz),
-            wire.READINESS: ("GET", self._readiness),
-            CLAIM: ("GET", self._claim),
-        }
 
-    async def __call__(self, request: server.Request) -> Answer:
-        """Answer one request."""
-        if request.path in _WEBSOCKET_REASONS and request.method == "GET":
-            return await self._answer(request, lambda _: self._websocket(request.path))
-        method, act = self._routes.get(request.path, ("", None))
-        if act is None:
-            return text(404, f"{request.path} is not served here")
-        if request.method != method:
-            return text(405, f"{request.path} takes {method} only", [("Allow", method)])
-        return await self._answer(request, act)
+    async def fetch(self, request: service.Request) -> service.Response:
+        await self._pod.fetch(wire.decode_fetch(await request.read(MAX_BODY_BYTES)))
+        return service.Response()
 
-    async def _answer(self, request: server.Request, act: _Act) -> Answer:
+    async def specialize(self, request: service.Request) -> service.Response:
         try:
-            body = await request.read(MAX_BODY_BYTES)
-            self._verify(request, body)
-            return await act(body)
-        except signing.SignatureError:
-            return server.Response(401)
-        except http_errors.BodyTooLarge as error:
-            return text(413, str(error))
+            await self._pod.specialize(wire.decode_specialize(await request.read(MAX_BODY_BYTES)))
         except errors.RuntimeRefused as error:
-            return text(error.status, error.message)
+            return service.Response(error.status, failures.TEXT, error.message.encode())
         except errors.Claimed as error:
             held = ",".join(record.uid for record in self._pod.claims.records())
-            return text(error.code, error.message, [(CLAIM_HEADER, held)])
-        except errors.FetcherError as error:
-            return text(error.code, error.message)
-        except gojson.MessageError as error:
-            return text(400, f"the body is not the message that is expected: {error.message}")
-        except status.StatusError as error:
-            return text(500, f"the Kubernetes API answered: {error.message}")
-        except (base_errors.Error, OSError) as error:
-            logger.exception("request failed", extra={"path": request.path})
-            return text(500, str(error))
+            headers = [*failures.TEXT, (CLAIM_HEADER, held)]
+            return service.Response(409, headers, error.message.encode())
+        return service.Response()
 
-    def _verify(self, request: server.Request, body: bytes) -> None:
-        if request.path in _OPEN_PATHS or not self._pod.keys.enabled:
-            return
-        signing.verify(
-            self._pod.keys,
-            request.method,
-            request.target,
-            signing.body_hash(body),
-            request.headers.get(signing.TIMESTAMP_HEADER),
-            request.headers.get(signing.SIGNATURE_HEADER),
-            self._clock.now().timestamp(),
-        )
+    async def upload(self, request: service.Request) -> service.Response:
+        response = await self._pod.upload(wire.decode_upload(await request.read(MAX_BODY_BYTES)))
+        return service.Response(200, failures.JSON, wire.encode(response))
 
-    async def _fetch(self, body: bytes) -> Answer:
-        await self._pod.fetch(wire.decode_fetch(body))
-        return server.Response(200)
-
-    async def _specialize(self, body: bytes) -> Answer:
-        await self._pod.specialize(wire.decode_specialize(body))
-        return server.Response(200)
-
-    async def _upload(self, body: bytes) -> Answer:
-        response = await self._pod.upload(wire.decode_upload(body))
-        return server.Response(200, [("Content-Type", "application/json")], wire.encode(response))
-
-    async def _websocket(self, path: str) -> Answer:
-        await self._pod.report_websocket(_WEBSOCKET_REASONS[path])
-        return server.Response(200)
-
-    async def _version(self, body: bytes) -> Answer:
-        return as_json(pod.server_info(fission.__version__))
-
-    async def _healthz(self, body: bytes) -> Answer:
-        return server.Response(200)
-
-    async def _readiness(self, body: bytes) -> Answer:
-        if self._pod.is_ready:
-            return server.Response(200)
-        return text(503, "the function is not loaded yet")
-
-    async def _claim(self, body: bytes) -> Answer:
-        return as_json(
+    async def claim(self, request: service.Request) -> service.Response:
+        return _json(
             [
                 {
                     "uid": record.uid,
@@ -144,16 +101,22 @@ class Handlers:
             ]
         )
 
+    async def version(self, request: service.Request) -> service.Response:
+        return _json(self._pod.server_info(fission.__version__))
 
-def text(status_code: int, message: str, headers: list[tuple[str, str]] | None = None) -> Answer:
-    """A plain-text answer."""
-    return server.Response(
-        status_code,
-        [("Content-Type", "text/plain; charset=utf-8"), *(headers or ())],
-        message.encode(),
-    )
+    async def readiness(self, request: service.Request) -> service.Response:
+        if self._pod.is_ready:
+            return service.Response()
+        return service.Response(503, failures.TEXT, b"the function is not loaded yet\n")
+
+    async def websocket_start(self, request: service.Request) -> service.Response:
+        await self._pod.report_websocket("WsConnectionStarted")
+        return service.Response()
+
+    async def websocket_end(self, request: service.Request) -> service.Response:
+        await self._pod.report_websocket("NoActiveConnections")
+        return service.Response()
 
 
-def as_json(value: object) -> Answer:
-    """A JSON answer."""
-    return server.Response(200, [("Content-Type", "application/json")], json.dumps(value).encode())
+def _json(value: object) -> service.Response:
+    return service.Response(200, failures.JSON, json.dumps(value).encode())

@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import pathlib
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fission.api import objects, package_types, resources
+from fission.api import objects, package_lifecycle, package_types, resources
 from fission.base import clock as clocks
 from fission.base import podenv, singleflight
 from fission.contracts import fetcher as wire
@@ -120,6 +119,13 @@ class Pod:
             self._shared.http, self._shared_volume(), request, self._sign_storage
         )
 
+    def server_info(self, version: str) -> dict[str, Any]:
+        """What ``/version`` answers."""
+        return {
+            "build": {"gitCommit": "", "buildDate": "", "version": version},
+            "serverTime": clocks.format_rfc3339(self._shared.clock.now()),
+        }
+
     async def report_websocket(self, reason: str) -> None:
         """Tell the executor, by a Kubernetes Event on the pod, about its websockets."""
         folder = pathlib.Path(podenv.volume_path(wire.PODINFO_DIR, self._env))
@@ -203,12 +209,10 @@ class Pod:
         package = objects.decode(package_types.Package, found)
         if request.fetch_type == wire.FETCH_SOURCE:
             return package.spec.source
-        build_status = package.status.build_status
-        built = build_status in (package_types.SUCCEEDED, package_types.NONE)
-        if not built and not package.spec.source.is_empty():
+        if not package_lifecycle.is_loadable(package):
             raise errors.FetcherError(
                 f"package {named.namespace}/{named.name} is not built: "
-                f"its build status is {build_status!r}"
+                f"its build status is {package.status.build_status!r}"
             )
         return package.spec.deployment
 
@@ -248,11 +252,3 @@ class Pod:
             now,
             namespace=self._storage_namespace,
         )
-
-
-def server_info(version: str) -> dict[str, Any]:
-    """What ``/version`` answers."""
-    return {
-        "build": {"gitCommit": "", "buildDate": "", "version": version},
-        "serverTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }

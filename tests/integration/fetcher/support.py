@@ -84,11 +84,11 @@ class Fixture:
     async def post(self, path: str, body: Any, **options: Any) -> tuple[int, str]:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         response = await self.http.request("POST", self.url + path, body=data, **options)
-        return response.status, (await response.read()).decode()
+        return response.status, (await response.read()).decode().strip()
 
     async def get(self, path: str) -> tuple[int, str]:
         response = await self.http.request("GET", self.url + path)
-        return response.status, (await response.read()).decode()
+        return response.status, (await response.read()).decode().strip()
 
 
 def pod_env(folder: Path, runtime_port: int, **extra: str) -> dict[str, str]:

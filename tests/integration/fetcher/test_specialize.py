@@ -20,6 +20,7 @@ from fission.fetcher import app, config
 from fission_http import client as http_client
 from fission_http import server
 from tests.integration.fetcher import support
+from tests.support import waiting as waits
 
 HELLO = b"def main():\n    return 'hello'\n"
 
@@ -125,9 +126,7 @@ async def test_a_runtime_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> 
         request = support.specialize_request(archive=literal(HELLO))
         waiting = asyncio.ensure_future(pod.post("/specialize", request))
         code = tmp_path / "late" / "userfunc" / "deployarchive"
-        async with asyncio.timeout(5):
-            while not code.exists():
-                await asyncio.sleep(0)
+        await waits.until(code.exists)
         again = support.socket.create_server((host, port))
         async with support.Host().running(again) as runtime:
             assert (await waiting)[0] == 200
