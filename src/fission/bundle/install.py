@@ -61,7 +61,7 @@ class InstallError(errors.Error):
 
 def load_manifests() -> list[Obj]:
     """Return the platform's objects as checked in, labelled as ours."""
-    objects = []
+    objects: list[Obj] = []
     for path in sorted(data.manifests().glob("*.yaml")):
         objects.extend(obj for obj in yaml.load_all(path.read_bytes(), _LOADER) if obj)
     return [_labelled(obj) for obj in objects]
@@ -69,7 +69,7 @@ def load_manifests() -> list[Obj]:
 
 def load_crds() -> list[Obj]:
     """Return the custom resource definitions of our kinds."""
-    documents = []
+    documents: list[Obj] = []
     for path in sorted(data.crds().glob("*.yaml")):
         documents.extend(obj for obj in yaml.load_all(path.read_bytes(), _LOADER) if obj)
     return documents
@@ -141,7 +141,7 @@ async def _unready(client: kube_client.Client) -> AsyncIterator[list[str]]:
 def _is_available(deployment: Mapping[str, Any]) -> bool:
     observed = deployment.get("status", {})
     wanted = deployment["spec"].get("replicas", 1)
-    return (
+    return bool(
         observed.get("observedGeneration") == deployment["metadata"].get("generation")
         and observed.get("updatedReplicas", 0) >= wanted
         and observed.get("availableReplicas", 0) >= wanted

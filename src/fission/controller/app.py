@@ -1,0 +1,75 @@
+"""Wires the controller."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import fission
+from fission.base import clock as clocks
+from fission.contracts import controller as contract
+from fission.contracts import signing
+from fission.controller import access, config, forwarding, handlers, routes
+from fission.kube import client as kube_client
+from fission.kube import config as kube_config
+from fission.kube import peers as kube_peers
+from fission.web import failures, listen, service
+from fission_http import client as http_client
+
+
+@dataclass(frozen=True)
+class Deps:
+    """What the controller works with."""
+
+    kube: kube_client.Client
+    http: http_client.Client
+    clock: clocks.Clock
+    masters: signing.Masters
+
+
+class App:
+    """The service, ready to be given its sockets."""
+
+    def __init__(self, http_service: service.Service) -> None:
+        self.service = http_service
+
+    async def run(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve until cancelled."""
+        await self.service.run(sockets)
+
+
+def build(settings: config.Config, deps: Deps) -> App:
+    """Return the controller, wired."""
+    who = access.Access(
+        deps.kube,
+        deps.clock,
+        enforced=settings.auth == "token",
+        ttl_seconds=settings.review_ttl_seconds,
+    )
+    forwarder = forwarding.Forwarder(
+        kube_peers.Peers(deps.kube, clock=deps.clock),
+        deps.http,
+        deps.clock,
+        settings.platform_namespace,
+        settings.forward_timeout_seconds,
+    )
+    made = handlers.Handlers(
+        deps.kube, who, forwarder, deps.masters, settings, deps.clock, fission.__version__
+    )
+    http_service = service.Service("controller", shape=failures.Shape.TEXT)
+    for method, path, handler in routes.make(made, fission.__version__):
+        http_service.route(method, path, handlers.as_text(handler))
+    return App(http_service)
+
+
+async def serve(env: Mapping[str, str]) -> None:
+    """Run the controller with what the environment says."""
+    settings = config.from_env(env)
+    sockets = listen.sockets(env, contract.SOCKET_NAME, contract.PORT)
+    async with (
+        kube_client.Client(kube_config.load(env)) as kube,
+        http_client.Client() as http,
+    ):
+        deps = Deps(kube, http, clocks.SystemClock(), signing.masters_from_env(env))
+        await build(settings, deps).run(sockets)

@@ -1,0 +1,38 @@
+"""The controller's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fission.base import errors, settings
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the environment decides."""
+
+    platform_namespace: str = settings.setting("POD_NAMESPACE", "fission")
+    """Where storagesvc and the router are."""
+    auth: str = settings.setting("FISSION_CONTROLLER_AUTH", "token")
+    """``token``, or ``none`` for old clients that send no token: everyone who reaches the port
+    then has the controller's own rights, so it must be asked for."""
+    review_ttl_seconds: float = settings.setting("CONTROLLER_REVIEW_TTL", 5.0)
+    """How long an answer about a token or a right is believed: a list of ten objects asks once,
+    and a right that is taken away is gone in seconds."""
+    max_object_bytes: int = settings.setting("CONTROLLER_MAX_OBJECT_BYTES", 3 << 20)
+    """The API server's own limit for one object."""
+    max_archive_bytes: int = settings.setting("STORAGE_MAX_ARCHIVE_SIZE_BYTES", 256 << 20)
+    """Storagesvc's default limit for one archive."""
+    forward_timeout_seconds: float = settings.setting("CONTROLLER_FORWARD_TIMEOUT", 600.0)
+    """For an upload or an invocation; the router has the function's own, shorter limit."""
+
+
+def from_env(env: Mapping[str, str]) -> Config:
+    """Read the settings; raises SettingsError."""
+    config = settings.load(Config, env)
+    if config.auth not in ("token", "none"):
+        raise errors.SettingsError(
+            f"FISSION_CONTROLLER_AUTH is {config.auth!r}; allowed are token and none"
+        )
+    return config

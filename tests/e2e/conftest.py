@@ -1,0 +1,88 @@
+"""Platforms for journeys: one for the whole run, one per account, fresh ones where asked."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.e2e import accounts
+from tests.e2e import platform as platforms
+
+PYTHON_ENVIRONMENT = ("env", "create", "--name", "python", "--image", "fission/python-env")
+
+
+def _started(account: accounts.Account, poolsize: int = 3) -> platforms.Platform:
+    platform = platforms.Platform(account)
+    try:
+        platform.up()
+        platform.fission(*PYTHON_ENVIRONMENT, "--poolsize", str(poolsize))
+    except BaseException:
+        print(platform.log_tail())
+        platform.down()
+        raise
+    return platform
+
+
+def _ended(platform: platforms.Platform) -> None:
+    platform.down()
+    remaining = platforms.leftovers(platform.home)
+    platform.remove()
+    assert remaining == []
+
+
+@pytest.fixture(scope="session")
+def platform() -> Iterator[platforms.Platform]:
+    """A platform under the account that runs the tests."""
+    started = _started(accounts.everyone()[0])
+    yield started
+    _ended(started)
+
+
+@pytest.fixture(scope="module", params=accounts.everyone(), ids=lambda account: account.name)
+def any_platform(request: pytest.FixtureRequest) -> Iterator[platforms.Platform]:
+    """A platform per account."""
+    account: accounts.Account = request.param
+    why = account.missing()
+    if why:
+        pytest.skip(f"account {account.name}: {why}")
+    started = _started(account)
+    yield started
+    _ended(started)
+
+
+@pytest.fixture
+def fresh() -> Iterator[Callable[[], platforms.Platform]]:
+    """Makes platforms that are not started yet; ends and removes them afterwards."""
+    made: list[platforms.Platform] = []
+
+    def make() -> platforms.Platform:
+        made.append(platforms.Platform(accounts.everyone()[0]))
+        return made[-1]
+
+    yield make
+    for platform in made:
+        platform.down()
+    remaining = [line for platform in made for line in platforms.leftovers(platform.home)]
+    for platform in made:
+        platform.remove()
+    assert remaining == []
+
+
+@pytest.fixture
+def kubectl() -> None:
+    """Skips where kubectl is missing."""
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed (Debian package kubernetes-client)")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+    """Append the platform's logs to the report of a failed journey."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            if isinstance(value, platforms.Platform):
+                report.sections.append(("platform logs", value.log_tail()))
+    return report

@@ -1,0 +1,202 @@
+"""A running embedded platform, driven as a person would: the command, HTTP, kubectl."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+import urllib.parse
+from collections.abc import Callable
+from typing import Any
+
+from tests.e2e import accounts
+
+DEADLINE_SECONDS = 30.0
+
+
+class Answer:
+    """An HTTP answer, read whole."""
+
+    def __init__(self, status: int, headers: http.client.HTTPMessage, body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    def __repr__(self) -> str:
+        return f"<{self.status} {self.body[:200]!r}>"
+
+
+class Platform:
+    """One home; ``up`` starts it, ``down`` stops it."""
+
+    def __init__(self, account: accounts.Account) -> None:
+        self.account = account
+        self.home = account.make_home()
+        self._env = {
+            **{name: value for name, value in os.environ.items() if name != "KUBECONFIG"},
+            "FISSION_HOME": str(self.home),
+            "HOME": str(self.home),
+            "PYTHONPATH": str(accounts.REPOSITORY),
+            "PYTHONWARNINGS": "default",
+        }
+
+    def run(
+        self, *words: str, check: bool = True, env: dict[str, str] | None = None, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run any command under the platform's account."""
+        done = subprocess.run(
+            self.account.command(list(words)),
+            env={**self._env, **(env or {})},
+            cwd=self.home,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        if check and done.returncode:
+            raise AssertionError(
+                f"{' '.join(words)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+            )
+        return done
+
+    def fission(
+        self, *words: str, check: bool = True, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the ``fission`` command."""
+        return self.run(sys.executable, "-m", "fission.cli.main", *words, check=check, env=env)
+
+    def kubectl(self, *words: str, check: bool = True, stdin: str = "") -> str:
+        """Run kubectl against the embedded API server."""
+        kubeconfig = str(self.home / "kubeconfig")
+        return self.run(
+            "kubectl", "--kubeconfig", kubeconfig, *words, check=check, stdin=stdin
+        ).stdout
+
+    def up(self, *flags: str) -> str:
+        return self.fission("up", "-d", *(flags or ("--ports", "auto"))).stdout
+
+    def down(self) -> None:
+        self.fission("down", check=False)
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.fission("status", "-o", "json").stdout)
+        return found
+
+    def remove(self) -> None:
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    @property
+    def router(self) -> str:
+        if not hasattr(self, "_router"):
+            self._router: str = self.status()["router"]
+        return self._router
+
+    def write(self, name: str, content: str) -> str:
+        """Write a file that the platform's account can read; returns its path."""
+        path = self.home / "work" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        for entry in (self.home / "work", path.parent):
+            entry.chmod(0o755)
+        path.chmod(0o644)
+        return str(path)
+
+    def call(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> Answer:
+        """Call the public listener once."""
+        return call(self.router + path, method, body, headers)
+
+    def wait_call(
+        self, path: str, good: Callable[[Answer], bool] = lambda answer: answer.status == 200
+    ) -> Answer:
+        """Call until the answer is good; a route takes a moment to be known."""
+        return eventually(lambda: self.call(path), good)
+
+    def deploy(self, name: str, source: str, *flags: str, entry_point: str = "") -> None:
+        """Create a Python function and a route ``/<name>`` to it."""
+        code = self.write(f"{name}.py", source)
+        entry = ("--entrypoint", entry_point) if entry_point else ()
+        self.fission(
+            "fn", "create", "--name", name, "--env", "python", "--code", code, *entry, *flags
+        )
+        self.fission("route", "create", "--name", name, "--url", f"/{name}", "--function", name)
+
+    def log_tail(self) -> str:
+        """Return the ends of the platform's logs, for a failed test's report."""
+        parts = []
+        for path in sorted((self.home / "logs").rglob("*.log")):
+            text = path.read_text(errors="replace")[-3000:]
+            if text:
+                parts.append(f"--- {path.relative_to(self.home)}\n{text}")
+        return "\n".join(parts)
+
+
+def call(url: str, method: str = "GET", body: bytes = b"", headers: Any = None) -> Answer:
+    parts = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=DEADLINE_SECONDS)
+    try:
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        named = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
+        connection.request(method, target, body, named)
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+    finally:
+        connection.close()
+
+
+def eventually(
+    attempt: Callable[[], Any],
+    good: Callable[[Any], bool] = bool,
+    seconds: float = DEADLINE_SECONDS,
+) -> Any:
+    """Repeat until the outcome is good; fail with the last one at the deadline."""
+    give_up = time.monotonic() + seconds
+    while True:
+        outcome: Any
+        try:
+            outcome = attempt()
+            if good(outcome):
+                return outcome
+        except (OSError, http.client.HTTPException) as error:
+            outcome = error
+        if time.monotonic() > give_up:
+            raise AssertionError(f"still not good after {seconds} s: {outcome!r}")
+        pause()
+
+
+def pause() -> None:
+    """Give others the processor between two attempts."""
+    os.sched_yield()
+    select_pause()
+
+
+def select_pause() -> None:
+    """Wait ten milliseconds without ``sleep``: a poll interval, never a guess at a duration."""
+    import select
+
+    select.select([], [], [], 0.01)
+
+
+def leftovers(home: pathlib.Path) -> list[str]:
+    """Return the command lines of processes that still belong to a home, and its mounts."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            environment = (entry / "environ").read_bytes()
+            if f"FISSION_HOME={home}\0".encode() in environment:
+                found.append((entry / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    mounts = pathlib.Path("/proc/self/mounts").read_text()
+    found.extend(line for line in mounts.splitlines() if str(home) in line)
+    return found

@@ -1,0 +1,145 @@
+"""From nothing to a function that is called, changed, looked at and removed: under any account."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e import platform as platforms
+
+HELLO = "def main():\n    print('said hello', flush=True)\n    return 'Hello, world!\\n'\n"
+HELLO_2 = "def main():\n    return 'Hello again!\\n'\n"
+
+
+def test_a_function_is_deployed_called_changed_and_removed(
+    any_platform: platforms.Platform,
+) -> None:
+    platform = any_platform
+    code = platform.write("hello.py", HELLO)
+    created = platform.fission("fn", "create", "--name", "hello", "--env", "python", "--code", code)
+    assert created.stdout.splitlines()[-1] == "function 'hello' created"
+
+    tested = platform.fission("fn", "test", "--name", "hello")
+    assert tested.stdout == "Hello, world!\n"
+
+    routed = platform.fission(
+        *("route", "create", "--name", "hello", "--method", "GET", "--url", "/hello"),
+        *("--function", "hello"),
+    )
+    assert routed.stdout == "trigger 'hello' created\n"
+    assert platform.wait_call("/hello").text == "Hello, world!\n"
+    assert "said hello" in platform.fission("fn", "logs", "--name", "hello").stdout
+
+    pods = platform.fission("fn", "pods", "--name", "hello").stdout.splitlines()
+    assert pods[0].split()[:4] == ["NAME", "NAMESPACE", "READY", "STATUS"]
+    assert len(pods) == 2
+
+    changed = platform.write("hello2.py", HELLO_2)
+    platform.fission("fn", "update", "--name", "hello", "--code", changed)
+    answer = platform.wait_call("/hello", lambda answer: answer.text == "Hello again!\n")
+    assert answer.status == 200
+
+    platform.fission("route", "delete", "--name", "hello")
+    platform.fission("fn", "delete", "--name", "hello")
+    assert platform.wait_call("/hello", lambda answer: answer.status == 404)
+    gone = platform.fission("fn", "test", "--name", "hello", check=False)
+    assert gone.returncode == 1
+
+
+def test_an_update_takes_effect_with_the_next_request(any_platform: platforms.Platform) -> None:
+    platform = any_platform
+    platform.deploy("follow", "def main():\n    return 'one'\n")
+    assert platform.wait_call("/follow").text == "one"
+    for word in ("two", "three"):
+        code = platform.write("follow.py", f"def main():\n    return '{word}'\n")
+        platform.fission("fn", "update", "--name", "follow", "--code", code)
+        # The command returned; a person's next request must have the new code.
+        assert platform.call("/follow").text == word
+
+
+@pytest.mark.usefixtures("kubectl")
+def test_kubectl_sees_what_the_platform_is_made_of(any_platform: platforms.Platform) -> None:
+    platform = any_platform
+    platform.deploy("seen", "def main():\n    return ''\n")
+    platform.wait_call("/seen")
+    listed = platform.kubectl(
+        "get", "functions,environments,packages,pods,deployments", "-A", "-o", "name"
+    ).split()
+    for name in (
+        "function.fission.io/seen",
+        "environment.fission.io/python",
+        "deployment.apps/router",
+        "deployment.apps/executor",
+    ):
+        assert name in listed
+    table = platform.kubectl("get", "functions,environments,packages,pods,deployments", "-A")
+    assert "seen" in table
+    assert "router-" in table
+
+
+@pytest.mark.usefixtures("kubectl")
+def test_the_same_through_the_controller(any_platform: platforms.Platform) -> None:
+    platform = any_platform
+    platform.deploy("viarest", "def main():\n    return 'rest'\n")
+    platform.kubectl("create", "serviceaccount", "writer")
+    platform.kubectl(
+        *("create", "clusterrolebinding", "writer", "--clusterrole", "cluster-admin"),
+        *("--serviceaccount", "default:writer"),
+    )
+    token = platform.kubectl(
+        "create", "token", "writer", "--audience", "fission-controller"
+    ).strip()
+    env = {"FISSION_URL": platform.status()["controller"], "FISSION_TOKEN": token}
+
+    listed = platform.fission("fn", "list", env=env).stdout
+    assert "viarest" in listed
+    assert platform.fission("fn", "test", "--name", "viarest", env=env).stdout == "rest"
+
+    refused = platform.fission("fn", "list", check=False, env={**env, "FISSION_TOKEN": "stranger"})
+    assert refused.returncode == 1
+    assert "401" in refused.stderr or "nauthorized" in refused.stderr
+
+
+@pytest.mark.usefixtures("kubectl")
+def test_the_controller_gives_a_token_no_more_than_its_account_may(
+    platform: platforms.Platform,
+) -> None:
+    platform.kubectl("create", "serviceaccount", "nobody")
+    token = platform.kubectl(
+        "create", "token", "nobody", "--audience", "fission-controller"
+    ).strip()
+    env = {"FISSION_URL": platform.status()["controller"], "FISSION_TOKEN": token}
+    refused = platform.fission("fn", "list", check=False, env=env)
+    assert refused.returncode == 1
+    assert 'User "system:serviceaccount:default:nobody" cannot list' in refused.stderr
+
+
+def test_what_is_declared_survives_down_and_up(any_platform: platforms.Platform) -> None:
+    platform = any_platform
+    platform.deploy("kept", "def main():\n    return 'kept'\n")
+    platform.wait_call("/kept")
+    platform.down()
+    assert platforms.leftovers(platform.home) == []
+    platform.up()
+    del platform._router
+    assert platform.wait_call("/kept").text == "kept"
+
+
+def test_status_names_every_process_and_how_functions_are_isolated(
+    any_platform: platforms.Platform,
+) -> None:
+    status = any_platform.status()
+    roles = {process["role"] for process in status["processes"]}
+    assert {"supervisor", "apiserver", "kubelet"} <= roles
+    expected = "full" if any_platform.account.user_namespaces else "landlock"
+    assert status["isolation"]["mode"] == expected
+
+
+def test_output_forms(platform: platforms.Platform) -> None:
+    platform.deploy("formed", "def main():\n    return ''\n")
+    listed = json.loads(platform.fission("fn", "list", "-o", "json").stdout)
+    assert "formed" in [function["metadata"]["name"] for function in listed]
+    assert "name: formed" in platform.fission("fn", "list", "-o", "yaml").stdout
+    bad = platform.fission("fn", "list", "-o", "xml", check=False)
+    assert 'invalid output format "xml": valid values are wide, json, yaml' in bad.stderr
