@@ -1,0 +1,198 @@
+"""Images: folders with an `image.json`, found by the last segment of the name that a pod uses.
+
+`ghcr.io/fission/python-env-3.12:latest`, `registry.example:5000/mirror/python-env@sha256:…` and
+`fission/python-env` all come down to the segment between the last slash and the tag or digest,
+which is held against the patterns of every manifest: an exact name before a pattern, a longer
+pattern before a shorter one. Pure after `load`, but for `missing_needs`, which looks for programs.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fission.base import errors as base_errors
+from fission.cluster.kubelet import errors
+
+MANIFEST = "image.json"
+
+
+class BadManifest(base_errors.Error):
+    """An `image.json` that cannot be used; the message names file and field."""
+
+    reason = "BadImageManifest"
+
+
+@dataclass(frozen=True)
+class Need:
+    """A program that the host must have."""
+
+    executable: str
+    install: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image as its manifest describes it, placeholders filled in."""
+
+    name: str
+    root: str
+    match: tuple[str, ...]
+    command: tuple[str, ...] = ()
+    entry: str | None = None
+    preload: tuple[str, ...] = ()
+    pythonpath: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    ports: Mapping[str, int] = field(default_factory=dict)
+    confined: bool = True
+    shared: bool = False
+    """One process of the node serves this image's container of every pod."""
+    needs: tuple[Need, ...] = ()
+    init: bool = False
+    working_dir: str = "/"
+
+    def spawner_name(self, preload: tuple[str, ...], variant: str = "") -> str:
+        """The name of the process that this image's containers are started by.
+
+        It changes with whatever that process has taken on, so that a newer image or another
+        preload list never meets an older spawner.
+        """
+        content = json.dumps(
+            [self.root, self.entry, preload, self.pythonpath, dict(self.env), variant],
+            sort_keys=True,
+        )
+        digest = hashlib.sha256(content.encode()).hexdigest()[:8]
+        plain = "".join(c if c.isalnum() or c == "-" else "-" for c in self.name)[:16]
+        return f"sp-{plain}-{digest}"
+
+
+def last_segment(reference: str) -> str:
+    """`host:5000/a/name:tag@digest` → `name`."""
+    segment = reference.split("@", 1)[0].rsplit("/", 1)[-1]
+    return segment.split(":", 1)[0]
+
+
+class Catalog:
+    """All images that this node knows."""
+
+    def __init__(self, images: Iterable[Image]) -> None:
+        self.images = tuple(images)
+
+    def find(self, reference: str) -> Image:
+        segment = last_segment(reference)
+        best: tuple[tuple[bool, int], Image] | None = None
+        for image in self.images:
+            for pattern in image.match:
+                if not fnmatch.fnmatchcase(segment, pattern):
+                    continue
+                rank = (pattern == segment, len(pattern))
+                if best is None or rank > best[0]:
+                    best = (rank, image)
+        if best is None:
+            known = ", ".join(sorted({p for image in self.images for p in image.match})) or "none"
+            raise errors.UnknownImage(
+                f'Container image "{reference}" is not present on this node: no image answers to '
+                f'"{segment}". Known are: {known}. To add one, put a folder with an {MANIFEST} '
+                "into a folder of images and name that folder at start"
+            )
+        return best[1]
+
+    def ports(self) -> set[int]:
+        return {port for image in self.images for port in image.ports.values()}
+
+
+def load(folders: Iterable[Path], python: str = sys.executable) -> Catalog:
+    """Read every image below the folders; a folder may be an image itself. Earlier ones win."""
+    found: dict[str, Image] = {}
+    for folder in folders:
+        roots = [folder, *sorted(p for p in folder.iterdir())] if folder.is_dir() else []
+        if not roots:
+            raise BadManifest(f"folder of images {folder} does not exist")
+        for root in roots:
+            manifest = root / MANIFEST
+            if manifest.is_file():
+                image = parse(manifest.read_text(), root.resolve(), python)
+                found.setdefault(image.name, image)
+    return Catalog(found.values())
+
+
+def parse(text: str, root: Path, python: str) -> Image:
+    where = root / MANIFEST
+    try:
+        raw = json.loads(text)
+    except ValueError as error:
+        raise BadManifest(f"{where} is not JSON: {error}") from error
+    if not isinstance(raw, dict):
+        raise BadManifest(f"{where}: needs an object")
+    known = {
+        "name", "match", "command", "zygote", "env", "ports", "confined", "shared", "needs",
+        "init", "workingDir", "description",
+    }  # fmt: skip
+    unknown = sorted(set(raw) - known)
+    if unknown:
+        raise BadManifest(f"{where}: unknown field {unknown[0]!r}; known are {sorted(known)}")
+
+    def fill(value: str) -> str:
+        return value.replace("{python}", python).replace("{image}", str(root))
+
+    try:
+        zygote = raw.get("zygote") or {}
+        shared = raw.get("shared")
+        if shared not in (None, "node"):
+            raise BadManifest(f"{where}: shared: found {shared!r}, allowed is 'node'")
+        image = Image(
+            name=_text(raw["name"]),
+            root=str(root),
+            match=_texts(raw.get("match") or [raw["name"]]),
+            command=tuple(fill(word) for word in _texts(raw.get("command") or [])),
+            entry=_text(zygote["entry"]) if zygote else None,
+            preload=_texts(zygote.get("preload") or []),
+            pythonpath=tuple(fill(p) for p in _texts(zygote.get("pythonpath") or [])),
+            env={_text(k): fill(_text(v)) for k, v in (raw.get("env") or {}).items()},
+            ports={_text(k): int(v) for k, v in (raw.get("ports") or {}).items()},
+            confined=bool(raw.get("confined", True)),
+            shared=shared == "node",
+            needs=tuple(_need(n) for n in raw.get("needs") or ()),
+            init=bool(raw.get("init", False)),
+            working_dir=fill(_text(raw.get("workingDir", "/"))),
+        )
+    except KeyError as error:
+        raise BadManifest(f"{where}: field {error.args[0]!r} is missing") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise BadManifest(f"{where}: {error}") from error
+    if not image.command and image.entry is None:
+        raise BadManifest(f"{where}: needs a command or a zygote with an entry")
+    return image
+
+
+def missing_needs(image: Image) -> str | None:
+    """A sentence that names what to install; None when nothing is missing."""
+    missing = [need for need in image.needs if shutil.which(need.executable) is None]
+    if not missing:
+        return None
+    names = ", ".join(need.executable for need in missing)
+    how = "; ".join(need.install for need in missing if need.install)
+    return f"image {image.name} needs {names} on this machine" + (f": {how}" if how else "")
+
+
+def _need(raw: Any) -> Need:
+    return Need(_text(raw["executable"]), str(raw.get("install", "")))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"found {value!r}, needs text")
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f"found {value!r}, needs a list of texts")
+    return tuple(_text(item) for item in value)

@@ -1,0 +1,50 @@
+"""Where everything of a home lies, as far as the kubelet is concerned. Pure names, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The folders of one home."""
+
+    home: Path
+    run: Path
+    """Sockets; outside the home where its path is too long for one."""
+
+    @property
+    def pods(self) -> Path:
+        return self.home / "pods"
+
+    def pod(self, uid: str) -> Path:
+        return self.pods / uid
+
+    def volume(self, uid: str, name: str) -> Path:
+        return self.pod(uid) / "volumes" / name
+
+    def record(self, uid: str) -> Path:
+        return self.pod(uid) / "record.json"
+
+    def claim(self, namespace: str, name: str) -> Path:
+        return self.home / "volumes" / "pvc" / namespace / name
+
+    def logs(self, namespace: str, name: str, uid: str, container: str) -> Path:
+        return self.home / "logs" / "pods" / f"{namespace}_{name}_{uid}" / container
+
+    @property
+    def control_socket(self) -> Path:
+        return self.run / "kubelet.sock"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        return self.run / "supervisor.sock"
+
+    @property
+    def spawners(self) -> Path:
+        return self.run
+
+    @property
+    def spawner_logs(self) -> Path:
+        return self.home / "logs" / "spawners"
