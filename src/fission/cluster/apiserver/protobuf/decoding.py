@@ -68,51 +68,23 @@ OPTIONS = {"DeleteOptions": "meta.v1.DeleteOptions"}
 _INLINE = frozenset({"volumeSource", "handler", "ephemeralContainerCommon", "localObjectReference"})
 """Go embeds these structs: JSON has their fields in the parent."""
 
-_ZERO_POINTERS = frozenset(
-    {
-        "replicas",
-        "backoffLimit",
-        "parallelism",
-        "completions",
-        "terminationGracePeriodSeconds",
-        "defaultMode",
-        "mode",
-        "runAsUser",
-        "runAsGroup",
-        "fsGroup",
-        "revisionHistoryLimit",
-        "progressDeadlineSeconds",
-        "gracePeriodSeconds",
-        "ttlSecondsAfterFinished",
-        "activeDeadlineSeconds",
-        "minReplicas",
-        "expirationSeconds",
-        "startingDeadlineSeconds",
-        "successfulJobsHistoryLimit",
-        "failedJobsHistoryLimit",
-        "automountServiceAccountToken",
-        "enableServiceLinks",
-        "shareProcessNamespace",
-        "privileged",
-        "optional",
-        "allowPrivilegeEscalation",
-        "runAsNonRoot",
-        "readOnlyRootFilesystem",
-        "immutable",
-        "suspend",
-        "controller",
-        "blockOwnerDeletion",
-        "setHostnameAsFQDN",
-        "hostUsers",
-        "allocateLoadBalancerNodePorts",
-        "storageClassName",
-        "ready",
-        "serving",
-        "terminating",
-        "averageUtilization",
-        "stabilizationWindowSeconds",
-        "orphanDependents",
-    }
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ZERO_POINTERS = _words(
+    """
+    replicas backoffLimit parallelism completions terminationGracePeriodSeconds defaultMode
+    mode runAsUser runAsGroup fsGroup revisionHistoryLimit progressDeadlineSeconds
+    gracePeriodSeconds ttlSecondsAfterFinished activeDeadlineSeconds minReplicas
+    expirationSeconds startingDeadlineSeconds successfulJobsHistoryLimit
+    failedJobsHistoryLimit automountServiceAccountToken enableServiceLinks
+    shareProcessNamespace privileged optional allowPrivilegeEscalation runAsNonRoot
+    readOnlyRootFilesystem immutable suspend controller blockOwnerDeletion setHostnameAsFQDN
+    hostUsers allocateLoadBalancerNodePorts storageClassName ready serving terminating
+    averageUtilization stabilizationWindowSeconds orphanDependents
+    """
 )
 
 
