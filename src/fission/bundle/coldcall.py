@@ -1,4 +1,4 @@
-"""``python -m fission.bundle.coldcall URL FILE``: deploys a fresh function and times its first call.
+"""``python -m fission.bundle.coldcall URL FILE``: times the first call of a fresh function.
 
 Used by ``bin/demo`` to show a cold start on this machine; cleans up after itself.
 """
