@@ -268,6 +268,19 @@ class Client:
         )
         return await self.send(request, timeout_seconds)
 
+    async def delete_collection(
+        self,
+        resource: gvk.Resource,
+        namespace: str | None = None,
+        *,
+        label_selector: requests.Selector = None,
+        field_selector: requests.Selector = None,
+        timeout_seconds: float | None = None,
+    ) -> None:
+        """DELETE everything that the selectors choose."""
+        request = requests.delete_collection(resource, namespace, label_selector, field_selector)
+        await self.send(request, timeout_seconds)
+
     async def watch(
         self,
         resource: gvk.Resource,

@@ -166,6 +166,19 @@ def delete(
     return Request("DELETE", resource.path(namespace, name), encode(options))
 
 
+def delete_collection(
+    resource: gvk.Resource,
+    namespace: str | None,
+    label_selector: Selector = None,
+    field_selector: Selector = None,
+) -> Request:
+    parameters: Parameters = (
+        ("labelSelector", selector_text(label_selector)),
+        ("fieldSelector", selector_text(field_selector)),
+    )
+    return Request("DELETE", with_query(resource.path(namespace), parameters))
+
+
 def encode(document: Any) -> bytes:
     return orjson.dumps(document)
 

@@ -1,0 +1,1 @@
+"""PersistentVolumeClaims: directories of this machine are bound at once."""

@@ -1,0 +1,1 @@
+"""Deployments: ReplicaSets by pod template, rollouts, revisions, conditions."""

@@ -1,0 +1,1 @@
+"""EndpointSlices of Services with selectors: which pods answer, and on which port."""

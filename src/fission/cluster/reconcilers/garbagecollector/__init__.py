@@ -1,0 +1,1 @@
+"""Owner references: what goes with its owner, what waits for its dependents."""

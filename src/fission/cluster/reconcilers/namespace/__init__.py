@@ -1,0 +1,1 @@
+"""Namespaces: what each has from the start, and emptying those that are deleted."""

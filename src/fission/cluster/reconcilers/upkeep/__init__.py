@@ -1,0 +1,1 @@
+"""Slow housekeeping: nodes that fell silent, ended pods, old Events."""
