@@ -123,11 +123,12 @@ async def serve(env: Mapping[str, str], argv: Sequence[str] | None = None) -> No
         argv = [part for part in env.get("FETCHER_ARGV", "").split("\0") if part]
     settings = config.from_env(env)
     async with http_client.Client() as http:
-        app = build(settings, Deps(http, clocks.SystemClock()))
+        deps = Deps(http, clocks.SystemClock())
         control = node.control_socket(env)
         if control is not None:
-            await app.run_node(control)
+            await build(settings.for_node(), deps).run_node(control)
             return
+        app = build(settings, deps)
         # The pod's address where it is known: nothing listens beyond the pod's own network.
         here = {**env, listen.HOST_VARIABLE: env.get("POD_IP") or "127.0.0.1"}
         sockets = listen.sockets(here, wire.PORT_NAME, wire.PORT)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from fission.base import errors, settings
@@ -21,13 +21,21 @@ class Config:
 
     cache_dir: str = settings.setting("FETCHER_CACHE_DIR", "")
     """Directory of unpacked archives that pods share; empty keeps none (one pod, one function)."""
+    home: str = settings.setting("FISSION_HOME", "")
+    """A node's fetcher that is told no cache directory keeps one below the platform's home."""
     cache_max_mib: int = settings.setting("FETCHER_CACHE_MAX_MIB", 1024)
     """Bound of that directory; the trees used longest ago go first."""
     max_archive_mib: int = settings.setting("FETCHER_MAX_ARCHIVE_MIB", 256)
     """Largest archive that is downloaded: what storagesvc takes by default."""
     runtime_wait_seconds: float = settings.setting("FETCHER_RUNTIME_WAIT", 420.0)
     """How long a runtime may take to begin listening; upstream's 7 minutes."""
-    namespace: str = settings.setting("POD_NAMESPACE", "")
+
+
+    def for_node(self) -> Config:
+        """The settings of a fetcher whose pods share a cache."""
+        if self.cache_dir or not self.home:
+            return self
+        return replace(self, cache_dir=f"{self.home}/cache/fetcher")
 
 
 @dataclass(frozen=True)
