@@ -34,15 +34,17 @@ PAUSE_SECONDS = 0.3
 
 def run() -> dict[str, Any]:
     """Measure; returns rows of milliseconds and their ratio to the baseline."""
-    with tempfile.TemporaryDirectory(prefix="fission-bench-") as folder:
-        with _platform(pathlib.Path(folder) / "home") as platform:
-            platform.make_environment()
-            names = [platform.make_function(index) for index in range(ROUNDS)]
-            cold, fresh = [], []
-            for index, name in enumerate(names):
-                platform.wait_pool()
-                cold.append(platform.first_call(f"/{name}"))
-                fresh.append(_fresh_process(pathlib.Path(folder) / f"pod{index}"))
+    with (
+        tempfile.TemporaryDirectory(prefix="fission-bench-") as folder,
+        _platform(pathlib.Path(folder) / "home") as platform,
+    ):
+        platform.make_environment()
+        names = [platform.make_function(index) for index in range(ROUNDS)]
+        cold, fresh = [], []
+        for index, name in enumerate(names):
+            platform.wait_pool()
+            cold.append(platform.first_call(f"/{name}"))
+            fresh.append(_fresh_process(pathlib.Path(folder) / f"pod{index}"))
     ours, baseline = statistics.median(cold), statistics.median(fresh)
     return {
         "rows": [
