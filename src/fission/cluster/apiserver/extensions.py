@@ -32,9 +32,9 @@ from fission_http import client as http_client
 
 @dataclass(frozen=True)
 class Extensions:
-    """The hooks, and what must be started and closed with them."""
+    """The parts, and what must be started and closed with them."""
 
-    hooks: hooks.Hooks
+    parts: hooks.Hooks
     tokens: tokens.Tokens
     rbac: rbac.Rbac
     definitions: registry.Registry
