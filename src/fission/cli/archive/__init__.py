@@ -1,0 +1,1 @@
+"""``fission archive``: files in storagesvc."""

@@ -1,0 +1,1 @@
+"""What commands may ask for, and the two that answer: the Kubernetes API and the controller."""

@@ -1,0 +1,198 @@
+"""The controller's REST API as backend, for people without Kubernetes credentials."""
+
+import pathlib
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from fission.base import clock as clocks
+from fission.base import ids
+from fission.cli import errors
+from fission.cli.backend import http, protocol, uploads
+from fission.contracts import controller, storage
+from fission.meta import gvk, selectors, status
+from fission_http import client as http_client
+
+Obj = protocol.Obj
+Objs = protocol.Objs
+Names = protocol.Names
+
+
+class ControllerBackend:
+    """A platform reached through its controller."""
+
+    def __init__(self, url: str, token: str, clock: clocks.Clock) -> None:
+        self._caller = http.Caller(url, "the controller")
+        self._token = token
+        self._clock = clock
+
+    @property
+    def namespace(self) -> str:
+        return "default"
+
+    async def list(
+        self, resource: gvk.Resource, namespace: str | None, labels: Mapping[str, str] | None = None
+    ) -> Objs:
+        self._check_kind(resource)
+        found: Objs = await self._json("GET", controller.list_path(resource.kind, namespace or ""))
+        if labels:
+            selector = selectors.LabelSelector.from_dict({"matchLabels": dict(labels)})
+            found = [obj for obj in found if selector.matches(obj["metadata"].get("labels") or {})]
+        return [_named(resource, obj) for obj in found or []]
+
+    async def get(self, resource: gvk.Resource, name: str, namespace: str) -> Obj:
+        self._check_kind(resource)
+        path = controller.object_path(resource.kind, name, namespace)
+        return _named(resource, await self._json("GET", path))
+
+    async def create(self, resource: gvk.Resource, obj: Obj) -> Obj:
+        self._check_kind(resource)
+        body = orjson.dumps(obj)
+        metadata = await self._json("POST", controller.COLLECTIONS[resource.kind], body)
+        return {**obj, "metadata": metadata}
+
+    async def replace(self, resource: gvk.Resource, obj: Obj) -> Obj:
+        self._check_kind(resource)
+        name, namespace = obj["metadata"]["name"], obj["metadata"]["namespace"]
+        path = controller.object_path(resource.kind, name, namespace)
+        return {**obj, "metadata": await self._json("PUT", path, orjson.dumps(obj))}
+
+    async def set_status(self, resource: gvk.Resource, obj: Obj, status: Obj) -> Obj:
+        merged = {**(obj.get("status") or {}), **status}
+        return await self.replace(resource, {**obj, "status": merged})
+
+    async def delete(self, resource: gvk.Resource, name: str, namespace: str) -> None:
+        self._check_kind(resource)
+        path = controller.object_path(resource.kind, name, namespace)
+        await (await self._send("DELETE", path)).aclose()
+
+    async def exists(self, resource: gvk.Resource, name: str, namespace: str) -> bool:
+        from urllib import parse
+
+        collection = (
+            controller.SECRETS if resource.kind == gvk.SECRETS.kind else controller.CONFIGMAPS
+        )
+        query = parse.urlencode({"namespace": namespace})
+        try:
+            await (await self._send("GET", f"{collection}/{parse.quote(name)}?{query}")).aclose()
+        except status.NotFound:
+            return False
+        return True
+
+    async def function_pods(self, function: Obj) -> Objs:
+        metadata = function["metadata"]
+        path = controller.function_pods_path(metadata["name"], metadata["namespace"])
+        return _items(await self._json("GET", path))
+
+    async def environment_pods(self, environment: Obj, executor_type: str) -> Objs:
+        metadata = environment["metadata"]
+        path = controller.environment_pods_path(
+            metadata["name"], metadata["namespace"], executor_type
+        )
+        return _items(await self._json("GET", path))
+
+    async def logs(self, function: Obj, query: protocol.LogQuery) -> AsyncIterator[bytes]:
+        if query.follow:
+            raise errors.CliError(
+                "logs cannot be followed through the controller; use a kubeconfig, or leave out -f"
+            )
+        metadata = function["metadata"]
+        path = controller.logs_path(metadata["name"], metadata["namespace"], query.lines or 0)
+        async for chunk in http.chunks(await self._send("POST", path)):
+            yield chunk
+
+    async def call(self, call: protocol.Call) -> protocol.Answer:
+        response = await self._caller.request(
+            call.method,
+            controller.invocation_target(call.target),
+            [*call.headers, *self._authorization()],
+            call.body,
+            call.timeout_seconds,
+        )
+        body = await response.read(http.MAX_ANSWER_BYTES)
+        return protocol.Answer(response.status, response.headers.items(), body)
+
+    async def upload(
+        self, path: pathlib.Path, name: str, on_progress: Callable[[int], None]
+    ) -> str:
+        form = uploads.Upload(path, name, ids.new_uid())
+        response = await self._send(
+            "POST",
+            controller.storage_target(),
+            form.body(on_progress),
+            form.headers(),
+            http.TRANSFER_SECONDS,
+        )
+        return storage.decode_upload(await response.read()).id
+
+    async def download(self, archive_id: str) -> AsyncIterator[bytes]:
+        target = controller.storage_target(storage.archive_target(archive_id))
+        response = await self._send("GET", target, timeout_seconds=http.TRANSFER_SECONDS)
+        async for chunk in http.chunks(response):
+            yield chunk
+
+    async def delete_archive(self, archive_id: str) -> None:
+        target = controller.storage_target(storage.archive_target(archive_id))
+        await (await self._send("DELETE", target)).aclose()
+
+    async def list_archives(self) -> Names:
+        found: Names = await self._json("GET", controller.storage_target())
+        return found or []
+
+    async def archive_url(self, archive_id: str) -> str:
+        path = f"{controller.SERVICE_NAME}?application=fission-storage"
+        response = await self._send("GET", path)
+        service = (await response.read()).decode().strip()
+        return storage.archive_url(f"http://{service}", archive_id)
+
+    async def server_version(self) -> Obj:
+        found: Obj = await self._json("GET", controller.INFO)
+        return found
+
+    async def aclose(self) -> None:
+        await self._caller.aclose()
+
+    def _authorization(self) -> tuple[tuple[str, str], ...]:
+        return (("Authorization", f"Bearer {self._token}"),) if self._token else ()
+
+    async def _json(self, method: str, path: str, body: bytes = b"") -> Any:
+        headers = [("Content-Type", "application/json")] if body else []
+        response = await self._send(method, path, body, headers)
+        return orjson.loads(await response.read(http.MAX_ANSWER_BYTES))
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | AsyncIterator[bytes] = b"",
+        headers: Iterable[tuple[str, str]] = (),
+        timeout_seconds: float = 60.0,
+    ) -> http_client.ClientResponse:
+        response = await self._caller.request(
+            method, path, [*headers, *self._authorization()], body, timeout_seconds
+        )
+        if response.status in (401, 403) and not self._token:
+            await response.aclose()
+            raise errors.CliError(
+                "the controller wants a token: set FISSION_TOKEN, for example to the output of\n"
+                "  kubectl -n fission create token <account> --audience "
+                f"{controller.TOKEN_AUDIENCE}"
+            )
+        return await http.check(response)
+
+    def _check_kind(self, resource: gvk.Resource) -> None:
+        if resource.kind not in controller.COLLECTIONS:
+            raise errors.CliError(
+                f"{resource.plural} cannot be read through the controller; use a kubeconfig"
+            )
+
+
+def _named(resource: gvk.Resource, obj: Obj) -> Obj:
+    """The object with its kind, which the controller may leave out."""
+    return {**obj, "apiVersion": resource.api_version, "kind": resource.kind}
+
+
+def _items(pods: Any) -> Objs:
+    found: Objs = (pods or {}).get("items") or []
+    return found

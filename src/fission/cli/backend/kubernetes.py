@@ -1,0 +1,261 @@
+"""The Kubernetes API as backend.
+
+Storagesvc and the router's internal listener are reached through the API server's service proxy,
+unless ``FISSION_STORAGESVC_URL`` or ``FISSION_ROUTER_INTERNAL_URL`` name them. Calls are signed
+for the path that the service itself sees, with keys from ``FISSION_INTERNAL_AUTH_SECRET`` or from
+the platform's Secret.
+"""
+
+import base64
+import binascii
+import pathlib
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any, Final
+from urllib import parse
+
+from fission.api import labels
+from fission.base import clock as clocks
+from fission.base import ids
+from fission.cli.backend import http, protocol, uploads
+from fission.contracts import invocation, signing, storage
+from fission.kube import client as kube_client
+from fission.kube import config
+from fission.kube import errors as kube_errors
+from fission.meta import gvk, status
+from fission_http import client as http_client
+
+Obj = protocol.Obj
+Objs = protocol.Objs
+Names = protocol.Names
+
+STORAGE_VARIABLE: Final = "FISSION_STORAGESVC_URL"
+ROUTER_VARIABLE: Final = "FISSION_ROUTER_URL"
+INTERNAL_VARIABLE: Final = "FISSION_ROUTER_INTERNAL_URL"
+_STORAGE_SERVICE: Final = "storagesvc"
+_SERVICE_PORT: Final = 80
+
+
+class KubernetesBackend:
+    """A platform reached through its cluster's API."""
+
+    def __init__(
+        self,
+        credentials: config.Credentials,
+        env: Mapping[str, str],
+        platform_namespace: str,
+        clock: clocks.Clock,
+    ) -> None:
+        self._client = kube_client.Client(credentials, user_agent="fission-cli", clock=clock)
+        self._env = env
+        self._platform_namespace = platform_namespace
+        self._clock = clock
+        self._masters: signing.Masters | None = None
+        self._callers: dict[str, http.Caller] = {}
+
+    @property
+    def namespace(self) -> str:
+        return self._client.namespace
+
+    async def list(
+        self, resource: gvk.Resource, namespace: str | None, labels: Mapping[str, str] | None = None
+    ) -> Objs:
+        found = await self._client.list(resource, namespace, label_selector=labels)
+        return found.items
+
+    async def get(self, resource: gvk.Resource, name: str, namespace: str) -> Obj:
+        return await self._client.get(resource, name, namespace)
+
+    async def create(self, resource: gvk.Resource, obj: Obj) -> Obj:
+        return await self._client.create(resource, obj)
+
+    async def replace(self, resource: gvk.Resource, obj: Obj) -> Obj:
+        return await self._client.replace(resource, obj)
+
+    async def set_status(self, resource: gvk.Resource, obj: Obj, status: Obj) -> Obj:
+        metadata = obj["metadata"]
+        return await self._client.patch(
+            resource,
+            metadata["name"],
+            {"status": status},
+            metadata["namespace"],
+            subresource="status",
+        )
+
+    async def delete(self, resource: gvk.Resource, name: str, namespace: str) -> None:
+        await self._client.delete(resource, name, namespace)
+
+    async def exists(self, resource: gvk.Resource, name: str, namespace: str) -> bool:
+        try:
+            await self._client.get(resource, name, namespace)
+        except status.NotFound:
+            return False
+        return True
+
+    async def function_pods(self, function: Obj) -> Objs:
+        return await self.list(gvk.PODS, None, {labels.FUNCTION_UID: function["metadata"]["uid"]})
+
+    async def environment_pods(self, environment: Obj, executor_type: str) -> Objs:
+        metadata = environment["metadata"]
+        wanted = {
+            labels.ENVIRONMENT_NAME: metadata["name"],
+            labels.ENVIRONMENT_NAMESPACE: metadata["namespace"],
+        }
+        if executor_type:
+            wanted[labels.EXECUTOR_TYPE] = executor_type
+        return await self.list(gvk.PODS, None, wanted)
+
+    async def logs(self, function: Obj, query: protocol.LogQuery) -> AsyncIterator[bytes]:
+        wanted: dict[str, Any] = {"container": query.container}
+        if query.lines is not None:
+            wanted["tailLines"] = query.lines
+        if query.follow:
+            wanted["follow"] = "true"
+        path = gvk.PODS.path(query.namespace, query.pod, "log")
+        response = await self._client.raw(
+            "GET", f"{path}?{parse.urlencode(wanted)}", timeout_seconds=http.TRANSFER_SECONDS
+        )
+        async for chunk in http.chunks(await http.check(response)):
+            yield chunk
+
+    async def call(self, call: protocol.Call) -> protocol.Answer:
+        masters = await self._read_masters()
+        keys = masters.keys(signing.ROUTER_INTERNAL)
+        response = await self._service_request(
+            INTERNAL_VARIABLE,
+            f"{invocation.INTERNAL_SERVICE}:{invocation.INTERNAL_PORT}",
+            call.method,
+            call.target,
+            [*call.headers, *self._signed(keys, call.method, call.target, call.body)],
+            call.body,
+            call.timeout_seconds,
+        )
+        body = await response.read(http.MAX_ANSWER_BYTES)
+        return protocol.Answer(response.status, response.headers.items(), body)
+
+    async def upload(
+        self, path: pathlib.Path, name: str, on_progress: Callable[[int], None]
+    ) -> str:
+        form = uploads.Upload(path, name, ids.new_uid())
+        signed = await self._storage_headers("POST", storage.ARCHIVE, await form.sha256())
+        response = await self._storage(
+            "POST", storage.ARCHIVE, [*form.headers(), *signed], form.body(on_progress)
+        )
+        return storage.decode_upload(await response.read()).id
+
+    async def download(self, archive_id: str) -> AsyncIterator[bytes]:
+        target = storage.archive_target(archive_id)
+        response = await self._storage("GET", target, await self._storage_headers("GET", target))
+        async for chunk in http.chunks(response):
+            yield chunk
+
+    async def delete_archive(self, archive_id: str) -> None:
+        target = storage.archive_target(archive_id)
+        signed = await self._storage_headers("DELETE", target)
+        await (await self._storage("DELETE", target, signed)).aclose()
+
+    async def list_archives(self) -> Names:
+        import orjson
+
+        target = storage.ARCHIVE
+        response = await self._storage("GET", target, await self._storage_headers("GET", target))
+        found: Names = orjson.loads(await response.read(http.MAX_ANSWER_BYTES)) or []
+        return found
+
+    async def archive_url(self, archive_id: str) -> str:
+        base = f"http://{_STORAGE_SERVICE}.{self._platform_namespace}"
+        return storage.archive_url(base, archive_id)
+
+    async def server_version(self) -> Obj:
+        import orjson
+
+        response = await self._service_request(
+            ROUTER_VARIABLE,
+            f"{invocation.SERVICE}:{_SERVICE_PORT}",
+            "GET",
+            invocation.VERSION,
+            [],
+            b"",
+            10.0,
+        )
+        found: Obj = orjson.loads(await (await http.check(response)).read())
+        return found
+
+    async def aclose(self) -> None:
+        for caller in self._callers.values():
+            await caller.aclose()
+        await self._client.aclose()
+
+    async def _storage(
+        self,
+        method: str,
+        target: str,
+        headers: Iterable[tuple[str, str]],
+        body: bytes | AsyncIterator[bytes] = b"",
+    ) -> http_client.ClientResponse:
+        service = f"{_STORAGE_SERVICE}:{_SERVICE_PORT}"
+        response = await self._service_request(
+            STORAGE_VARIABLE, service, method, target, headers, body, http.TRANSFER_SECONDS
+        )
+        return await http.check(response)
+
+    async def _storage_headers(
+        self, method: str, target: str, body_sha256: str = signing.EMPTY_BODY_HASH
+    ) -> Iterable[tuple[str, str]]:
+        masters = await self._read_masters()
+        return self._signed(masters.keys(signing.STORAGESVC), method, target, body_sha256)
+
+    def _signed(
+        self, keys: signing.Keys, method: str, target: str, body: bytes | str
+    ) -> Iterable[tuple[str, str]]:
+        if keys.current is None:
+            return ()
+        return signing.headers(keys.current, method, target, body, self._clock.now().timestamp())
+
+    async def _service_request(
+        self,
+        variable: str,
+        service: str,
+        method: str,
+        target: str,
+        headers: Iterable[tuple[str, str]],
+        body: bytes | AsyncIterator[bytes],
+        timeout_seconds: float,
+    ) -> http_client.ClientResponse:
+        """Reach a service directly where a variable says so, else through the API server."""
+        url = self._env.get(variable)
+        if url:
+            caller = self._callers.get(url)
+            if caller is None:
+                caller = self._callers[url] = http.Caller(url, service.partition(":")[0])
+            return await caller.request(method, target, headers, body, timeout_seconds)
+        path = gvk.SERVICES.path(self._platform_namespace, service, "proxy") + target
+        return await self._client.raw(
+            method, path, headers=headers, body=body, timeout_seconds=timeout_seconds
+        )
+
+    async def _read_masters(self) -> signing.Masters:
+        if self._masters is None:
+            self._masters = signing.masters_from_env(self._env)
+            if not self._masters.enabled:
+                self._masters = await self._masters_of_platform()
+        return self._masters
+
+    async def _masters_of_platform(self) -> signing.Masters:
+        try:
+            secret = await self._client.get(
+                gvk.SECRETS, signing.SECRET_NAME, self._platform_namespace
+            )
+        except (status.NotFound, status.Forbidden, kube_errors.Unreachable):
+            return signing.Masters()
+        data = secret.get("data") or {}
+        return signing.Masters(
+            current=_decoded(data.get(signing.SECRET_KEY)),
+            old=_decoded(data.get(signing.OLD_SECRET_KEY)),
+        )
+
+
+def _decoded(value: str | None) -> bytes | None:
+    try:
+        return base64.b64decode(value or "") or None
+    except binascii.Error:
+        return None

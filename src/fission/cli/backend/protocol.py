@@ -1,0 +1,126 @@
+"""What a command may ask of a platform, whichever way leads to it.
+
+Objects are dicts in wire form, so that fields which this release does not know survive a change.
+Failures are the errors of ``meta.status``.
+"""
+
+import pathlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from fission.meta import gvk
+
+Obj = dict[str, Any]
+Objs = list[Obj]
+Names = list[str]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a function through the router's internal listener."""
+
+    method: str
+    target: str
+    """Path and query, escaped, as the router sees them."""
+    headers: Sequence[tuple[str, str]] = ()
+    body: bytes = b""
+    timeout_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Sequence[tuple[str, str]] = field(default=())
+    body: bytes = b""
+
+    def header(self, name: str) -> str:
+        """A header's value, or nothing."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), "")
+
+
+@dataclass(frozen=True)
+class LogQuery:
+    """Which lines of which container."""
+
+    namespace: str
+    pod: str
+    container: str
+    lines: int | None = None
+    follow: bool = False
+
+
+class Backend(Protocol):
+    """A platform."""
+
+    @property
+    def namespace(self) -> str:
+        """The namespace meant where none is named."""
+        ...
+
+    async def list(
+        self, resource: gvk.Resource, namespace: str | None, labels: Mapping[str, str] | None = None
+    ) -> Objs:
+        """All objects of a kind in a namespace, or in all of them."""
+        ...
+
+    async def get(self, resource: gvk.Resource, name: str, namespace: str) -> Obj: ...
+
+    async def create(self, resource: gvk.Resource, obj: Obj) -> Obj: ...
+
+    async def replace(self, resource: gvk.Resource, obj: Obj) -> Obj:
+        """Write a changed object back; ``Conflict`` when somebody else was faster."""
+        ...
+
+    async def set_status(self, resource: gvk.Resource, obj: Obj, status: Obj) -> Obj:
+        """Merge into the status of an object."""
+        ...
+
+    async def delete(self, resource: gvk.Resource, name: str, namespace: str) -> None: ...
+
+    async def exists(self, resource: gvk.Resource, name: str, namespace: str) -> bool:
+        """Whether a Secret or ConfigMap is there."""
+        ...
+
+    async def function_pods(self, function: Obj) -> Objs:
+        """Pods that run a function."""
+        ...
+
+    async def environment_pods(self, environment: Obj, executor_type: str) -> Objs:
+        """Pods of an environment."""
+        ...
+
+    def logs(self, function: Obj, query: LogQuery) -> AsyncIterator[bytes]:
+        """What a container printed."""
+        ...
+
+    async def call(self, call: Call) -> Answer:
+        """Call a function."""
+        ...
+
+    async def upload(
+        self, path: pathlib.Path, name: str, on_progress: Callable[[int], None]
+    ) -> str:
+        """Store a file; its archive's id."""
+        ...
+
+    def download(self, archive_id: str) -> AsyncIterator[bytes]:
+        """The bytes of an archive."""
+        ...
+
+    async def delete_archive(self, archive_id: str) -> None: ...
+
+    async def list_archives(self) -> Names: ...
+
+    async def archive_url(self, archive_id: str) -> str:
+        """The URL under which the platform itself finds an archive."""
+        ...
+
+    async def server_version(self) -> Obj:
+        """Build information of the platform."""
+        ...
+
+    async def aclose(self) -> None: ...

@@ -1,0 +1,1 @@
+"""``fission up|down|status``: the platform on this machine, started as a process of its own."""

@@ -1,0 +1,200 @@
+"""Commands and groups with the habits of the original: lazily loaded, aliased, flags anywhere.
+
+A command's function takes the ``Session`` and its flags. It may be a coroutine function; ``main``
+runs what it returns. Misuse is raised as ``UsageError``, whose text is the original's.
+"""
+
+import importlib
+from collections.abc import Callable
+from typing import Any, Final, NoReturn, TypeVar
+
+import click
+
+from fission.cli import context, errors, help, options, tree
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_TRUE: Final = frozenset({"true", "1", "t"})
+_FALSE: Final = frozenset({"false", "0", "f"})
+
+
+def command(description: str) -> Callable[[F], "Command"]:
+    """Make a command of a function; its flags are declared by decorators of ``options``."""
+
+    def decorate(function: F) -> Command:
+        declared = list(reversed(getattr(function, "__click_params__", [])))
+        callback = click.pass_obj(function)
+        return Command(
+            name="", callback=callback, params=declared, help=description, add_help_option=False
+        )
+
+    return decorate
+
+
+class Command(click.Command):
+    """One verb."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += [*options.globals_of(_store), _help_flag()]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.obj.command = ctx
+        try:
+            rest = super().parse_args(ctx, self._with_switches(args))
+        except click.UsageError as error:
+            _raise_usage(error)
+        missing = [
+            _long(param)
+            for param in self.params
+            if isinstance(param, options.Flag)
+            and param.needed
+            and not ctx.params.get(str(param.name))
+        ]
+        if missing:
+            raise errors.UsageError(_required(missing))
+        return rest
+
+    def get_help(self, ctx: click.Context) -> str:
+        return f"{self.help}\n\n{help.usage(ctx)}"
+
+    def _with_switches(self, args: list[str]) -> list[str]:
+        """``--flag=false`` as the spelling that the parser knows."""
+        switches: dict[str, tuple[str, str]] = {}
+        for param in self.params:
+            if isinstance(param, click.Option) and param.is_flag and param.secondary_opts:
+                for name in param.opts:
+                    switches[name] = (name, param.secondary_opts[0])
+        result: list[str] = []
+        for index, argument in enumerate(args):
+            if argument == "--":
+                return result + args[index:]
+            name, equals, value = argument.partition("=")
+            if equals and name in switches:
+                if value.lower() not in _TRUE | _FALSE:
+                    raise errors.UsageError(
+                        f'invalid argument "{value}" for "{name}" flag: must be true or false'
+                    )
+                argument = switches[name][0 if value.lower() in _TRUE else 1]
+            result.append(argument)
+        return result
+
+
+class Group(click.Group):
+    """A noun, or the root: knows its commands by name and imports one when it is run."""
+
+    def __init__(
+        self, name: str, entries: tuple[tree.Branch | tree.Leaf, ...], description: str
+    ) -> None:
+        super().__init__(name=name, help=description, add_help_option=False)
+        self.entries = entries
+        self.params += [*options.globals_of(_store), _help_flag()]
+        self.no_args_is_help = True
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [entry.name for entry in self.entries]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for entry in self.entries:
+            if cmd_name == entry.name or cmd_name in entry.aliases:
+                return load(entry)
+        return None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.obj.command = ctx
+        if not args:
+            click.echo(self.get_help(ctx), file=ctx.obj.stdout)
+            ctx.exit(0)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            _raise_usage(error)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        found = self.get_command(ctx, name)
+        if found is None:
+            if name.startswith("-"):
+                raise errors.UsageError(f"unknown flag: {name}")
+            raise errors.UsageError(self._unknown(ctx, name))
+        return found.name, found, args[1:]
+
+    def get_help(self, ctx: click.Context) -> str:
+        return f"{self.help}\n\n{self.get_usage(ctx)}"
+
+    def get_usage(self, ctx: click.Context) -> str:
+        rows = [(", ".join((entry.name, *entry.aliases)), entry.help) for entry in self.entries]
+        return help.group_usage(ctx, rows)
+
+    def _unknown(self, ctx: click.Context, name: str) -> str:
+        import difflib
+
+        known = [each for entry in self.entries for each in (entry.name, *entry.aliases)]
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f'; did you mean "{close[0]}"?' if close else ""
+        return f'unknown command "{name}" for "{ctx.command_path}"{hint}'
+
+
+def load(entry: tree.Branch | tree.Leaf) -> click.Command:
+    """The command of an entry of the tree."""
+    if isinstance(entry, tree.Branch):
+        return Group(entry.name, entry.leaves, entry.help)
+    module = importlib.import_module(f"fission.cli.{entry.module}")
+    loaded: click.Command = module.command
+    loaded.name = entry.name
+    return loaded
+
+
+def root() -> Group:
+    """The whole command."""
+    return Group("fission", tree.ROOT, "Fission: functions on one machine or on Kubernetes")
+
+
+def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    if value is not None:
+        session: context.Session = ctx.obj
+        session.set_global(str(param.name), value)
+
+
+def _show_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        ctx.obj.stdout.write(ctx.get_help())
+        ctx.exit(0)
+
+
+def _help_flag() -> options.Flag:
+    return options.Flag(
+        ["--help", "-h"],
+        word="",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_show_help,
+        help="Show this help",
+    )
+
+
+def _raise_usage(error: click.UsageError) -> NoReturn:
+    """Say what is wrong with the flags in the words of the original."""
+    if isinstance(error, click.NoSuchOption):
+        name = error.option_name
+        sort = "flag" if name.startswith("--") else "shorthand flag"
+        close = f"; did you mean {error.possibilities[0]}?" if error.possibilities else ""
+        raise errors.UsageError(f"unknown {sort}: {name}{close}") from error
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        name = _long(error.param)
+        raise errors.UsageError(f'invalid argument for "--{name}" flag: {error.message}') from error
+    if isinstance(error, click.BadOptionUsage):
+        raise errors.UsageError(f"flag needs an argument: {error.option_name}") from error
+    raise errors.UsageError(error.message) from error
+
+
+def _required(names: list[str]) -> str:
+    quoted = ", ".join(f'"{name}"' for name in sorted(names))
+    return f"required flag(s) {quoted} not set"
+
+
+def _long(param: click.Parameter) -> str:
+    return next((name[2:] for name in param.opts if name.startswith("--")), str(param.name))

@@ -1,0 +1,101 @@
+"""One run of the command: its settings, its streams, and the way in to a platform.
+
+The way in is the first of: ``--server`` or ``FISSION_URL`` (the controller); ``KUBECONFIG`` or
+``--kube-context``; the platform that runs in ``FISSION_HOME``; the usual kubeconfig, or the
+service account of the pod that we are in.
+"""
+
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import IO, TYPE_CHECKING, Any
+
+from fission.base import clock as clocks
+from fission.base import ids
+from fission.cli import output
+
+if TYPE_CHECKING:
+    import click
+
+    from fission.cli.backend import protocol
+
+
+class Session:
+    """What a command may use."""
+
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        stdout: IO[str],
+        stderr: IO[str],
+        *,
+        cwd: pathlib.Path | None = None,
+        clock: clocks.Clock | None = None,
+        new_uid: Callable[[], str] = ids.new_uid,
+        short_id: Callable[[int], str] = ids.short_id,
+    ) -> None:
+        self.env = env
+        self.stdout = stdout
+        self.out = output.Printer(stdout, stderr, env)
+        self.cwd = cwd or pathlib.Path.cwd()
+        self.clock = clock or clocks.SystemClock()
+        self.new_uid = new_uid
+        self.short_id = short_id
+        self.command: click.Context | None = None
+        """What is being run, for its usage."""
+        self.given_namespace = ""
+        self.kube_context = ""
+        self.server = ""
+        self._backend: protocol.Backend | None = None
+
+    def set_global(self, name: str, value: Any) -> None:
+        """Take in a flag that every command has."""
+        if name == "verbosity":
+            self.out.verbosity = value
+        elif name == "namespace":
+            self.given_namespace = value
+        elif name == "kube_context":
+            self.kube_context = value
+        elif name == "server":
+            self.server = value
+
+    @property
+    def backend(self) -> "protocol.Backend":
+        """What answers this run; opened by the first command that needs it."""
+        if self._backend is None:
+            self._backend = self._open()
+        return self._backend
+
+    @property
+    def namespace(self) -> str:
+        """The namespace to work in."""
+        named = self.given_namespace or self.env.get("FISSION_DEFAULT_NAMESPACE", "")
+        return named or self.backend.namespace
+
+    @property
+    def platform_namespace(self) -> str:
+        """Where the platform is installed."""
+        return self.env.get("FISSION_NAMESPACE") or "fission"
+
+    def path(self, text: str) -> pathlib.Path:
+        """A path as the person meant it."""
+        return self.cwd / pathlib.Path(text).expanduser()
+
+    async def aclose(self) -> None:
+        """Close what was opened."""
+        if self._backend is not None:
+            await self._backend.aclose()
+
+    def _open(self) -> "protocol.Backend":
+        url = self.server or self.env.get("FISSION_URL", "")
+        if url:
+            from fission.cli.backend import controller
+
+            self.out.debug(f"goes through the controller at {url}")
+            return controller.ControllerBackend(url, self.env.get("FISSION_TOKEN", ""), self.clock)
+        from fission.cli.backend import kubernetes, wayin
+
+        credentials = wayin.find(self.env, self.kube_context)
+        self.out.debug(f"goes through the Kubernetes API at {credentials.server}")
+        return kubernetes.KubernetesBackend(
+            credentials, self.env, self.platform_namespace, self.clock
+        )

@@ -1,0 +1,1 @@
+"""``fission environment``: images that run and build one language."""

@@ -1,0 +1,21 @@
+"""Failures that end a command with a message for the person at the terminal."""
+
+from fission.base import errors
+
+
+class CliError(errors.Error):
+    """The command cannot do what was asked; the message says why and what would help."""
+
+    reason = "CommandFailed"
+
+
+class UsageError(CliError):
+    """The flags make no sense together; the command's usage is shown above the message."""
+
+    reason = "Usage"
+
+
+class Reported(CliError):
+    """The failure has been printed already; only the exit code is left to say."""
+
+    reason = "Reported"

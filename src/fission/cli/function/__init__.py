@@ -1,0 +1,1 @@
+"""``fission function``: code, how it runs, what it answers and prints."""

@@ -1,0 +1,187 @@
+"""``fission function create``."""
+
+import types
+from typing import Any, Final
+
+from fission.api import function_types, httptrigger_types, objects, resources, schema, validation
+from fission.base import errors as base_errors
+from fission.cli import archives, context, errors, lookups, options, specfiles
+from fission.cli import command as commands
+from fission.cli.function import build, features, flags
+from fission.cli.package import build as package_build
+from fission.meta import gvk, status
+
+_NO_CODE: Final = "need --code or --sourcearchive or --deployarchive or --oci argument"
+
+
+@commands.command(
+    "Create a function from code, or from a package that exists.\n\n"
+    "  fission fn create --name hello --env python --code hello.py"
+)
+@options.name("Name of the function")
+@flags.shared
+@options.string("--url", help="Deprecated: also make a route; use `fission route create`")
+@options.string("--prefix", help="Deprecated: the same for a prefix")
+@options.strings("--method", help="Deprecated: methods of that route", default="GET")
+@options.save
+async def command(
+    session: context.Session, spec: bool | None, dry: bool | None, **given: Any
+) -> None:
+    """Create one."""
+    mode = specfiles.Mode(bool(spec), bool(dry))
+    chosen = types.SimpleNamespace(**given)
+    code = package_build.read_code(chosen)
+    _check_flags(chosen, code)
+    namespace = session.given_namespace if mode.is_on else session.namespace
+    function = build.make_function(chosen.name, namespace, chosen)
+    features.apply(function.spec, chosen, await read_schema(session, chosen.tool_input_schema))
+    warning = build.warn_limits(chosen, function.spec)
+    if warning:
+        session.out.warning(warning)
+    if mode.is_on:
+        _write_down(session, mode, function, code, chosen)
+    else:
+        await _create(session, function, code, chosen)
+
+
+def _check_flags(chosen: Any, code: package_build.Code) -> None:
+    if not chosen.pkgname and not chosen.env:
+        raise errors.UsageError("need --env argument")
+    if not chosen.pkgname and not code.is_given:
+        raise errors.UsageError(_NO_CODE)
+    if chosen.pkgname and code.is_given:
+        raise errors.UsageError("--pkgname excludes code: update the package instead")
+
+
+async def read_schema(session: context.Session, path: str | None) -> str | None:
+    """Text of the file with a tool's input schema."""
+    import asyncio
+
+    return None if path is None else await asyncio.to_thread(session.path(path).read_text)
+
+
+def _write_down(
+    session: context.Session,
+    mode: specfiles.Mode,
+    function: function_types.Function,
+    code: package_build.Code,
+    chosen: Any,
+) -> None:
+    name, namespace = function.metadata.name, function.metadata.namespace
+    documents = []
+    package_name = chosen.pkgname
+    if not package_name:
+        package_name = package_name_for(session, name)
+        package = package_build.make_package(package_name, namespace, chosen.env)
+        documents = package_build.make_documents(session, package, code)
+    function.spec.environment.name = chosen.env or ""
+    reference = function.spec.package.package_ref
+    reference.name, reference.namespace = package_name, namespace
+    specfiles.write(session, mode, [*documents, objects.encode(function)])
+
+
+async def _create(
+    session: context.Session,
+    function: function_types.Function,
+    code: package_build.Code,
+    chosen: Any,
+) -> None:
+    name = function.metadata.name
+    if await lookups.find(session, resources.FUNCTIONS, name) is not None:
+        raise errors.CliError(
+            "a function with the same name already exists; change it with `fission fn update`"
+        )
+    await _warn_missing(session, gvk.SECRETS, chosen.secret)
+    await _warn_missing(session, gvk.CONFIGMAPS, chosen.configmap)
+    package = await _package(session, name, code, chosen)
+    environment = package["spec"]["environment"]["name"]
+    if chosen.env and chosen.env != environment:
+        session.out.warning(
+            f"package {chosen.pkgname} is of environment {environment}, which is used instead of "
+            f"{chosen.env}"
+        )
+    point_at(function, package)
+    try:
+        validation.check(function)
+        await session.backend.create(resources.FUNCTIONS, objects.encode(function))
+    except base_errors.Error as error:
+        if not chosen.pkgname:
+            await session.backend.delete(
+                resources.PACKAGES, lookups.name_of(package), session.namespace
+            )
+        if isinstance(error, status.AlreadyExists):
+            raise errors.CliError("a function with the same name already exists") from error
+        raise
+    if not chosen.pkgname:
+        session.out.line(f"Package '{lookups.name_of(package)}' created")
+    session.out.line(f"function '{name}' created")
+    if chosen.url or chosen.prefix:
+        await _create_route(session, name, chosen)
+
+
+async def _package(
+    session: context.Session, function_name: str, code: package_build.Code, chosen: Any
+) -> dict[str, Any]:
+    if chosen.pkgname:
+        return await lookups.get(session, resources.PACKAGES, chosen.pkgname)
+    await lookups.get(session, resources.ENVIRONMENTS, chosen.env)
+    package = package_build.make_package(
+        package_name_for(session, function_name), session.namespace, chosen.env
+    )
+    await package_build.apply(session, package, code)
+    return await package_build.create(session, package)
+
+
+def package_name_for(session: context.Session, function_name: str) -> str:
+    """``<function>-<uuid>``, cut to what a name may have."""
+    suffix = session.new_uid()
+    stem = function_name[: schema.DNS_LABEL_MAX - len(suffix) - 1].rstrip("-")
+    return f"{archives.kubify(stem)}-{suffix}"
+
+
+def point_at(function: function_types.Function, package: dict[str, Any]) -> None:
+    """Make the function run what is in a package, in the package's environment."""
+    metadata = package["metadata"]
+    reference = function.spec.package.package_ref
+    reference.name = metadata["name"]
+    reference.namespace = metadata["namespace"]
+    reference.resource_version = str(metadata.get("resourceVersion", ""))
+    environment = package["spec"]["environment"]
+    function.spec.environment.name = environment["name"]
+    function.spec.environment.namespace = metadata["namespace"]
+
+
+async def _warn_missing(
+    session: context.Session, resource: gvk.Resource, names: tuple[str, ...]
+) -> None:
+    for name in names:
+        if not await session.backend.exists(resource, name, session.namespace):
+            session.out.warning(
+                f"{resource.kind} {name} does not exist in namespace {session.namespace};"
+                " the function cannot start without it"
+            )
+
+
+async def _create_route(session: context.Session, function_name: str, chosen: Any) -> None:
+    """Deprecated: the route that ``--url`` asks for."""
+    session.out.warning("--url and --prefix are deprecated; use `fission route create`")
+    trigger = httptrigger_types.HTTPTrigger()
+    trigger.metadata.name = session.new_uid()
+    trigger.metadata.namespace = session.namespace
+    trigger.spec.function_ref.name = function_name
+    trigger.spec.methods = [method.upper() for method in chosen.method] or ["GET"]
+    trigger.spec.prefix = _absolute(chosen.prefix or "")
+    trigger.spec.relative_url = "" if chosen.prefix else _absolute(chosen.url)
+    validation.check(trigger)
+    await session.backend.create(resources.HTTPTRIGGERS, objects.encode(trigger))
+    path = trigger.spec.prefix or trigger.spec.relative_url
+    session.out.line(f"route created: {format_methods(trigger)} {path} -> {function_name}")
+
+
+def _absolute(path: str) -> str:
+    return path if path.startswith("/") or not path else f"/{path}"
+
+
+def format_methods(trigger: httptrigger_types.HTTPTrigger) -> str:
+    """Methods as the original prints them."""
+    return f"[{' '.join(trigger.spec.methods)}]"

@@ -1,0 +1,126 @@
+"""Flags that ``fn create`` and ``fn update`` share, by what they are about."""
+
+from typing import Any
+
+from fission.cli import options
+from fission.cli.package import build as package_build
+
+
+def shared(function: Any) -> Any:
+    """All of them, in the order of the help."""
+    for group in reversed((_code, _running, _mounting, _streaming, _tool, _state, _async_, _meta)):
+        function = group(function)
+    return function
+
+
+def _all(function: Any, *decorators: options.Decorator) -> Any:
+    for decorate in reversed(decorators):
+        function = decorate(function)
+    return function
+
+
+def _code(function: Any) -> Any:
+    return _all(
+        function,
+        options.string("--env", help="Environment that runs the function"),
+        package_build.flags,
+        options.string("--pkgname", "--pkg", help="Existing package instead of code"),
+        options.string(
+            "--entrypoint", "--entry", help="Where the code starts, such as module.function"
+        ),
+    )
+
+
+def _running(function: Any) -> Any:
+    return _all(
+        function,
+        options.string("--executortype", help="poolmgr or newdeploy", default="poolmgr"),
+        options.integer("--fntimeout", "--ft", help="Seconds a request may take", default=60),
+        options.integer(
+            "--specializationtimeout",
+            "--st",
+            help="Seconds that making a pod ready may take",
+            default=120,
+        ),
+        options.integer("--idletimeout", help="Idle seconds before a pod goes", default=120),
+        options.integer("--concurrency", "--con", help="Most pods (poolmgr)", default=500),
+        options.integer(
+            "--requestsperpod", "--rpp", help="Requests a pod serves at once (poolmgr)", default=1
+        ),
+        options.boolean("--onceonly", "--yolo", help="A pod serves exactly one request (poolmgr)"),
+        options.integer("--retainpods", help="Idle pods to keep (poolmgr)", default=0),
+        options.integer(
+            "--provisioned-concurrency", help="Specialized pods kept (poolmgr)", default=0
+        ),
+        options.strings("--provisioned-schedule", help="name=W;start=<cron>;duration=10h;target=N"),
+        options.integer("--minscale", help="Least pods (newdeploy)", default=1),
+        options.integer("--maxscale", help="Most pods (newdeploy); --minscale if not given"),
+        options.integer("--targetcpu", help="CPU percent that adds pods (newdeploy)", default=80),
+        options.compute,
+    )
+
+
+def _mounting(function: Any) -> Any:
+    return _all(
+        function,
+        options.strings("--secret", help="Secret that appears as files; repeatable"),
+        options.strings("--configmap", help="ConfigMap that appears as files; repeatable"),
+        options.strings("--env-var", "-e", help="Variable KEY=VALUE (newdeploy)"),
+        options.strings("--env-from-secret", help="name, name/key or name/key:ENV (newdeploy)"),
+        options.strings("--env-from-configmap", help="name, name/key or name/key:ENV (newdeploy)"),
+    )
+
+
+def _streaming(function: Any) -> Any:
+    return _all(
+        function,
+        options.boolean("--streaming", help="Answers may stream"),
+        options.string(
+            "--streamingprotocol", help="auto, sse, chunked or websocket", default="auto"
+        ),
+        options.integer("--streamingidletimeout", help="Longest silence in seconds", default=60),
+        options.integer(
+            "--streamingmaxduration", help="Longest stream in seconds; 0 is no limit", default=0
+        ),
+    )
+
+
+def _tool(function: Any) -> Any:
+    return _all(
+        function,
+        options.boolean("--expose-as-mcp", help="Make the function an MCP tool"),
+        options.string("--tool-description", help="What the tool is for"),
+        options.string("--tool-input-schema", help="File with the JSON schema of the arguments"),
+        options.string("--tool-name", help="Name of the tool"),
+    )
+
+
+def _state(function: Any) -> Any:
+    return _all(
+        function,
+        options.boolean("--state", help="The function keeps keyed state"),
+        options.string("--state-keyspace", help="Name of its keyspace"),
+        options.integer("--state-max-keys", help="Most keys", default=10000),
+        options.integer("--state-max-value-bytes", help="Largest value", default=262144),
+        options.duration("--state-ttl", help="How long a value is kept"),
+        options.string("--state-sticky-source", help="header or queryparam"),
+        options.string("--state-sticky-name", help="Name of that header or parameter"),
+    )
+
+
+def _async_(function: Any) -> Any:
+    return _all(
+        function,
+        options.integer("--async-retry-max-attempts", help="Attempts of an asynchronous call"),
+        options.duration("--async-max-age", help="Oldest asynchronous call delivered"),
+        options.string("--async-on-success", help="Function that gets good results"),
+        options.string("--async-on-failure", help="Function that gets failures"),
+        options.string("--async-on-success-topic", help="Topic that gets good results"),
+        options.string("--async-on-failure-topic", help="Topic that gets failures"),
+        options.string("--versioning", help="auto, manual or off"),
+        options.integer("--retain-versions", help="Versions kept", default=10),
+    )
+
+
+def _meta(function: Any) -> Any:
+    return _all(function, options.metadata)

@@ -1,0 +1,84 @@
+"""``fission function update``."""
+
+import types
+from typing import Any
+
+from fission.api import function_types, objects, resources, validation
+from fission.cli import command as commands
+from fission.cli import context, errors, lookups, options
+from fission.cli.function import build, create, features, flags
+from fission.cli.package import build as package_build
+
+
+@commands.command(
+    "Update a function; only what is given changes. New code goes into its package.\n\n"
+    "  fission fn update --name hello --code hello2.py"
+)
+@options.name("Name of the function")
+@flags.shared
+@options.boolean("--force", "-f", help="Update a package that several functions use")
+async def command(session: context.Session, name: str, force: bool | None, **given: Any) -> None:
+    """Change one."""
+    chosen = types.SimpleNamespace(**given)
+    code = package_build.read_code(chosen)
+    if chosen.pkgname and code.is_given:
+        raise errors.UsageError("--pkgname excludes code: update the package instead")
+    raw = await lookups.get(session, resources.FUNCTIONS, name)
+    input_schema = await create.read_schema(session, chosen.tool_input_schema)
+    _rehearse(raw, chosen, input_schema)
+    if chosen.env:
+        await lookups.get(session, resources.ENVIRONMENTS, chosen.env)
+    package = await _package(session, raw, code, chosen, force)
+
+    def change(function: function_types.Function) -> None:
+        build.apply(function, chosen)
+        features.apply(function.spec, chosen, input_schema)
+        if package is not None:
+            create.point_at(function, package)
+        elif chosen.env:
+            function.spec.environment.name = chosen.env
+
+    changed = await lookups.change(session, resources.FUNCTIONS, name, change)
+    function = objects.decode(function_types.Function, changed)
+    warning = build.warn_limits(chosen, function.spec)
+    if warning:
+        session.out.warning(warning)
+    session.out.line(f"Function '{name}' updated")
+
+
+def _rehearse(raw: dict[str, Any], chosen: Any, input_schema: str | None) -> None:
+    """Refuse bad flags before anything, the package included, is written."""
+    function = objects.decode(function_types.Function, raw)
+    build.apply(function, chosen)
+    features.apply(function.spec, chosen, input_schema)
+    validation.check(function)
+
+
+async def _package(
+    session: context.Session,
+    function: dict[str, Any],
+    code: package_build.Code,
+    chosen: Any,
+    force: bool | None,
+) -> dict[str, Any] | None:
+    """The package that the function is to run, changed if there is other code; None: as before."""
+    if chosen.pkgname:
+        return await lookups.get(session, resources.PACKAGES, chosen.pkgname)
+    changes_package = code.is_given or code.build_command is not None or chosen.env
+    if not changes_package:
+        return None
+    name = package_build.package_of(function)
+    if not name:
+        raise errors.CliError("the function has no package; give it one with --pkgname")
+    users = await package_build.functions_using(session, name, session.namespace)
+    others = [each for each in users if lookups.name_of(each) != lookups.name_of(function)]
+    if others and not force:
+        raise errors.CliError(
+            "package is used by multiple functions, use --force to force update: "
+            + ", ".join(sorted(lookups.names_of(users)))
+        )
+    package = await package_build.change_code(session, name, code, chosen.env)
+    if package is None:
+        return await lookups.get(session, resources.PACKAGES, name)
+    await package_build.repoint(session, others, package)
+    return package

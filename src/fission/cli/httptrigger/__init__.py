@@ -1,0 +1,1 @@
+"""``fission httptrigger``: public routes to functions."""

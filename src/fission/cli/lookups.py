@@ -1,0 +1,145 @@
+"""Reading and changing objects for a command, with messages that help when one is not there."""
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from fission.api import resources
+from fission.cli import context, errors
+from fission.meta import gvk, status
+
+Obj = dict[str, Any]
+
+_WORDS = {
+    "Function": "function",
+    "Environment": "environment",
+    "Package": "package",
+    "HTTPTrigger": "HTTP trigger",
+}
+_COMMANDS = {"Environment": "env", "Function": "fn", "Package": "pkg", "HTTPTrigger": "route"}
+_CONFLICT_ATTEMPTS = 5
+_NAMES_SHOWN = 10
+
+
+async def get(
+    session: context.Session, resource: gvk.Resource, name: str, namespace: str = ""
+) -> Obj:
+    """An object; when it is not there, the message says which are."""
+    namespace = namespace or session.namespace
+    try:
+        return await session.backend.get(resource, name, namespace)
+    except status.NotFound as error:
+        raise errors.CliError(await describe_missing(session, resource, name, namespace)) from error
+
+
+async def find(
+    session: context.Session, resource: gvk.Resource, name: str, namespace: str = ""
+) -> Obj | None:
+    """An object, or None."""
+    try:
+        return await session.backend.get(resource, name, namespace or session.namespace)
+    except status.NotFound:
+        return None
+
+
+async def describe_missing(
+    session: context.Session, resource: gvk.Resource, name: str, namespace: str
+) -> str:
+    """What is said of an object that is not there."""
+    word = _WORDS.get(resource.kind, resource.kind)
+    text = f'{word} "{name}" does not exist in namespace "{namespace}"'
+    names = sorted(names_of(await session.backend.list(resource, namespace)))
+    if not names:
+        hint = "there is none yet"
+        verb = _COMMANDS.get(resource.kind)
+        if verb:
+            hint += f"; create one with `fission {verb} create`"
+        return f"{text}: {hint}"
+    close = difflib.get_close_matches(name, names, n=1)
+    shown = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
+    return f"{text}: existing are {shown}" + (f'; did you mean "{close[0]}"?' if close else "")
+
+
+async def change(
+    session: context.Session,
+    resource: gvk.Resource,
+    name: str,
+    mutate: Callable[[Any], None],
+    namespace: str = "",
+) -> Obj:
+    """Read, change and write an object; again when somebody else was faster.
+
+    ``mutate`` gets the decoded object. Only what it changes is laid over the object as it was
+    read, so fields that this release does not know stay.
+    """
+    from fission.api import objects, validation
+    from fission.meta import codec
+
+    kind = resources.TYPES[resource.kind]
+    for attempt in range(_CONFLICT_ATTEMPTS):
+        raw = await get(session, resource, name, namespace)
+        before = objects.decode(kind, codec.deep_copy(raw))
+        after = objects.decode(kind, codec.deep_copy(raw))
+        mutate(after)
+        changed = objects.overlay(raw, before, after)
+        if changed == raw:
+            return raw
+        validation.check(after)
+        try:
+            return await session.backend.replace(resource, changed)
+        except status.Conflict:
+            if attempt == _CONFLICT_ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def changed(resource: gvk.Resource, raw: Obj, mutate: Callable[[Any], None]) -> Any:
+    """What an object would be after a change, decoded; refuses what would not be valid."""
+    from fission.api import objects, validation
+
+    after = objects.decode(resources.TYPES[resource.kind], raw)
+    mutate(after)
+    validation.check(after)
+    return after
+
+
+async def list_all(
+    session: context.Session, resource: gvk.Resource, all_namespaces: bool | None
+) -> list[Obj]:
+    """All objects of a kind where the person looks, by namespace and name."""
+    namespace = None if all_namespaces else session.namespace
+    found = await session.backend.list(resource, namespace)
+    return sorted(found, key=lambda obj: (namespace_of(obj), name_of(obj)))
+
+
+async def delete(
+    session: context.Session,
+    resource: gvk.Resource,
+    name: str,
+    ignore_not_found: bool | None,
+) -> bool:
+    """Delete an object; whether it was there."""
+    try:
+        await session.backend.delete(resource, name, session.namespace)
+    except status.NotFound as error:
+        if ignore_not_found:
+            return False
+        raise errors.CliError(
+            await describe_missing(session, resource, name, session.namespace)
+        ) from error
+    return True
+
+
+def name_of(obj: Obj) -> str:
+    """Its name."""
+    return str(obj["metadata"].get("name", ""))
+
+
+def namespace_of(obj: Obj) -> str:
+    """Its namespace."""
+    return str(obj["metadata"].get("namespace", ""))
+
+
+def names_of(found: list[Obj]) -> list[str]:
+    """Names of objects."""
+    return [name_of(obj) for obj in found]

@@ -1,0 +1,171 @@
+"""Everything that the command prints: lines, warnings, errors, tables, documents, progress.
+
+Results and warnings go to stdout, errors to stderr, as scripts that use Fission expect. Colours
+appear on terminals only.
+"""
+
+import datetime
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import IO, Any, Final
+
+from fission.base import clock
+from fission.cli import errors
+
+NONE: Final = "<none>"
+FORMATS: Final = ("wide", "json", "yaml")
+_YELLOW, _RED, _RESET = "\x1b[33m", "\x1b[31m", "\x1b[0m"
+_PROGRESS_WIDTH: Final = 30
+
+
+class Printer:
+    """Writes to the two streams of one run."""
+
+    def __init__(self, stdout: IO[str], stderr: IO[str], env: Mapping[str, str]) -> None:
+        self._stdout = stdout
+        self._stderr = stderr
+        self._colour = stdout.isatty() and "NO_COLOR" not in env
+        self._error_colour = stderr.isatty() and "NO_COLOR" not in env
+        self.verbosity = 1
+
+    def line(self, text: str = "") -> None:
+        """A line of the result."""
+        self._stdout.write(f"{text}\n")
+
+    def text(self, text: str) -> None:
+        """Text of the result as it is, without a line feed of ours."""
+        self._stdout.write(text)
+        self._stdout.flush()
+
+    def content(self, content: bytes) -> None:
+        """Bytes of the result as they are."""
+        buffer = getattr(self._stdout, "buffer", None)
+        if buffer is None:
+            self._stdout.write(content.decode("utf-8", "replace"))
+            return
+        self._stdout.flush()
+        buffer.write(content)
+        buffer.flush()
+
+    def warning(self, text: str) -> None:
+        """Something that the person should know; the command goes on."""
+        label = f"{_YELLOW}Warning{_RESET}" if self._colour else "Warning"
+        self._stdout.write(f"{label}: {text}\n")
+
+    def debug(self, text: str) -> None:
+        """A decision, shown with ``--verbosity 2``."""
+        if self.verbosity >= 2:
+            self._stdout.write(f"{text}\n")
+
+    def note(self, text: str) -> None:
+        """A remark beside the result, on stderr so that it does not mix with it."""
+        self._stdout.flush()
+        self._stderr.write(f"{text}\n")
+
+    def error(self, text: str, usage: str = "") -> None:
+        """The reason why the command failed, below its usage."""
+        self._stdout.flush()
+        if usage:
+            self._stderr.write(f"{usage}\n")
+        label = f"{_RED}Error{_RESET}" if self._error_colour else "Error"
+        self._stderr.write(f"{label}: {text}\n")
+
+    def table(self, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Aligned columns, one space apart."""
+        self._stdout.write(format_table(header, rows))
+
+    def document(self, value: Any, output: str) -> None:
+        """Objects as JSON or YAML; a list is a bare array."""
+        self._stdout.write(format_document(value, output))
+
+    def progress(self, title: str, total_bytes: int) -> Callable[[int], None]:
+        """A bar on a terminal, nothing elsewhere; call the result with bytes done so far."""
+        if not self._error_is_terminal() or self.verbosity < 1:
+            return lambda done: None
+
+        def show(done: int) -> None:
+            share = done / total_bytes if total_bytes else 1.0
+            filled = int(share * _PROGRESS_WIDTH)
+            bar = "█" * filled + "░" * (_PROGRESS_WIDTH - filled)
+            end = "\n" if done >= total_bytes else ""
+            size = format_bytes(total_bytes)
+            self._stderr.write(f"\r{title} {bar} {share:4.0%} of {size}{end}")
+            self._stderr.flush()
+
+        return show
+
+    def flush(self) -> None:
+        """Everything out; a reader that went away is not our failure."""
+        for stream in (self._stdout, self._stderr):
+            try:
+                stream.flush()
+            except BrokenPipeError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+    def _error_is_terminal(self) -> bool:
+        return self._stderr.isatty()
+
+
+def check_format(output: str) -> None:
+    """Refuse an output format that does not exist."""
+    if output and output not in FORMATS:
+        raise errors.UsageError(
+            f'invalid output format "{output}": valid values are {", ".join(FORMATS)}'
+        )
+
+
+def format_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Columns as wide as their widest cell and a space; the last one is not padded."""
+    lines = [[str(cell) for cell in line] for line in (header, *rows)]
+    widths = [max(len(line[index]) for line in lines) + 1 for index in range(len(header) - 1)]
+    return "".join(
+        "".join(cell.ljust(width) for cell, width in zip(line, widths, strict=False))
+        + line[-1]
+        + "\n"
+        for line in lines
+    )
+
+
+def format_document(value: Any, output: str) -> str:
+    """JSON with two spaces, or YAML."""
+    if output == "json":
+        return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    Dumper.add_representer(str, _represent_text)
+    return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True)
+
+
+def _represent_text(dumper: Any, text: str) -> Any:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+def format_age(timestamp: str | None, now: datetime.datetime) -> str:
+    """Time since a moment, in Kubernetes' short form: ``45s``, ``5m``, ``3h``, ``2d``."""
+    if not timestamp:
+        return NONE
+    try:
+        seconds = int((now - clock.parse_rfc3339(timestamp)).total_seconds())
+    except ValueError:
+        return NONE
+    if seconds < 120:
+        return f"{max(seconds, 0)}s"
+    if seconds < 7200:
+        return f"{seconds // 60}m"
+    return f"{seconds // 3600}h" if seconds < 172_800 else f"{seconds // 86_400}d"
+
+
+def format_bytes(count: int) -> str:
+    """A size for a person: ``1.5 MiB``."""
+    size = float(count)
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.4g} {unit}"
+        size /= 1024
+    return f"{size:.4g} GiB"

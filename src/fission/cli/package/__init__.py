@@ -1,0 +1,1 @@
+"""``fission package``: archives of source and deployable code."""

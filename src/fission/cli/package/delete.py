@@ -1,0 +1,51 @@
+"""``fission package delete``."""
+
+from fission.api import resources
+from fission.cli import command as commands
+from fission.cli import context, errors, lookups, options
+from fission.cli.package import build
+
+
+@commands.command("Delete a package, or with --orphan all that no function uses.")
+@options.name("Name of the package", required=False)
+@options.boolean("--orphan", help="Delete all packages that no function uses")
+@options.boolean("--force", "-f", help="Delete it although functions use it")
+@options.ignore_not_found
+async def command(
+    session: context.Session,
+    name: str | None,
+    orphan: bool | None,
+    force: bool | None,
+    ignorenotfound: bool | None,
+) -> None:
+    """Delete one or many."""
+    if not name and not orphan:
+        raise errors.UsageError("need --name or --orphan argument")
+    if name:
+        await _delete_one(session, name, force, ignorenotfound)
+    if orphan:
+        for package in await orphans(session, session.namespace):
+            await lookups.delete(session, resources.PACKAGES, lookups.name_of(package), True)
+        session.out.line("Orphan packages deleted")
+
+
+async def orphans(session: context.Session, namespace: str | None) -> list[lookups.Obj]:
+    """Packages that no function uses."""
+    used = {
+        (lookups.namespace_of(function), build.package_of(function))
+        for function in await session.backend.list(resources.FUNCTIONS, namespace)
+    }
+    return [
+        package
+        for package in await session.backend.list(resources.PACKAGES, namespace)
+        if (lookups.namespace_of(package), lookups.name_of(package)) not in used
+    ]
+
+
+async def _delete_one(
+    session: context.Session, name: str, force: bool | None, ignore_not_found: bool | None
+) -> None:
+    if not force and await build.functions_using(session, name, session.namespace):
+        raise errors.CliError("package is used by at least one function, use -f to force delete")
+    if await lookups.delete(session, resources.PACKAGES, name, ignore_not_found):
+        session.out.line(f"Package '{name}' deleted")

@@ -1,0 +1,42 @@
+"""``fission package info``."""
+
+from typing import Any
+
+from fission.api import objects, package_types, resources
+from fission.cli import command as commands
+from fission.cli import context, lookups, options, output, views
+from fission.cli.package import list as package_list
+
+
+@commands.command("Show a package, its archives and what its build said.")
+@options.name("Name of the package")
+@options.output
+async def command(session: context.Session, name: str, **flags: Any) -> None:
+    """Show one."""
+    chosen = flags["output"] or ""
+    output.check_format(chosen)
+    raw = await lookups.get(session, resources.PACKAGES, name)
+    if views.show_document(session, raw, chosen):
+        return
+    package = objects.decode(package_types.Package, raw)
+    rows = [
+        ("Name:", name),
+        ("Environment:", package.spec.environment.name),
+        ("Status:", package_list.build_status(raw)),
+    ]
+    if not package.spec.source.is_empty():
+        rows.append(("Source:", describe_archive(package.spec.source)))
+    rows.append(("Deployment:", describe_archive(package.spec.deployment)))
+    session.out.table(rows[0], rows[1:])
+    views.show_conditions(session, raw)
+    session.out.line(f"\nBuild Logs:\n{package.status.build_log}".rstrip("\n"))
+
+
+def describe_archive(archive: package_types.Archive) -> str:
+    """Where an archive is."""
+    if archive.oci is not None:
+        digest = f"@{archive.oci.digest}" if archive.oci.digest else ""
+        return f"OCI image {archive.oci.image}{digest}"
+    if archive.literal:
+        return f"embedded {len(archive.literal)} bytes"
+    return archive.url or output.NONE

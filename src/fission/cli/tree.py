@@ -1,0 +1,119 @@
+"""Every command: its name, other names, what it does, and the module that is imported to run it.
+
+The tree on disk is the tree in ``--help``: ``fission function create`` is ``function/create.py``.
+"""
+
+import dataclasses
+from typing import Final
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaf:
+    """One command."""
+
+    name: str
+    help: str
+    module: str
+    """Below ``fission.cli``; its command object is called ``command``."""
+    aliases: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Branch:
+    """A noun and its verbs."""
+
+    name: str
+    help: str
+    leaves: tuple[Leaf, ...]
+    aliases: tuple[str, ...] = ()
+
+
+ENVIRONMENT: Final = Branch(
+    "environment",
+    "Create, update and manage environments",
+    (
+        Leaf("create", "Create an environment", "environment.create"),
+        Leaf("get", "Show an environment", "environment.get"),
+        Leaf("update", "Update an environment", "environment.update"),
+        Leaf("delete", "Delete an environment", "environment.delete"),
+        Leaf("list", "List environments", "environment.list"),
+        Leaf("pods", "List the pods of an environment", "environment.pods", ("pod", "po")),
+    ),
+    ("env",),
+)
+
+PACKAGE: Final = Branch(
+    "package",
+    "Create, update and manage packages",
+    (
+        Leaf("create", "Create a package", "package.create"),
+        Leaf("update", "Update a package", "package.update"),
+        Leaf("getsrc", "Write a package's source archive", "package.getsrc"),
+        Leaf("getdeploy", "Write a package's deployment archive", "package.getdeploy"),
+        Leaf("delete", "Delete a package, or all that no function uses", "package.delete"),
+        Leaf("list", "List packages", "package.list"),
+        Leaf("info", "Show a package and its build log", "package.info", ("get",)),
+        Leaf("rebuild", "Build a package again that failed to build", "package.rebuild"),
+        Leaf("wait", "Wait for a condition of a package", "package.wait"),
+    ),
+    ("pkg",),
+)
+
+FUNCTION: Final = Branch(
+    "function",
+    "Create, update, call and manage functions",
+    (
+        Leaf("create", "Create a function", "function.create"),
+        Leaf("get", "Write a function's source code", "function.get"),
+        Leaf("getmeta", "Show a function's metadata", "function.getmeta"),
+        Leaf("describe", "Show all that is known of a function", "function.describe"),
+        Leaf("update", "Update a function's code or settings", "function.update"),
+        Leaf("delete", "Delete a function", "function.delete"),
+        Leaf("list", "List functions", "function.list"),
+        Leaf("log", "Show what a function printed", "function.logs", ("logs",)),
+        Leaf("test", "Call a function once", "function.test"),
+        Leaf("pods", "List the pods of a function", "function.pods", ("pod", "po")),
+        Leaf("wait", "Wait for a condition of a function", "function.wait"),
+    ),
+    ("fn",),
+)
+
+HTTPTRIGGER: Final = Branch(
+    "httptrigger",
+    "Create, update and manage HTTP routes",
+    (
+        Leaf("create", "Create a route", "httptrigger.create"),
+        Leaf("get", "Show a route", "httptrigger.get"),
+        Leaf("update", "Update a route", "httptrigger.update"),
+        Leaf("delete", "Delete a route, or all of a function", "httptrigger.delete"),
+        Leaf("list", "List routes", "httptrigger.list"),
+        Leaf("wait", "Wait for a condition of a route", "httptrigger.wait"),
+    ),
+    ("ht", "route"),
+)
+
+ARCHIVE: Final = Branch(
+    "archive",
+    "Upload, list and fetch archives",
+    (
+        Leaf("upload", "Upload a file", "archive.upload"),
+        Leaf("list", "List the ids of all archives", "archive.list"),
+        Leaf("delete", "Delete an archive", "archive.delete"),
+        Leaf("get-url", "Show an archive's URL", "archive.get_url"),
+        Leaf("download", "Download an archive", "archive.download"),
+    ),
+    ("ar",),
+)
+
+ROOT: Final[tuple[Branch | Leaf, ...]] = (
+    Leaf("up", "Start the platform on this machine", "cluster.up"),
+    Leaf("down", "Stop the platform on this machine", "cluster.down"),
+    Leaf("status", "Show what runs on this machine", "cluster.status"),
+    ENVIRONMENT,
+    PACKAGE,
+    FUNCTION,
+    HTTPTRIGGER,
+    ARCHIVE,
+    Leaf("version", "Show versions of client and server", "version"),
+    Leaf("check", "Check that the platform works", "check"),
+)

@@ -1,0 +1,91 @@
+"""What several commands show: readiness, conditions, pods, objects in a chosen format."""
+
+from typing import Any
+
+from fission.api import labels
+from fission.cli import context, output
+from fission.meta import conditions
+
+Obj = dict[str, Any]
+
+POD_HEADER = ("NAME", "NAMESPACE", "READY", "STATUS", "IP", "EXECUTORTYPE", "MANAGED")
+
+
+def ready(obj: Obj) -> str:
+    """Status of the Ready condition."""
+    found = conditions.get((obj.get("status") or {}).get("conditions"), "Ready")
+    return str(found["status"]) if found else output.NONE
+
+
+def show_conditions(session: context.Session, obj: Obj) -> None:
+    """The conditions of one object, if it has any."""
+    found = (obj.get("status") or {}).get("conditions") or []
+    if not found:
+        return
+    now = session.clock.now()
+    session.out.line("\nCONDITIONS:")
+    session.out.table(
+        ("TYPE", "STATUS", "REASON", "MESSAGE", "LASTTRANSITION"),
+        [
+            (
+                each.get("type", ""),
+                each.get("status", ""),
+                each.get("reason", ""),
+                each.get("message", ""),
+                output.format_age(each.get("lastTransitionTime"), now),
+            )
+            for each in found
+        ],
+    )
+
+
+def show_document(session: context.Session, value: Any, chosen: str | None) -> bool:
+    """Print as JSON or YAML if that was asked for; whether it was."""
+    if chosen not in ("json", "yaml"):
+        return False
+    session.out.document(without_managed_fields(value), chosen)
+    return True
+
+
+def without_managed_fields(value: Any) -> Any:
+    """Objects as people want to see them."""
+    if isinstance(value, list):
+        return [without_managed_fields(item) for item in value]
+    metadata = value.get("metadata")
+    if not isinstance(metadata, dict) or "managedFields" not in metadata:
+        return value
+    kept = {key: item for key, item in metadata.items() if key != "managedFields"}
+    return {**value, "metadata": kept}
+
+
+def age(session: context.Session, obj: Obj) -> str:
+    """Time since an object was created."""
+    return output.format_age(obj["metadata"].get("creationTimestamp"), session.clock.now())
+
+
+def pod_row(pod: Obj) -> tuple[str, ...]:
+    """One pod in a table."""
+    metadata, state = pod["metadata"], pod.get("status") or {}
+    marks = metadata.get("labels") or {}
+    containers = (pod.get("spec") or {}).get("containers") or []
+    running = [each for each in state.get("containerStatuses") or () if each.get("ready")]
+    return (
+        metadata["name"],
+        metadata["namespace"],
+        f"{len(running)}/{len(containers)}",
+        state.get("phase", output.NONE),
+        state.get("podIP") or output.NONE,
+        marks.get(labels.EXECUTOR_TYPE, output.NONE),
+        marks.get(labels.MANAGED, output.NONE),
+    )
+
+
+def is_terminating(pod: Obj) -> bool:
+    """Whether a pod is on its way out."""
+    return bool(pod["metadata"].get("deletionTimestamp"))
+
+
+def is_ready_pod(pod: Obj) -> bool:
+    """Whether a pod takes requests."""
+    state = pod.get("status") or {}
+    return conditions.is_true(state.get("conditions"), "Ready") and not is_terminating(pod)

@@ -1,0 +1,55 @@
+"""``wait`` of every kind: until a condition has a status, or until time is up."""
+
+import asyncio
+from typing import Final
+
+from fission.cli import context, errors
+from fission.meta import conditions, gvk, status
+
+_POLL_SECONDS: Final = 1.0
+_STATUSES: Final = ("True", "False", "Unknown")
+
+
+async def run(
+    session: context.Session,
+    resource: gvk.Resource,
+    name: str,
+    wanted: str,
+    timeout_seconds: float | None,
+) -> None:
+    """Look every second; an object that is not there counts as not yet."""
+    type_, value = parse(wanted)
+    timeout = 60.0 if timeout_seconds is None else timeout_seconds
+    deadline = session.clock.monotonic() + timeout
+    word = f"{resource.singular}/{name}"
+    while True:
+        seen = await _status(session, resource, name, type_)
+        if seen == value:
+            session.out.line(f"{word} condition met: {type_}={value}")
+            return
+        if session.clock.monotonic() + _POLL_SECONDS > deadline:
+            raise errors.CliError(
+                f"timed out waiting for condition {type_}={value} on {word} (last seen {seen})"
+            )
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def parse(wanted: str) -> tuple[str, str]:
+    """``condition=Ready`` or ``condition=Ready=False`` as type and status."""
+    word, _, rest = wanted.partition("=")
+    type_, _, value = rest.partition("=")
+    value = value or "True"
+    if word != "condition" or not type_ or value not in _STATUSES:
+        raise errors.UsageError(
+            f'invalid --for "{wanted}": want condition=<Type>[=True|False|Unknown]'
+        )
+    return type_, value
+
+
+async def _status(session: context.Session, resource: gvk.Resource, name: str, type_: str) -> str:
+    try:
+        found = await session.backend.get(resource, name, session.namespace)
+    except status.NotFound:
+        return "not found"
+    condition = conditions.get((found.get("status") or {}).get("conditions"), type_)
+    return str(condition["status"]) if condition else "not set"
