@@ -113,6 +113,8 @@ def prepare(
 ) -> Preparation:
     """Everything for one container that is done outside it; PolicyError refuses by name."""
     _check(grounds, asked)
+    if asked.uid is not None and grounds.template is None:
+        _check_reachable(mounts, asked.uid)
     group = cgroups.make(grounds.hierarchies, name, bounds)
     try:
         return _prepare(grounds, asked, bounds, tuple(mounts), group)
@@ -159,6 +161,17 @@ def _check_readable(visible: Sequence[str], mode: policy.Mode) -> None:
             "put the interpreter where every user may read it (/opt, /usr/local) or run as an "
             "ordinary user"
         )
+
+
+def _check_reachable(mounts: Sequence[policy.Mount], uid: int) -> None:
+    """Without a mount namespace another user's way to a volume is the host's own path."""
+    for mount in mounts:
+        closed = rootfs.closed_folder_above(mount.host_path)
+        if closed is not None:
+            raise policy.PolicyError(
+                f"volume {mount.mount_path} lies below {closed}, which uid {uid} may not enter; "
+                "keep volumes in a folder of mode 0711 when root runs without mount namespaces"
+            )
 
 
 def _check(grounds: Grounds, asked: policy.Confinement) -> None:

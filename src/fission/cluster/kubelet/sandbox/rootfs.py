@@ -131,16 +131,24 @@ def unreadable_to_others(paths: Iterable[str], with_ancestors: bool) -> list[str
     """
     found = []
     for path in _outermost(paths):
-        above = path
-        while with_ancestors and (above := os.path.dirname(above)) != "/":
-            if not os.stat(above).st_mode & stat.S_IXOTH:
-                found.append(path)
-                break
+        if with_ancestors and closed_folder_above(path) is not None:
+            found.append(path)
+            continue
         status = os.stat(path).st_mode
         needed = stat.S_IROTH | (stat.S_IXOTH if stat.S_ISDIR(status) else 0)
-        if status & needed != needed and path not in found:
+        if status & needed != needed:
             found.append(path)
     return found
+
+
+def closed_folder_above(path: str) -> str | None:
+    """The nearest folder above ``path`` that only its owner may pass through."""
+    above = os.path.dirname(path)
+    while above != "/":
+        if not os.stat(above).st_mode & stat.S_IXOTH:
+            return above
+        above = os.path.dirname(above)
+    return None
 
 
 def enter_root(
