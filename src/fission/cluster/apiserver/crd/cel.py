@@ -47,6 +47,7 @@ _RESERVED = _words(
     namespace return var void while
     """
 )
+_GUARD = re.compile(r"\s*!has\(\s*self\.(\w+)\s*\)\s*\|\|")
 _ESCAPES = (("__", "__underscores__"), (".", "__dot__"), ("-", "__dash__"), ("/", "__slash__"))
 
 
@@ -68,6 +69,8 @@ class Program:
     def __init__(self, text: str, run: Callable[[Mapping[str, Any]], Any], uses_old: bool) -> None:
         self.text = text
         self.uses_old = uses_old
+        self.guard = _guard_of(text)
+        """The field without which this is true: ``x`` of ``!has(self.x) || …``."""
         self._run = run
 
     def evaluate(self, variables: Mapping[str, Any]) -> Any:
@@ -145,6 +148,12 @@ def _name_in_rules(name: str, node: structural.Node | None) -> str:
 
 def _child(node: structural.Node | None, name: str) -> structural.Node | None:
     return None if node is None else node.properties.get(name) or node.additional
+
+
+def _guard_of(text: str) -> str | None:
+    """Most rules begin so; knowing it spares the engine where the field is absent."""
+    match = _GUARD.match(text)
+    return match[1] if match and "?" not in text else None
 
 
 class _Engine:

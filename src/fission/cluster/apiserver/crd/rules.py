@@ -101,12 +101,19 @@ class Rules:
     def _check_here(
         self, value: Any, old: Any, node: structural.Node, path: paths.Path
     ) -> Iterator[validation.Found]:
-        variables = {"self": cel.convert(value, node)}
-        if old is not MISSING and old is not None:
-            variables["oldSelf"] = cel.convert(old, node)
+        variables: dict[str, Any] = {}
+        has_old = old is not MISSING and old is not None
+        present = {cel.escape(name) for name in value} if isinstance(value, dict) else None
         for rule in self._rules[node]:
-            if rule.program.uses_old and "oldSelf" not in variables:
+            if rule.program.uses_old and not has_old:
                 continue
+            guard = rule.program.guard
+            if guard is not None and present is not None and guard not in present:
+                continue
+            if not variables:
+                variables["self"] = cel.convert(value, node)
+                if has_old:
+                    variables["oldSelf"] = cel.convert(old, node)
             cause = _judge(rule, variables, value, path)
             if cause is not None:
                 yield path, cause

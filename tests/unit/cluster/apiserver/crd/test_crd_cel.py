@@ -106,3 +106,18 @@ def test_an_evaluation_that_fails_says_why(text: str, message: str) -> None:
     with pytest.raises(cel.EvaluationError) as caught:
         evaluate(text)
     assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("text", "guard"),
+    [
+        ("!has(self.name) || self.name != ''", "name"),
+        (" !has( self.name )||true", "name"),
+        ("has(self.name) || true", None),
+        ("!has(self.name) && true", None),
+        ("!has(self.name) || true ? false : true", None),
+        ("!has(self.inner.flag) || true", None),
+    ],
+)
+def test_the_guard_of_a_rule_is_the_field_it_needs(text: str, guard: str | None) -> None:
+    assert cel.compile_expression(text, NODE).guard == guard
