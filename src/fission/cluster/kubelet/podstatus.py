@@ -110,6 +110,16 @@ def make_status(
     return status
 
 
+def with_written(pod: dict[str, Any], written: dict[str, Any] | None) -> dict[str, Any]:
+    """The pod with our own conditions as last written, where an informer may still lag behind."""
+    if written is None:
+        return pod
+    status = pod.get("status") or {}
+    foreign = [c for c in status.get("conditions") or () if c["type"] not in OWN_CONDITIONS]
+    own = [c for c in written["conditions"] if c["type"] in OWN_CONDITIONS]
+    return {**pod, "status": {**status, "conditions": foreign + own}}
+
+
 def quality_class(pod: dict[str, Any]) -> str:
     """BestEffort, Burstable or Guaranteed, by the Kubernetes definition."""
     sets = [c.get("resources") or {} for c in pod["spec"]["containers"]]

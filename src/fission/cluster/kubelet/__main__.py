@@ -1,0 +1,69 @@
+"""`python -m fission.cluster.kubelet --home H --images DIR[,DIR…] [--node-name NAME]`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from fission.base import clock as clocks
+from fission.base import errors as base_errors
+from fission.base import logs
+from fission.cluster.kubelet import app, images, node
+from fission.cluster.kubelet.sandbox import probe
+from fission.kube import client as kube_client
+from fission.kube import config as kube_config
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="fission.cluster.kubelet")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--images", required=True, help="folders of images, joined by commas")
+    parser.add_argument("--node-name", default=node.default_name())
+    parser.add_argument("--api-host", default=app.HOST_IP, help="where pods find the API server")
+    parser.add_argument("--api-port", type=int, default=0)
+    chosen = parser.parse_args(arguments)
+    os.umask(0o022)
+    logs.configure("kubelet", os.environ.get("LOG_LEVEL", "INFO"))
+    home = chosen.home.resolve()
+    run_dir = Path(os.environ.get("FISSION_RUN_DIR") or home / "run")
+    options = app.Options(
+        home=home,
+        run_dir=run_dir,
+        image_folders=tuple(Path(folder) for folder in chosen.images.split(",") if folder),
+        node_name=chosen.node_name,
+        api_host=chosen.api_host,
+        api_port=chosen.api_port,
+    )
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    try:
+        asyncio.run(_serve(options, boot_id))
+    except base_errors.Error as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(options: app.Options, boot_id: str) -> None:
+    for folder in (options.home, options.run_dir, options.home / "logs"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    catalog = images.load(options.image_folders)
+    isolation = await asyncio.to_thread(probe.detect)
+    env = dict(os.environ)
+    env.setdefault("KUBE_API_SOCKET", str(options.run_dir / "apiserver.sock"))
+    async with kube_client.Client(kube_config.load(env), user_agent="kubelet") as client:
+        kubelet = app.Kubelet(options, client, catalog, isolation, clocks.SystemClock(), boot_id)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, kubelet.stop)
+        await kubelet.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

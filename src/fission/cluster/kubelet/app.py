@@ -1,0 +1,459 @@
+"""The kubelet, wired: one worker for each pod of this node, and what they share.
+
+Start: isolation is probed, spawners of an earlier kubelet are attached to, the pods' informer
+fills; then every pod gets its worker (with its record and what spawners hold of it), and what no
+pod owns any more is ended and removed. SIGTERM leaves pods running for the next kubelet;
+`shutdown` on the control socket ends them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fission.base import clock as clocks
+from fission.base import errors as base_errors
+from fission.base import tasks as task_groups
+from fission.cluster.kubelet import (
+    addresses,
+    control,
+    errors,
+    hostsockets,
+    images,
+    launcher,
+    node,
+    paths,
+    pod_worker,
+    records,
+    spawners,
+    status_writer,
+    usage,
+    volumes,
+)
+from fission.cluster.kubelet.sandbox import probe
+from fission.cluster.kubelet.zygote import client as spawner_client
+from fission.cluster.kubelet.zygote import messages
+from fission.kube import client as kube_client
+from fission.kube import events, informer
+from fission.meta import gvk, quantity, status
+from fission_http import client as http_client
+
+log = logging.getLogger(__name__)
+
+Obj = dict[str, Any]
+
+HOST_IP = "127.0.0.1"
+SYNC_SECONDS = 120.0
+SHUTDOWN_EXTRA_SECONDS = 3.0
+SUPERVISOR_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a kubelet is started with."""
+
+    home: Path
+    run_dir: Path
+    image_folders: tuple[Path, ...]
+    node_name: str
+    api_host: str = HOST_IP
+    api_port: int = 0
+    """Where pods reach the API server; 0: as the supervisor says."""
+
+
+class Kubelet:
+    """Everything of one node."""
+
+    def __init__(
+        self,
+        options: Options,
+        client: kube_client.Client,
+        catalog: images.Catalog,
+        isolation: probe.Isolation,
+        clock: clocks.Clock,
+        boot_id: str,
+    ) -> None:
+        self._options = options
+        self._client = client
+        self._catalog = catalog
+        self._isolation = isolation
+        self._clock = clock
+        self._boot_id = boot_id
+        self._places = paths.Paths(options.home, options.run_dir)
+        self._workers: dict[str, pod_worker.PodWorker] = {}
+        self._ended_early: dict[str, messages.ContainerState] = {}
+        self._tasks = task_groups.Tasks()
+        self._stopping = asyncio.Event()
+        self._grace_seconds: float | None = None
+        """Set by `shutdown`: pods are to end, too."""
+        self._shutting_down = False
+        self._samples: dict[str, usage.Sample] = {}
+        self._started = False
+
+    async def run(self) -> None:
+        """Serve until `stop` or `shutdown`."""
+        self._build()
+        async with self._tasks:
+            server = control.ControlServer(self._places.control_socket, self._answer)
+            try:
+                await self._start()
+                await self._stopping.wait()
+                if self._grace_seconds is not None:
+                    await self._end_everything(self._grace_seconds)
+            finally:
+                server.close()
+                await self._tasks.cancel()
+                await self._launcher.close()
+                if self._grace_seconds is None:
+                    self._spawners.detach()
+                else:
+                    await self._spawners.shutdown()
+                self._host.close()
+                await self._http.aclose()
+
+    def stop(self) -> None:
+        """Leave; pods go on."""
+        self._stopping.set()
+
+    def shutdown(self, grace_seconds: float) -> None:
+        """End every pod and spawner, then leave."""
+        self._grace_seconds = grace_seconds
+        self._stopping.set()
+
+    # -- wiring -----------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        options, clock = self._options, self._clock
+        self._pods = informer.Informer(
+            self._client, gvk.PODS, field_selector=f"spec.nodeName={options.node_name}"
+        )
+        self._secrets = informer.Informer(self._client, gvk.SECRETS)
+        self._config_maps = informer.Informer(self._client, gvk.CONFIGMAPS)
+        self._services = informer.Informer(self._client, gvk.SERVICES)
+        self._host = hostsockets.HostSockets(self._services.lister.get)
+        listed, fds = control.ask_supervisor(self._places.supervisor_socket, SUPERVISOR_SECONDS)
+        self._host.keep(listed, fds)
+        api_host, api_port = self._host.apiserver() or (options.api_host, options.api_port)
+        blocked = blocked_ports(self._catalog, self._host.ports(), api_port)
+        self._spawners = spawners.Spawners(
+            self._places.spawners,
+            self._places.spawner_logs,
+            self._isolation.mode,
+            blocked,
+            self._container_ended,
+        )
+        self._addresses = addresses.Pool(options.home)
+        facts = launcher.NodeFacts(
+            host_ip=HOST_IP,
+            variables={
+                "KUBERNETES_SERVICE_HOST": api_host,
+                "KUBERNETES_SERVICE_PORT": str(api_port),
+                "KUBERNETES_SERVICE_PORT_HTTPS": str(api_port),
+            },
+            blocked_ports=blocked,
+            is_root=os.getuid() == 0,
+        )
+        self._launcher = launcher.Launcher(
+            self._places, self._catalog, self._spawners, self._addresses, self._host, facts
+        )
+        self._http = http_client.Client()
+        self._recorder = events.Recorder(self._client, "kubelet", instance=options.node_name)
+        sources = volumes.Sources(self._secret, self._config_map, self._claim, self._token)
+        self._deps = pod_worker.Deps(
+            places=self._places,
+            boot_id=self._boot_id,
+            host_ip=HOST_IP,
+            own_uid=os.getuid(),
+            clock=clock,
+            launcher=self._launcher,
+            addresses=self._addresses,
+            volumes=volumes.Store(self._places, sources, HOST_IP, clock),
+            api=status_writer.PodApi(self._client),
+            http=self._http,
+            recorder=self._recorder,
+            secret=self._secret,
+            config_map=self._config_map,
+        )
+        self._keeper = node.NodeKeeper(
+            self._client,
+            options.node_name,
+            HOST_IP,
+            self._boot_id,
+            self._catalog,
+            self._isolation,
+            clock,
+        )
+
+    async def _start(self) -> None:
+        found = await self._spawners.adopt(self._catalog.images)
+        await self._launcher.adopt_shared(found)
+        self._tasks.run(self._recorder.run(), "events")
+        for kind in (self._secrets, self._config_maps, self._services, self._pods):
+            self._tasks.run(kind.run(), kind.resource.plural)
+        await self._keeper.register()
+        self._tasks.run(self._keeper.run(), "lease")
+        for kind in (self._secrets, self._config_maps, self._services):
+            await kind.wait_synced(SYNC_SECONDS)
+            if kind is not self._services:
+                kind.add_handler(self._source_changed)
+        self._services.add_handler(self._service_changed)
+        await self._pods.wait_synced(SYNC_SECONDS)
+        await self._take_over(found)
+        self._pods.add_handler(self._pod_changed)
+        self._started = True
+        self._tasks.run(self._watch_usage(), "usage")
+        log.info("kubelet started", extra={"node": self._options.node_name})
+
+    async def _take_over(self, found: Mapping[str, messages.ContainerState]) -> None:
+        """Match records, pods and processes of an earlier kubelet; end what nobody owns."""
+        known = {record.uid: record for record in records.read_all(self._places.pods)}
+        current = {pod["metadata"]["uid"]: pod for pod in self._pods.lister.list()}
+        by_pod: dict[str, dict[str, messages.ContainerState]] = {}
+        for identifier, state in found.items():
+            parsed = records.parse_container_id(identifier)
+            if parsed is None or parsed[0] == "shared":
+                continue
+            by_pod.setdefault(parsed[0], {})[identifier] = state
+        for uid, pod in current.items():
+            self._add_worker(pod, known.get(uid), by_pod.pop(uid, {}))
+        for states in by_pod.values():
+            for identifier in states:
+                log.info("ended a container without a pod", extra={"container": identifier})
+                await self._spawners.signal(identifier, signal.SIGKILL)
+                self._tasks.spawn(self._spawners.acknowledge(identifier), "acknowledge")
+        if self._places.pods.is_dir():
+            for folder in self._places.pods.iterdir():
+                if folder.name not in current:
+                    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    # -- pods -------------------------------------------------------------------------------
+
+    def _pod_changed(self, old: Obj | None, new: Obj | None) -> None:
+        if self._shutting_down:
+            return
+        if new is None:
+            assert old is not None
+            worker = self._workers.get(old["metadata"]["uid"])
+            if worker is not None:
+                worker.vanished()
+            return
+        worker = self._workers.get(new["metadata"]["uid"])
+        if worker is None:
+            self._add_worker(new, None, {})
+        else:
+            worker.update(new)
+
+    def _add_worker(
+        self,
+        pod: Obj,
+        record: records.PodRecord | None,
+        found: Mapping[str, messages.ContainerState],
+    ) -> None:
+        uid = pod["metadata"]["uid"]
+        worker = pod_worker.PodWorker(self._deps, pod, record, found)
+        self._workers[uid] = worker
+        task = self._tasks.spawn(worker.run(), f"pod {pod['metadata']['name']}")
+        task.add_done_callback(lambda _: self._workers.pop(uid, None))
+        for container in pod["spec"]["containers"]:
+            with contextlib.suppress(errors.UnknownImage):
+                image = self._catalog.find(container.get("image") or "")
+                if not image.shared and not images.missing_needs(image):
+                    self._spawners.warm(image)
+
+    def _container_ended(self, state: messages.ContainerState) -> None:
+        if self._shutting_down or self._launcher.shared_exit(state):
+            return
+        parsed = records.parse_container_id(state.id)
+        worker = self._workers.get(parsed[0]) if parsed else None
+        if parsed is not None and worker is not None:
+            worker.container_ended(parsed[1], parsed[2], state)
+
+    # -- sources ----------------------------------------------------------------------------
+
+    async def _secret(self, namespace: str, name: str) -> Obj | None:
+        return await self._source(self._secrets, namespace, name)
+
+    async def _config_map(self, namespace: str, name: str) -> Obj | None:
+        return await self._source(self._config_maps, namespace, name)
+
+    async def _source(self, kind: informer.Informer[Obj], namespace: str, name: str) -> Obj | None:
+        """From the mirror; from the server where the mirror may only be late."""
+        found = kind.lister.get(namespace, name)
+        if found is not None:
+            return found
+        try:
+            return await self._client.get(kind.resource, name, namespace)
+        except status.NotFound:
+            return None
+
+    async def _claim(self, namespace: str, name: str) -> Obj | None:
+        try:
+            return await self._client.get(gvk.PERSISTENTVOLUMECLAIMS, name, namespace)
+        except status.NotFound:
+            return None
+
+    async def _token(self, pod: Obj, audience: str, seconds: int) -> tuple[str, float]:
+        meta = pod["metadata"]
+        request = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {
+                "audiences": [audience] if audience else [],
+                "expirationSeconds": seconds,
+                "boundObjectRef": {
+                    "apiVersion": "v1",
+                    "kind": "Pod",
+                    "name": meta["name"],
+                    "uid": meta["uid"],
+                },
+            },
+        }
+        answer = await self._client.create(
+            gvk.SERVICEACCOUNTS,
+            request,
+            meta["namespace"],
+            name=pod["spec"].get("serviceAccountName") or "default",
+            subresource="token",
+        )
+        granted = answer["status"]
+        return granted["token"], volumes.expiry(granted["expirationTimestamp"])
+
+    def _source_changed(self, old: Obj | None, new: Obj | None) -> None:
+        changed = new or old
+        assert changed is not None
+        kind = "secret" if changed.get("kind", "Secret") == "Secret" else "configMap"
+        meta = changed["metadata"]
+        for worker in self._workers.values():
+            if worker.pod["metadata"]["namespace"] == meta["namespace"] and worker.names(
+                kind, meta["name"]
+            ):
+                worker.sources_changed()
+
+    def _service_changed(self, old: Obj | None, new: Obj | None) -> None:
+        if new is None:
+            return
+        ingress = self._host.ingress(new)
+        current = ((new.get("status") or {}).get("loadBalancer") or {}).get("ingress")
+        if ingress is not None and ingress != current:
+            self._tasks.spawn(self._write_ingress(new, ingress), "ingress")
+
+    async def _write_ingress(self, service: Obj, ingress: list[Obj]) -> None:
+        meta = service["metadata"]
+        try:
+            await self._client.patch(
+                gvk.SERVICES,
+                meta["name"],
+                {"status": {"loadBalancer": {"ingress": ingress}}},
+                meta["namespace"],
+                subresource="status",
+            )
+        except base_errors.Error as error:
+            log.warning("ingress was not written: %s", error, extra={"service": meta["name"]})
+
+    # -- usage ------------------------------------------------------------------------------
+
+    async def _watch_usage(self) -> None:
+        while True:
+            await asyncio.sleep(usage.PERIOD_SECONDS)
+            samples: dict[str, usage.Sample] = {}
+            for worker in list(self._workers.values()):
+                limits: dict[str, int] = {}
+                mine: dict[str, usage.Sample] = {}
+                for name, pid in worker.pids().items():
+                    found = usage.sample(pid)
+                    if found is not None:
+                        mine[name] = found
+                for container in worker.pod["spec"]["containers"]:
+                    text = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+                    if text:
+                        limits[container["name"]] = quantity.whole(text)
+                for name in usage.over_limit(mine, limits):
+                    worker.out_of_memory(name)
+                meta = worker.pod["metadata"]
+                samples |= {f"{meta['namespace']}/{meta['name']}/{n}": s for n, s in mine.items()}
+            self._samples = samples
+
+    # -- control and end --------------------------------------------------------------------
+
+    def _answer(self, message: Obj) -> tuple[Obj, list[int]]:
+        match message.get("op"):
+            case "status":
+                return self._status(), []
+            case "stats":
+                return {"containers": usage.describe(self._samples)}, []
+            case "host-sockets":
+                if not self._started:
+                    return {"error": "the kubelet is still starting"}, []
+                listed, fds = self._host.all()
+                return {"sockets": listed}, fds
+            case "shutdown":
+                self.shutdown(float(message.get("graceSeconds") or 0))
+                return {"ok": True}, []
+            case other:
+                return {"error": f"unknown op {other!r}"}, []
+
+    def _status(self) -> Obj:
+        listed = [
+            {"name": name, "pid": one.pid, "role": "spawner"}
+            for name, one in sorted(self._spawners.clients().items())
+        ]
+        for worker in self._workers.values():
+            meta = worker.pod["metadata"]
+            listed += [
+                {"name": f"{meta['namespace']}/{meta['name']}/{name}", "pid": pid, "role": "pod"}
+                for name, pid in worker.pids().items()
+            ]
+        isolation = self._isolation
+        missing = [text for text in (isolation.failed_step, isolation.remedy) if text]
+        return {
+            "node": self._options.node_name,
+            "started": self._started,
+            "pods": len(self._workers),
+            "processes": listed,
+            "isolation": {"mode": isolation.mode, "missing": [*missing, *isolation.gaps]},
+        }
+
+    async def _end_everything(self, grace_seconds: float) -> None:
+        """Terminate all containers together; the pods' objects stay for the next start."""
+        self._shutting_down = True
+        with contextlib.suppress(base_errors.Error, TimeoutError):
+            async with asyncio.timeout(SHUTDOWN_EXTRA_SECONDS):
+                await self._keeper.write(ready=False)
+        deadline = time.monotonic() + grace_seconds
+        for number, until in (
+            (signal.SIGTERM, deadline),
+            (signal.SIGKILL, deadline + SHUTDOWN_EXTRA_SECONDS),
+        ):
+            running = await self._running_ids()
+            if not running:
+                return
+            await asyncio.gather(*(self._spawners.signal(one, number) for one in running))
+            pause = 0.01
+            while time.monotonic() < until and await self._running_ids():
+                await asyncio.sleep(pause)
+                pause = min(0.1, pause * 2)
+
+    async def _running_ids(self) -> list[str]:
+        found: list[str] = []
+        for one in self._spawners.clients().values():
+            with contextlib.suppress(spawner_client.SpawnerError):
+                found += [state.id for state in await one.list() if state.running]
+        return found
+
+
+def blocked_ports(
+    catalog: images.Catalog, host_ports: set[int], api_port: int
+) -> tuple[messages.PortRange, ...]:
+    """What a pod must not connect to by default: the platform's ports and those of other pods."""
+    single = sorted({*catalog.ports(), *host_ports, *([api_port] if api_port else [])})
+    reserved = (addresses.RESERVED_PORTS.start, addresses.RESERVED_PORTS.stop - 1)
+    return (*((port, port) for port in single), reserved)

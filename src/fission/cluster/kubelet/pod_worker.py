@@ -1,0 +1,569 @@
+"""One pod from its binding to its end: carries out what `podstate` decides.
+
+One task takes stimuli from one queue, in order; starts, stops and probes run beside it and report
+back through the same queue, so the state has one writer. The status in the API is written behind it
+by a second task, always the latest, never two at once. The record on disk is written before an
+action: a successor of this process finds at least what was tried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fission.base import clock as clocks
+from fission.base import errors as base_errors
+from fission.base import tasks as task_groups
+from fission.cluster.kubelet import (
+    addresses,
+    admission,
+    environment,
+    errors,
+    launcher,
+    paths,
+    podstate,
+    podstatus,
+    probes,
+    records,
+    spawners,
+    status_writer,
+    volumes,
+)
+from fission.cluster.kubelet.zygote import messages
+from fission.kube import events
+from fission.meta import podports
+from fission_http import client as http_client
+
+log = logging.getLogger(__name__)
+
+Obj = dict[str, Any]
+
+FIRST_PREPARE_RETRY_SECONDS = 0.2
+LONGEST_PREPARE_RETRY_SECONDS = 10.0
+DEFAULT_GRACE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Deps:
+    """What every worker of the node shares."""
+
+    places: paths.Paths
+    boot_id: str
+    host_ip: str
+    own_uid: int
+    clock: clocks.Clock
+    launcher: launcher.Launcher
+    addresses: addresses.Pool
+    volumes: volumes.Store
+    api: status_writer.PodApi
+    http: http_client.Client
+    recorder: events.Recorder
+    secret: Callable[[str, str], Awaitable[Obj | None]]
+    config_map: Callable[[str, str], Awaitable[Obj | None]]
+
+
+class PodWorker:
+    """Owns one pod (one uid) on this node."""
+
+    def __init__(
+        self,
+        deps: Deps,
+        pod: Obj,
+        record: records.PodRecord | None,
+        found: Mapping[str, messages.ContainerState],
+    ) -> None:
+        """`found`: the pod's containers that spawners hold, by id."""
+        self._deps = deps
+        self._pod = pod
+        self._rules = podstate.parse_rules(pod)
+        self._inbox: asyncio.Queue[podstate.Stimulus] = asyncio.Queue()
+        self._tasks = task_groups.Tasks()
+        self._probes: dict[str, asyncio.Task[Any]] = {}
+        self._starting: dict[str, asyncio.Task[Any]] = {}
+        self._sockets: dict[int, socket.socket] = {}
+        self._volumes: dict[str, Path] = {}
+        self._renew_at: float | None = None
+        self._renew = asyncio.Event()
+        self._vanished = False
+        self._over_limit: set[str] = set()
+        self._found = dict(found)
+        now = self._now()
+        is_ours = record is not None and record.boot_id == deps.boot_id
+        if record is not None and is_ours:
+            self._state = record.state
+            self._endpoint = record.endpoint
+            self._start_time = record.start_time
+            if record.endpoint is not None:
+                deps.addresses.claim(record.endpoint.ip)
+        else:
+            self._state = records.from_status(self._rules, pod, now)
+            self._endpoint = None
+            self._start_time = now
+        self._restored = is_ours
+        self._writer = status_writer.StatusWriter(deps.api, self._make_status)
+
+    @property
+    def uid(self) -> str:
+        return self._rules.uid
+
+    @property
+    def pod(self) -> Obj:
+        return self._pod
+
+    # -- what happens from outside ----------------------------------------------------------
+
+    def update(self, pod: Obj) -> None:
+        """The API has a newer version of the pod."""
+        self._pod = pod
+        self._note_deletion()
+        self._writer.poke()
+
+    def vanished(self) -> None:
+        """The pod is gone from the API: end what runs, tell nobody."""
+        self._vanished = True
+        self._inbox.put_nowait(podstate.Deleted(self._now()))
+
+    def container_ended(self, container: str, attempt: int, ended: messages.ContainerState) -> None:
+        self._tasks.spawn(self._ended(container, attempt, ended), f"end {container}")
+
+    def evict(self, reason: str, message: str) -> None:
+        self._inbox.put_nowait(podstate.Fail(reason, message, self._now()))
+
+    def out_of_memory(self, container: str) -> None:
+        """A container uses more memory than its limit, and no cgroup ended it."""
+        self._over_limit.add(container)
+        attempt = self._state.of(container).attempt
+        self._tasks.spawn(self._signal(container, attempt, signal.SIGKILL), f"oom {container}")
+
+    def sources_changed(self) -> None:
+        """A Secret or ConfigMap that the pod may use is different."""
+        self._renew.set()
+
+    def pids(self) -> dict[str, int]:
+        """Container → process, for those that run in one of their own."""
+        found: dict[str, int] = {}
+        for container in self._state.containers:
+            identifier = records.container_id(self.uid, container.name, container.attempt)
+            running = self._deps.launcher.running.get(identifier)
+            if container.has_process and running is not None and running.pid:
+                found[container.name] = running.pid
+        return found
+
+    def names(self, kind: str, name: str) -> bool:
+        """Whether the pod's volumes name this Secret or ConfigMap."""
+        return name in _sources_of(self._pod, kind)
+
+    # -- the loop ---------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve the pod to its end."""
+        async with self._tasks:
+            self._tasks.spawn(self._writer.run(), "status")
+            try:
+                await self._begin()
+                await self._loop()
+                await self._finish()
+            finally:
+                for sock in self._sockets.values():
+                    sock.close()
+                self._sockets.clear()
+
+    async def _begin(self) -> None:
+        phase = (self._pod.get("status") or {}).get("phase")
+        if not self._restored and phase in ("Succeeded", "Failed"):
+            self._state = dataclasses.replace(self._state, torn_down=True)
+        if not self._state.torn_down:
+            if self._restored:
+                await self._reattach()
+            try:
+                admission.check(self._pod, self._deps.own_uid)
+            except errors.Refused as error:
+                self._warn(error.reason, str(error))
+                self._inbox.put_nowait(podstate.Fail(error.reason, str(error), self._now()))
+            else:
+                self._tasks.spawn(self._prepare(), "prepare")
+            self._writer.poke()
+        self._note_deletion()
+
+    async def _loop(self) -> None:
+        wake_at: float | None = None
+        while True:
+            stimulus: podstate.Stimulus = podstate.Tick()
+            timeout = None if wake_at is None else max(0.0, wake_at - self._now())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    stimulus = await self._inbox.get()
+            decision = podstate.step(self._rules, self._state, stimulus, self._now())
+            changed = decision.state != self._state
+            self._state = decision.state
+            wake_at = decision.wake_at
+            if changed:
+                self._write_record()
+            for action in decision.actions:
+                if isinstance(action, podstate.Teardown):
+                    await self._tear_down()
+                else:
+                    self._carry_out(action)
+            if changed:
+                self._writer.poke()
+            if self._state.torn_down and (self._vanished or self._state.deleting):
+                return
+
+    async def _finish(self) -> None:
+        """The last words to the API, and nothing of the pod is left."""
+        await self._deps.launcher.forget(self._pod)
+        if not self._vanished:
+            await self._writer.last()
+            await self._deps.api.remove(self._pod)
+        await asyncio.to_thread(self._deps.volumes.remove, self.uid)
+
+    def _carry_out(self, action: podstate.Action) -> None:
+        match action:
+            case podstate.Start(name, attempt):
+                task = self._tasks.spawn(self._start(name, attempt), f"start {name}")
+                self._starting[name] = task
+            case podstate.Stop(name, grace):
+                attempt = self._state.of(name).attempt
+                self._tasks.spawn(self._stop(name, attempt, grace), f"stop {name}")
+            case podstate.Kill(name):
+                attempt = self._state.of(name).attempt
+                self._tasks.spawn(self._signal(name, attempt, signal.SIGKILL), f"kill {name}")
+
+    def _note_deletion(self) -> None:
+        text = self._pod["metadata"].get("deletionTimestamp")
+        if text:
+            deadline = clocks.parse_rfc3339(text).timestamp()
+            self._inbox.put_nowait(podstate.Deleted(max(deadline, self._now())))
+
+    # -- address and volumes ----------------------------------------------------------------
+
+    async def _prepare(self) -> None:
+        """Address, sockets, volumes; then keep the volumes fresh."""
+        wait = FIRST_PREPARE_RETRY_SECONDS
+        while True:
+            try:
+                await self._acquire_address()
+                await self._mount()
+                break
+            except errors.Refused as error:
+                self._warn(error.reason, str(error))
+                self._inbox.put_nowait(podstate.Fail(error.reason, str(error), self._now()))
+                return
+            except base_errors.Error as error:
+                self._warn(error.reason, str(error))
+                self._inbox.put_nowait(podstate.SandboxFailed(error.reason, str(error)))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._renew.wait()
+            self._renew.clear()
+            wait = min(LONGEST_PREPARE_RETRY_SECONDS, wait * 2)
+        self._inbox.put_nowait(podstate.SandboxReady())
+        while True:
+            self._renew.clear()
+            timeout = None
+            if self._renew_at is not None:
+                timeout = max(0.0, self._renew_at - self._now())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._renew.wait()
+            try:
+                await self._mount()
+            except base_errors.Error as error:
+                # What is there stays there: a pod that runs is not ended for a missing secret.
+                self._warn(error.reason, str(error))
+                self._renew_at = self._now() + LONGEST_PREPARE_RETRY_SECONDS
+
+    async def _acquire_address(self) -> None:
+        if self._endpoint is None:
+            ports = {
+                port
+                for declared in self._deps.launcher.declared_ports(self._pod).values()
+                for port in declared
+            }
+            self._endpoint, self._sockets = self._deps.addresses.acquire(sorted(ports))
+            self._write_record()
+        wanted = dict(self._endpoint.port_map)
+        if podports.port_map(self._pod) != wanted:
+            # Before any status names the address: nobody must connect to the declared port.
+            await self._deps.api.annotate_ports(self._pod, wanted)
+
+    async def _mount(self) -> None:
+        assert self._endpoint is not None
+        self._volumes, self._renew_at = await self._deps.volumes.mount(
+            self._pod,
+            self._endpoint.ip,
+            confined=self._deps.launcher.is_confined(self._pod),
+            owner=self._deps.launcher.owner_of(self._pod, self._endpoint.ip),
+        )
+
+    async def _tear_down(self) -> None:
+        for task in list(self._probes.values()):
+            task.cancel()
+        for sock in self._sockets.values():
+            sock.close()
+        self._sockets.clear()
+        await self._deps.launcher.forget(self._pod)
+        if self._endpoint is not None:
+            self._deps.addresses.release(self._endpoint.ip)
+
+    # -- containers -------------------------------------------------------------------------
+
+    def _spec(self, name: str) -> Obj:
+        spec = self._pod["spec"]
+        everyone = (*(spec.get("initContainers") or ()), *spec["containers"])
+        return next(c for c in everyone if c["name"] == name)
+
+    async def _start(self, name: str, attempt: int) -> None:
+        assert self._endpoint is not None
+        container = self._spec(name)
+        sockets = {}
+        for declared in self._deps.launcher.declared_ports(self._pod).get(name, {}):
+            if declared in self._sockets:
+                sockets[declared] = self._sockets.pop(declared)
+        try:
+            request = launcher.Request(
+                pod=self._pod,
+                container=container,
+                attempt=attempt,
+                endpoint=self._endpoint,
+                volumes=self._volumes,
+                secrets=await self._lookup(container, "secret", self._deps.secret),
+                config_maps=await self._lookup(container, "configMap", self._deps.config_map),
+                sockets=sockets,
+            )
+            running, started_at = await self._deps.launcher.start(request)
+        except errors.Refused as error:
+            self._inbox.put_nowait(podstate.Fail(error.reason, str(error), self._now()))
+            self._inbox.put_nowait(podstate.StartFailed(name, error.reason, str(error)))
+            return
+        except base_errors.Error as error:
+            self._warn(error.reason, str(error))
+            self._inbox.put_nowait(podstate.StartFailed(name, error.reason, str(error)))
+            return
+        except Exception as error:
+            log.exception("container was not started", extra=self._fields(container=name))
+            self._inbox.put_nowait(podstate.StartFailed(name, "RunContainerError", str(error)))
+            return
+        identifier = f"{podstatus.RUNTIME}://{running.id}"
+        self._inbox.put_nowait(podstate.Started(name, identifier, started_at))
+        self._tell("Started", f"Started container {name}")
+        self._watch_health(name, attempt)
+
+    async def _lookup(
+        self,
+        container: Obj,
+        kind: str,
+        get: Callable[[str, str], Awaitable[Obj | None]],
+    ) -> environment.Lookup:
+        namespace = self._rules.namespace
+        found = {name: await get(namespace, name) for name in _referenced(container, kind)}
+        return found.get
+
+    def _watch_health(self, name: str, attempt: int) -> None:
+        rules = probes.parse_rules(self._spec(name))
+        if not rules or self._endpoint is None:
+            return
+        endpoint = self._endpoint
+        grace = float(
+            self._pod["spec"].get("terminationGracePeriodSeconds") or DEFAULT_GRACE_SECONDS
+        )
+
+        def resolve(port: str | int) -> int:
+            return endpoint.real(podports.declared_port(self._pod, port))
+
+        def report(kind: str, healthy: bool, own_grace: float | None) -> None:
+            if not healthy:
+                word = kind.capitalize()
+                self._warn("Unhealthy", f"{word} probe of container {name} failed")
+            given = grace if own_grace is None else float(own_grace)
+            if self._state.of(name).attempt == attempt:
+                self._inbox.put_nowait(podstate.Probed(name, kind, healthy, given))
+
+        old = self._probes.pop(name, None)
+        if old is not None:
+            old.cancel()
+        self._probes[name] = self._tasks.spawn(
+            probes.run(rules, endpoint.ip, resolve, self._deps.http, report, self._deps.clock),
+            f"probe {name}",
+        )
+
+    async def _stop(self, name: str, attempt: int, grace_seconds: float) -> None:
+        container = self._spec(name)
+        hook = min(admission.pre_stop_seconds(container), grace_seconds)
+        if hook > 0:
+            self._tell("Killing", f"Stopping container {name}")
+            await asyncio.sleep(hook)
+        await self._signal(name, attempt, signal.SIGTERM)
+
+    async def _signal(self, name: str, attempt: int, number: int) -> None:
+        if await self._deps.launcher.stop(self._pod, self._spec(name), attempt, number):
+            await self._ended(name, attempt, _ended_quietly())
+
+    async def _ended(self, name: str, attempt: int, ended: messages.ContainerState) -> None:
+        start = self._starting.get(name)
+        if start is not None and not start.done():
+            await asyncio.wait([start])  # its Started comes first, or its StartFailed
+        container = self._state.of(name)
+        if container.attempt != attempt or not container.has_process:
+            return
+        probe = self._probes.pop(name, None)
+        if probe is not None:
+            probe.cancel()
+        code = ended.exit_code
+        if code is None:
+            code = 128 + (ended.signal or 0)
+        reason, message = "", ""
+        if ended.oom or name in self._over_limit:
+            reason = "OOMKilled"
+            self._over_limit.discard(name)
+        if spawners.is_lost(ended):
+            reason = "ContainerStatusUnknown"
+            message = "The process that held the container ended"
+        finished = ended.finished_at or self._now()
+        stimulus = podstate.Exited(name, code, finished, ended.signal, reason, message)
+        own = self._rules.of(name)
+        again = podstate.restarts(
+            self._rules,
+            own,
+            podstate.Termination(code, ended.signal, reason, message, 0.0, finished, ""),
+        )
+        restarts = again and not self._state.deleting and self._state.failed is None
+        await self._deps.launcher.ended(self._pod, name, attempt, restarts=restarts)
+        self._inbox.put_nowait(stimulus)
+
+    # -- after a crash of the kubelet -------------------------------------------------------
+
+    async def _reattach(self) -> None:
+        """Match what the record says with what the spawners hold."""
+        for container in self._state.containers:
+            if not container.has_process:
+                continue
+            name, attempt = container.name, container.attempt
+            identifier = records.container_id(self.uid, name, attempt)
+            state = self._found.pop(identifier, None)
+            if state is None and self._reattach_shared(container):
+                continue
+            if state is None:
+                lost = spawners.lost(identifier)
+                if container.phase is podstate.Phase.STARTING:
+                    self._inbox.put_nowait(
+                        podstate.StartFailed(name, "RunContainerError", "the node was restarted")
+                    )
+                else:
+                    self._tasks.spawn(self._ended(name, attempt, lost), f"end {name}")
+                continue
+            await self._deps.launcher.adopt(self._pod, name, attempt, state)
+            if container.phase is podstate.Phase.STARTING:
+                container_id = f"{podstatus.RUNTIME}://{identifier}"
+                self._inbox.put_nowait(podstate.Started(name, container_id, state.started_at))
+            if state.running:
+                self._watch_health(name, attempt)
+            else:
+                self._tasks.spawn(self._ended(name, attempt, state), f"end {name}")
+
+    def _reattach_shared(self, container: podstate.Container) -> bool:
+        try:
+            image = self._deps.launcher.catalog.find(self._spec(container.name).get("image") or "")
+        except errors.UnknownImage:
+            return False
+        if not image.shared or container.phase is not podstate.Phase.RUNNING:
+            return False
+        spec = self._spec(container.name)
+        if self._deps.launcher.adopt_shared_member(self._pod, spec, container.attempt, image):
+            self._watch_health(container.name, container.attempt)
+            return True
+        return False
+
+    # -- what others see --------------------------------------------------------------------
+
+    def _make_status(self) -> tuple[Obj, Obj]:
+        unconfined: dict[str, None] = {}
+        for container in self._state.containers:
+            identifier = records.container_id(self.uid, container.name, container.attempt)
+            running = self._deps.launcher.running.get(identifier)
+            for sentence in running.unconfined if running else ():
+                unconfined[sentence] = None
+        endpoint = self._endpoint
+        ready = self._state.sandbox_ready or any(c.attempt >= 0 for c in self._state.containers)
+        facts = podstatus.Facts(
+            host_ip=self._deps.host_ip,
+            pod_ip=endpoint.ip if endpoint is not None and ready else None,
+            start_time=self._start_time,
+            unconfined=tuple(unconfined),
+        )
+        pod = podstatus.with_written(self._pod, self._writer.written)
+        return pod, podstatus.make_status(pod, self._rules, self._state, facts, self._now())
+
+    def _write_record(self) -> None:
+        record = records.PodRecord(
+            boot_id=self._deps.boot_id,
+            uid=self.uid,
+            namespace=self._rules.namespace,
+            name=self._rules.name,
+            endpoint=self._endpoint,
+            state=self._state,
+            start_time=self._start_time,
+        )
+        try:
+            records.write(self._deps.places.record(self.uid), record)
+        except OSError as error:
+            log.error("record was not written: %s", error, extra=self._fields())
+
+    def _now(self) -> float:
+        return self._deps.clock.now().timestamp()
+
+    def _warn(self, reason: str, message: str) -> None:
+        log.info("pod has a problem: %s", message, extra=self._fields(reason=reason))
+        self._deps.recorder.event(_identified(self._pod), "Warning", reason, message)
+
+    def _tell(self, reason: str, message: str) -> None:
+        self._deps.recorder.event(_identified(self._pod), "Normal", reason, message)
+
+    def _fields(self, **more: str) -> dict[str, str]:
+        return {
+            "namespace": self._rules.namespace,
+            "pod": self._rules.name,
+            "uid": self.uid,
+            **more,
+        }
+
+
+def _identified(pod: Obj) -> Obj:
+    return pod if pod.get("kind") else {"apiVersion": "v1", "kind": "Pod", **pod}
+
+
+def _ended_quietly() -> messages.ContainerState:
+    """The end of a container that has no process of its own."""
+    return messages.ContainerState(id="", pid=-1, start_time_ticks=0, boot_id="", exit_code=0)
+
+
+def _referenced(container: Obj, kind: str) -> set[str]:
+    names: set[str] = set()
+    for source in container.get("envFrom") or ():
+        reference = source.get(f"{kind}Ref")
+        if reference:
+            names.add(reference["name"])
+    for entry in container.get("env") or ():
+        reference = (entry.get("valueFrom") or {}).get(f"{kind}KeyRef")
+        if reference:
+            names.add(reference["name"])
+    return names
+
+
+def _sources_of(pod: Obj, kind: str) -> set[str]:
+    names: set[str] = set()
+    for volume in pod["spec"].get("volumes") or ():
+        sources = [volume, *((volume.get("projected") or {}).get("sources") or ())]
+        for source in sources:
+            reference = source.get(kind)
+            if reference:
+                names.add(reference.get("secretName") or reference.get("name") or "")
+    return names
