@@ -1,7 +1,8 @@
 """Wiring of all reconcilers; runs as a task of whoever has an event loop and an API server.
 
 Settings in ``env``: ``KUBE_API_SOCKET`` (where the API server is) and ``CLUSTER_CA_FILE`` (the
-certificate that every namespace's ``kube-root-ca.crt`` holds; without it none is made).
+certificate that every namespace's ``kube-root-ca.crt`` holds; usually that of ``FISSION_HOME``,
+and without either none is made).
 """
 
 from __future__ import annotations
@@ -68,8 +69,9 @@ async def run(kube: client.Client, clock: clocks.Clock, ca_pem: str | None) -> N
 
 
 def _read_ca(env: Mapping[str, str]) -> str | None:
-    path = env.get("CLUSTER_CA_FILE")
-    if not path:
+    named, home = env.get("CLUSTER_CA_FILE"), env.get("FISSION_HOME")
+    path = named or (f"{home}/pki/ca.crt" if home else None)
+    if path is None or (named is None and not pathlib.Path(path).exists()):
         return None
     try:
         return pathlib.Path(path).read_text()
