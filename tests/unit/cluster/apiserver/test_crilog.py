@@ -1,8 +1,11 @@
 """CRI log files: parts, tails, times, and files that still grow."""
 
 import pathlib
+import tempfile
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
 from fission.cluster.apiserver import crilog
 
@@ -90,3 +93,24 @@ def test_a_growing_file_gives_records_when_they_are_complete(log: pathlib.Path) 
     assert reader.read() == b"five\n"
     assert reader.flush() == b"cut\n"
     reader.close()
+
+
+@hypothesis.given(
+    texts=strategies.lists(
+        strategies.lists(strategies.text("ab \t", max_size=5), min_size=1, max_size=4), max_size=12
+    ),
+    tail=strategies.integers(0, 14),
+)
+def test_a_tail_is_the_end_of_the_whole(texts: list[list[str]], tail: int) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        for parts in texts:
+            for index, part in enumerate(parts):
+                tag = "F" if index == len(parts) - 1 else "P"
+                file.write(f"2026-01-01T00:00:00Z stdout {tag} {part}\n".encode())
+        file.flush()
+        path = pathlib.Path(file.name)
+        whole = read_all(crilog.Reader(path)).splitlines(keepends=True)
+        reader = crilog.Reader(path)
+        reader.seek_tail(tail)
+
+        assert read_all(reader) == b"".join(whole[len(whole) - min(tail, len(whole)) :])

@@ -1,6 +1,8 @@
 """Protobuf bodies as kubectl writes them, built field by field."""
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
 from fission.cluster.apiserver.protobuf import decoding, messages, wire
 from fission.meta import status
@@ -169,3 +171,14 @@ def test_every_message_that_a_kind_reaches_is_in_the_tables() -> None:
         seen.add(name)
         queue += [field.type for field in messages.fields_of(name).values()]
     assert len(seen) > 100
+
+
+@hypothesis.given(
+    kind=strategies.sampled_from(sorted(decoding.KINDS)), raw=strategies.binary(max_size=200)
+)
+def test_any_bytes_are_an_object_or_a_bad_request(kind: tuple[str, str], raw: bytes) -> None:
+    try:
+        decoded = decoding.decode(envelope(*kind, raw))
+    except status.BadRequest:
+        return
+    assert (decoded["apiVersion"], decoded["kind"]) == kind
