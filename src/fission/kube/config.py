@@ -126,7 +126,7 @@ def _bearer(selected: lightkube_kubeconfig.SingleConfig, env: Mapping[str, str])
     if user.token:
         return bearers.Fixed(f"Bearer {user.token}")
     if user.exec:
-        return bearers.ExecPlugin(_exec_spec(user.exec), env)
+        return _exec_plugin(user.exec, env)
     if user.username and user.password:
         pair = f"{user.username}:{user.password}".encode()
         return bearers.Fixed("Basic " + base64.b64encode(pair).decode())
@@ -138,14 +138,17 @@ def _bearer(selected: lightkube_kubeconfig.SingleConfig, env: Mapping[str, str])
     return bearers.NO_BEARER
 
 
-def _exec_spec(user_exec: Any) -> bearers.ExecSpec:
-    return bearers.ExecSpec(
+def _exec_plugin(user_exec: Any, env: Mapping[str, str]) -> bearers.Bearer:
+    from fission.kube import execplugin
+
+    spec = execplugin.ExecSpec(
         api_version=user_exec.apiVersion,
         command=user_exec.command,
         args=tuple(user_exec.args or ()),
         env={variable.name: variable.value for variable in user_exec.env or ()},
         install_hint=user_exec.installHint or "",
     )
+    return execplugin.ExecPlugin(spec, env)
 
 
 def _absolute(selected: lightkube_kubeconfig.SingleConfig, path: str | None) -> str | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -62,6 +61,8 @@ def _as_file(path: str | None, text: str | None) -> Iterator[str]:
             raise ValueError("a client certificate needs both certificate and key")
         yield path
         return
+    import tempfile
+
     descriptor, name = tempfile.mkstemp(prefix="kube-", suffix=".pem")
     try:
         with os.fdopen(descriptor, "w") as file:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from fission.base import clock
-from fission.kube import bearers, config, errors
+from fission.kube import bearers, config, errors, execplugin
 
 KUBECONFIG = """
 apiVersion: v1
@@ -144,7 +144,7 @@ async def test_a_token_file_is_read_again_after_a_minute_and_when_refused(tmp_pa
 
 def test_a_plugins_answer_is_a_token_and_its_end():
     answer = {"status": {"token": "t", "expirationTimestamp": "2026-01-01T00:00:00Z"}}
-    token, expires = bearers.parse_exec_credential(json.dumps(answer).encode(), "p")
+    token, expires = execplugin.parse_exec_credential(json.dumps(answer).encode(), "p")
     assert token == "t"
     assert expires is not None
 
@@ -152,7 +152,7 @@ def test_a_plugins_answer_is_a_token_and_its_end():
 @pytest.mark.parametrize("output", [b"", b"[]", b"{}", b'{"status": {}}', b'{"status": null}'])
 def test_a_plugins_nonsense_is_refused(output):
     with pytest.raises(errors.BadCredentials, match="credential plugin p"):
-        bearers.parse_exec_credential(output, "p")
+        execplugin.parse_exec_credential(output, "p")
 
 
 async def test_a_plugin_is_run_once_until_it_is_refused(tmp_path):
@@ -162,19 +162,19 @@ async def test_a_plugin_is_run_once_until_it_is_refused(tmp_path):
         'echo "{\\"status\\": {\\"token\\": \\"$PREFIX-$1-$(wc -l < $0.runs)\\"}}"\n'
     )
     script.chmod(0o700)
-    spec = bearers.ExecSpec(bearers.EXEC_VERSIONS[0], str(script), ("a",), {"PREFIX": "p"})
-    plugin = bearers.ExecPlugin(spec, {})
+    spec = execplugin.ExecSpec(execplugin.EXEC_VERSIONS[0], str(script), ("a",), {"PREFIX": "p"})
+    plugin = execplugin.ExecPlugin(spec, {})
     assert await plugin.header() == "Bearer p-a-1"
     assert await plugin.header() == "Bearer p-a-1"
     assert await plugin.header(refresh=True) == "Bearer p-a-2"
 
 
 async def test_a_plugin_that_fails_or_is_missing_says_so(tmp_path):
-    missing = bearers.ExecSpec(bearers.EXEC_VERSIONS[0], "/none", install_hint="get it there")
+    missing = execplugin.ExecSpec(execplugin.EXEC_VERSIONS[0], "/none", install_hint="get it there")
     with pytest.raises(errors.BadCredentials, match=r"cannot be started: .*; get it there"):
-        await bearers.ExecPlugin(missing, {}).header()
-    failing = bearers.ExecSpec(bearers.EXEC_VERSIONS[0], "false")
+        await execplugin.ExecPlugin(missing, {}).header()
+    failing = execplugin.ExecSpec(execplugin.EXEC_VERSIONS[0], "false")
     with pytest.raises(errors.BadCredentials, match="ended with 1"):
-        await bearers.ExecPlugin(failing, {}).header()
+        await execplugin.ExecPlugin(failing, {}).header()
     with pytest.raises(errors.BadCredentials, match="is unknown"):
-        bearers.ExecPlugin(bearers.ExecSpec("v0", "x"), {})
+        execplugin.ExecPlugin(execplugin.ExecSpec("v0", "x"), {})
