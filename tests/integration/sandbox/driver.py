@@ -197,9 +197,8 @@ async def _kill_descendants(
     os.set_blocking(read_end, False)
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), open(read_end, "rb", buffering=0)
-    )
+    pipe = os.fdopen(read_end, "rb", buffering=0)
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
     state = await _start(
         spawner, scene, "attacker", "leave_descendants", {}, outbound, {"ALIVE_FD": write_end}
     )
@@ -214,9 +213,16 @@ async def _kill_descendants(
 
 async def _read_json(path: pathlib.Path) -> dict[str, Any]:
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while not path.exists():
+        while (found := _json_of(path)) is None:  # noqa: ASYNC110 - written by another process
             await asyncio.sleep(0.01)
-    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def _json_of(path: pathlib.Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
     return found
 
 

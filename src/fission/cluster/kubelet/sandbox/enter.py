@@ -110,11 +110,17 @@ def prepare(
     asked: policy.Confinement,
     bounds: policy.Limits,
     mounts: Sequence[policy.Mount],
+    image_root: str | None = None,
 ) -> Preparation:
     """Everything for one container that is done outside it; PolicyError refuses by name."""
     _check(grounds, asked)
     if asked.uid is not None and grounds.template is None:
         _check_reachable(mounts, asked.uid)
+    if image_root is not None and grounds.mode != "none":
+        if grounds.template is not None:
+            grounds.template.show(image_root)
+        elif image_root not in grounds.readable:
+            grounds.readable = (*grounds.readable, image_root)
     group = cgroups.make(grounds.hierarchies, name, bounds)
     try:
         return _prepare(grounds, asked, bounds, tuple(mounts), group)

@@ -84,6 +84,11 @@ class Template:
             else:
                 self._make_point(f"{self.base}/content{path}", mount.host_path)
 
+    def show(self, path: str) -> None:
+        """Make a further host path visible, read-only, to containers started from here on."""
+        if not any(path == place or _is_below(path, place) for place in self.bound):
+            _bind(self, path)
+
     def _make_point(self, path: str, host_path: str) -> None:
         if os.path.isdir(host_path):
             os.makedirs(path, 0o755, exist_ok=True)
@@ -115,8 +120,7 @@ def build(base: str, visible: Iterable[str]) -> Template:
         _add_system(template)
         _add_devices(template)
         for path in _outermost(visible):
-            if not any(path == place or _is_below(path, place) for place in template.bound):
-                _bind(template, path)
+            template.show(path)
         kernel.mount_setattr(template.root, _READ_ONLY, recursive=True)
         template.refresh_resolver()
         return template

@@ -91,8 +91,8 @@ def _prepare_image(options: Options, base: str) -> enter.Grounds:
     modules = [*image.preload]
     if image.entry is not None:
         modules.append(preload.entry_module(image.entry))
-    for name, value in image.env.items():
-        os.environ[name] = value
+    if os.path.isdir(image.working_dir):
+        os.chdir(image.working_dir)
     if mode != "none":
         enter.warm_up(grounds)
     preload.load(modules, image.pythonpath)
@@ -237,7 +237,12 @@ class Spawner:
         if spec.entry is not None:
             preload.entry_module(spec.entry)
         preparation = enter.prepare(
-            self.grounds, spec.id.replace("/", "_"), spec.confinement, spec.limits, spec.mounts
+            self.grounds,
+            spec.id.replace("/", "_"),
+            spec.confinement,
+            spec.limits,
+            spec.mounts,
+            spec.image_root,
         )
         opened: list[int] = []
         try:
