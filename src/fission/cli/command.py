@@ -18,11 +18,17 @@ _TRUE: Final = frozenset({"true", "1", "t"})
 _FALSE: Final = frozenset({"false", "0", "f"})
 
 
-def command(description: str) -> Callable[[F], "Command"]:
-    """Make a command of a function; its flags are declared by decorators of ``options``."""
+def command(description: str, *, updates: bool = False) -> Callable[[F], "Command"]:
+    """Make a command of a function; its flags are declared by decorators of ``options``.
+
+    One that updates leaves alone what is not given, so its help names no defaults.
+    """
 
     def decorate(function: F) -> Command:
         declared = list(reversed(getattr(function, "__click_params__", [])))
+        if updates:
+            for flag in declared:
+                flag.shown_default = ""
         callback = click.pass_obj(function)
         return Command(
             name="", callback=callback, params=declared, help=description, add_help_option=False

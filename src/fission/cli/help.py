@@ -18,14 +18,20 @@ def usage_line(ctx: click.Context, takes: str = "[flags]") -> str:
 def usage(ctx: click.Context) -> str:
     """Usage of a command with all its flags."""
     flags = [param for param in ctx.command.params if isinstance(param, options.Flag)]
-    own = [flag for flag in flags if not flag.is_global]
     shared = [flag for flag in flags if flag.is_global]
     parts = [usage_line(ctx)]
+    own = own_flags(ctx.command)
     if own:
-        parts.append("Flags:\n" + _flags(own))
+        parts.append("Flags:\n" + own)
     if shared:
         parts.append("Global Flags:\n" + _flags(shared))
     return "\n\n".join(parts) + "\n"
+
+
+def own_flags(command: click.Command) -> str:
+    """The flags of a command that not every one has."""
+    flags = [param for param in command.params if isinstance(param, options.Flag)]
+    return _flags([flag for flag in flags if not flag.is_global])
 
 
 def group_usage(ctx: click.Context, commands: Sequence[tuple[str, str]]) -> str:

@@ -9,7 +9,7 @@ from fission.cli import context, lookups, options
 from fission.cli.environment import build
 
 
-@commands.command("Update an environment; only what is given changes.")
+@commands.command("Update an environment; only what is given changes.", updates=True)
 @options.name("Name of the environment")
 @options.string("--image", help="Image of the runtime")
 @build.flags

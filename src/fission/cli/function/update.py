@@ -12,7 +12,8 @@ from fission.cli.package import build as package_build
 
 @commands.command(
     "Update a function; only what is given changes. New code goes into its package.\n\n"
-    "  fission fn update --name hello --code hello2.py"
+    "  fission fn update --name hello --code hello2.py",
+    updates=True,
 )
 @options.name("Name of the function")
 @flags.shared

@@ -9,7 +9,7 @@ from fission.cli import context, lookups, options
 from fission.cli.httptrigger import build, conflicts
 
 
-@commands.command("Update a route; only what is given changes.")
+@commands.command("Update a route; only what is given changes.", updates=True)
 @options.name("Name of the route")
 @build.flags
 async def command(session: context.Session, name: str, **given: Any) -> None:

@@ -9,7 +9,9 @@ from fission.cli import context, errors, lookups, options
 from fission.cli.package import build
 
 
-@commands.command("Put other code into a package; functions that use it load it again.")
+@commands.command(
+    "Put other code into a package; functions that use it load it again.", updates=True
+)
 @options.name("Name of the package")
 @options.string("--env", help="Environment that builds and runs the code")
 @build.flags
