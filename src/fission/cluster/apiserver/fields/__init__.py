@@ -1,0 +1,1 @@
+"""What fields the built-in kinds have: strict decoding without a class per kind."""

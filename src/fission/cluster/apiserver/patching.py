@@ -1,0 +1,104 @@
+"""PATCH: four content types, one update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from fission.cluster.apiserver import bodies, calls, decoder, writer
+from fission.meta import codec, patch, status
+
+Object = dict[str, Any]
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+_REJECTED = "the server rejected our request due to an error in our request"
+
+
+def manager(call: calls.Call, name: str, subresource: str = "") -> writer.Manage:
+    """Who owns what: left as it is, unless the object is tracked already."""
+    return writer.unmanaged
+
+
+async def patch_object(call: calls.Call, subresource: str = "") -> Response:
+    """PATCH of an object, or of its status."""
+    media = media_type(call)
+    asked = call.write_options("PatchOptions")
+    document = read_patch(media, await calls.read_body(call.request))
+
+    def change(old: Object) -> Object:
+        new = apply(media, old, document)
+        return admit_patched(call, new, old, subresource)
+
+    outcome = await call.services.writer.update(
+        call.kind,
+        call.namespace,
+        call.info.name,
+        change,
+        subresource=subresource,
+        dry_run=asked.dry_run,
+        manage=manager(call, asked.field_manager, subresource),
+    )
+    return call.answer(outcome.value)
+
+
+def media_type(call: calls.Call) -> str:
+    """The patch type; raises UnsupportedMediaType."""
+    header = call.request.headers.get("content-type", "")
+    media = header.partition(";")[0].strip().lower()
+    known = {JSON_PATCH, MERGE_PATCH}
+    if call.kind.custom is None:
+        known.add(STRATEGIC_PATCH)
+    if media not in known:
+        raise status.UnsupportedMediaType("415: Unsupported Media Type", {})
+    return media
+
+
+def read_patch(media: str, content: bytes) -> Any:
+    """The patch document; raises BadRequest."""
+    try:
+        document = bodies.load_json(content)
+    except ValueError as error:
+        raise status.BadRequest(f"error decoding patch: {error}") from error
+    if media == JSON_PATCH or isinstance(document, dict):
+        return document
+    raise status.BadRequest(
+        "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}"
+    )
+
+
+def apply(media: str, old: Object, document: Any) -> Object:
+    """The patched document; raises ``status`` errors."""
+    try:
+        if media == JSON_PATCH:
+            return patch.apply_json(old, document)
+        if media == MERGE_PATCH:
+            merged: Object = codec.deep_copy(patch.apply_merge(old, document))
+            return merged
+        strategic: Object = codec.deep_copy(patch.apply_strategic(old, document))
+        return strategic
+    except patch.PatchRejected as error:
+        raise status.Invalid(_REJECTED, {}) from error
+    except patch.PatchError as error:
+        raise status.BadRequest(f"error decoding patch: {error}") from error
+    except patch.MissingMergeKey as error:
+        problem = status.StatusError(str(error))
+        problem.status_reason = ""
+        raise problem from error
+
+
+def admit_patched(call: calls.Call, new: Object, old: Object, subresource: str) -> Object:
+    """Field validation of a patched object: 422 where a whole body would be 400."""
+    kind = call.kind
+    if (new.get("kind"), new.get("apiVersion")) != (old.get("kind"), old.get("apiVersion")):
+        decoder.check_type(new, kind)
+    try:
+        return decoder.admit(new, old, kind, call.admission, subresource=subresource)
+    except status.BadRequest as error:
+        if kind.custom is not None:
+            raise
+        raise decoder.patch_failure(new, error) from error
