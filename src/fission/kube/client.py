@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from fission.base import clock as clocks
-from fission.kube import config, errors, requests
+from fission.kube import answers, config, errors, requests
 from fission.meta import gvk, status, watch
 from fission_http import client as http_client
 from fission_http import errors as http_errors
@@ -40,7 +40,6 @@ PAGE_SIZE = 500
 """Objects asked for at once; client-go's page."""
 WATCH_GRACE_SECONDS = 30.0
 """A watch that is silent this long after its own end is given up: its peer is gone."""
-RETRIED_CODES = frozenset({429, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +135,7 @@ class Client:
                 continue
             metadata = page.get("metadata") or {}
             version = str(metadata.get("resourceVersion", ""))
-            items += complete_items(page, resource)
+            items += answers.complete_items(page, resource)
             token = str(metadata.get("continue") or "")
             if not token or limit:
                 return ListResult(items, version)
@@ -383,8 +382,8 @@ class Client:
             if response.status == 401 and not refreshed:
                 refreshed = True
                 continue
-            error = error_from(response.status, body)
-            pause = retry_pause(error, response.headers.get("retry-after"))
+            error = answers.error_from(response.status, body)
+            pause = answers.retry_pause(error, response.headers.get("retry-after"))
             if pause is None or self._clock.monotonic() + pause >= deadline:
                 raise error
             await asyncio.sleep(pause)
@@ -428,7 +427,7 @@ class Client:
 async def raise_for_status(response: http_client.ClientResponse) -> None:
     """Raise the error that a raw answer describes, having read it; return for a success."""
     if response.status >= 400:
-        raise error_from(response.status, await response.read(MAX_BODY_BYTES))
+        raise answers.error_from(response.status, await response.read(MAX_BODY_BYTES))
 
 
 async def _read(response: http_client.ClientResponse, request: requests.Request) -> bytes:
@@ -436,33 +435,6 @@ async def _read(response: http_client.ClientResponse, request: requests.Request)
         return await response.read(MAX_BODY_BYTES)
     except http_errors.HttpError as error:
         raise errors.Unreachable(f"{request.method} {request.path}: {error}") from error
-
-
-def error_from(code: int, body: bytes) -> status.StatusError:
-    """The error that an answer describes, whether its body is a Status or plain text."""
-    try:
-        return status.from_dict(orjson.loads(body), code)
-    except orjson.JSONDecodeError:
-        return status.from_dict(body, code)
-
-
-def retry_pause(error: status.StatusError, header: str | None) -> float | None:
-    """Seconds after which the server wants the call repeated; None: it did not ask for that."""
-    if error.http_code not in RETRIED_CODES:
-        return None
-    if header is not None and header.isdecimal():
-        return float(header)
-    seconds = error.retry_after_seconds
-    return None if seconds is None else float(seconds)
-
-
-def complete_items(page: Obj, resource: gvk.Resource) -> list[Obj]:
-    """The items of a list with kind and apiVersion, which built-in kinds leave out of them."""
-    items: list[Obj] = page.get("items") or []
-    for item in items:
-        item.setdefault("kind", resource.kind)
-        item.setdefault("apiVersion", resource.api_version)
-    return items
 
 
 def _namespace_of(obj: Mapping[str, Any]) -> str | None:

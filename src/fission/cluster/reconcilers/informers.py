@@ -31,6 +31,16 @@ def _by_controller(obj: Obj) -> list[str]:
     return [str(controller.get("uid") or "")]
 
 
+def _whole(obj: Obj) -> Obj:
+    return obj
+
+
+def _without_spec(obj: Obj) -> Obj:
+    return {key: value for key, value in obj.items() if key != "spec"}
+
+
+_REDUCED = {gvk.CRDS: _without_spec}
+"""A definition's schema takes half a megabyte, and nobody here reads it."""
 _INDEXES = {BY_CONTROLLER: _by_controller}
 
 
@@ -46,7 +56,9 @@ class Informers:
         """The informer of a resource, made when first asked for."""
         found = self._informers.get(resource)
         if found is None:
-            found = self._informers[resource] = informer.Informer(self._client, resource)
+            decode = _REDUCED.get(resource, _whole)
+            found = informer.Informer(self._client, resource, decode=decode)
+            self._informers[resource] = found
         return found
 
     def index(self, resource: gvk.Resource, name: str) -> None:

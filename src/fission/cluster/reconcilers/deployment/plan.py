@@ -51,6 +51,16 @@ class Plan:
     events: list[tuple[str, str, str]] = field(default_factory=list)
     look_again_seconds: float | None = None
 
+    @property
+    def writes(self) -> list[act.Action]:
+        """Everything but the status."""
+        return [one for one in self.actions if not isinstance(one, act.UpdateStatus)]
+
+    @property
+    def status_writes(self) -> list[act.Action]:
+        """The status, written last."""
+        return [one for one in self.actions if isinstance(one, act.UpdateStatus)]
+
 
 def plan(deployment: Obj, observed: Observed, now: datetime.datetime) -> Plan:
     """Decide the next step."""

@@ -49,11 +49,14 @@ class DeploymentReconciler:
         if deployment is None:
             return reconciling.DONE
         plan = planning.plan(deployment, self._observe(deployment), self._clock.now())
-        result = await apply.apply(self._kube, plan.actions)
+        result = await apply.apply(self._kube, plan.writes)
         if result is not reconciling.DONE:
             return result
         for type_, reason, message in plan.events:
             self._recorder.event(deployment, type_, reason, message)
+        result = await apply.apply(self._kube, plan.status_writes)
+        if result is not reconciling.DONE:
+            return result
         return reconciling.Result(requeue_after_seconds=plan.look_again_seconds)
 
     def _observe(self, deployment: Obj) -> planning.Observed:

@@ -1,7 +1,7 @@
 import orjson
 import pytest
 
-from fission.kube import client
+from fission.kube import answers
 from fission.meta import gvk, status
 
 
@@ -21,13 +21,13 @@ def a_status(code, reason, **details):
 
 
 def test_a_status_body_is_the_error_that_it_names():
-    error = client.error_from(409, a_status(409, "AlreadyExists"))
+    error = answers.error_from(409, a_status(409, "AlreadyExists"))
     assert isinstance(error, status.AlreadyExists)
     assert str(error) == "no"
 
 
 def test_a_text_body_is_judged_by_its_code():
-    error = client.error_from(404, b"404 page not found\n")
+    error = answers.error_from(404, b"404 page not found\n")
     assert isinstance(error, status.NotFound)
     assert str(error) == "404 page not found"
 
@@ -44,14 +44,14 @@ def test_a_text_body_is_judged_by_its_code():
     ],
 )
 def test_a_call_is_repeated_only_where_the_server_asks_for_it(code, reason, details, header, pause):
-    error = client.error_from(code, a_status(code, reason, **details))
-    assert client.retry_pause(error, header) == pause
+    error = answers.error_from(code, a_status(code, reason, **details))
+    assert answers.retry_pause(error, header) == pause
 
 
 def test_items_of_a_list_are_completed_with_their_kind():
     page = {"items": [{"metadata": {"name": "a"}}, {"kind": "Own", "metadata": {}}]}
-    items = client.complete_items(page, gvk.DEPLOYMENTS)
+    items = answers.complete_items(page, gvk.DEPLOYMENTS)
     assert items[0]["kind"] == "Deployment"
     assert items[0]["apiVersion"] == "apps/v1"
     assert items[1]["kind"] == "Own"
-    assert client.complete_items({"items": None}, gvk.PODS) == []
+    assert answers.complete_items({"items": None}, gvk.PODS) == []
