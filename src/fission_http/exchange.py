@@ -7,7 +7,7 @@ sides agree to go on. An unexpected byte on a free connection closes it.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from fission_http import body as bodies
 from fission_http import errors, incoming
@@ -15,6 +15,9 @@ from fission_http import head as heads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+
+Answer: TypeAlias = tuple[heads.ResponseHead, incoming.IncomingBody]
 
 
 class ClientConnection(asyncio.Protocol):
@@ -34,7 +37,7 @@ class ClientConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
         self._method = b""
-        self._head: asyncio.Future[heads.ResponseHead] | None = None
+        self._head: asyncio.Future[Answer] | None = None
         self._body: incoming.IncomingBody | None = None
         self._sender: asyncio.Task[None] | None = None
         self._sent = True
@@ -98,14 +101,18 @@ class ClientConnection(asyncio.Protocol):
             chunked = b"\r\nTransfer-Encoding: chunked\r\n" in head
             transport.write(head)
             self._sender = self._loop.create_task(self._send(body, chunked=chunked))
+        # A complete answer frees the connection at once: by the time this resumes it may be in the
+        # middle of somebody else's exchange, so nothing here looks at `_body` or clears `_head`
+        # that is not its own.
         try:
-            scanned = await answer
+            return await answer
         except BaseException:
-            self.abort()
+            if self._head is answer:
+                self.abort()
             raise
         finally:
-            self._head = None
-        return scanned, cast("incoming.IncomingBody", self._body)
+            if self._head is answer:
+                self._head = None
 
     def abandon(self, body: incoming.IncomingBody) -> None:
         """Nobody will read the rest of this answer."""
@@ -189,7 +196,7 @@ class ClientConnection(asyncio.Protocol):
         framing = bodies.response_framing(self._method, head)
         self._body = incoming.IncomingBody(framing, head.content_length, self._body_wanted)
         if self._head is not None and not self._head.done():
-            self._head.set_result(head)
+            self._head.set_result((head, self._body))
         if rest or self._body.done:
             self._receive_body(rest, 0)
 
