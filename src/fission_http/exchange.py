@@ -90,7 +90,8 @@ class ClientConnection(asyncio.Protocol):
         self._busy, self._keep_alive, self._answered = True, True, False
         self._method = method.encode("ascii")
         self._body = None
-        self._head = answer = self._loop.create_future()
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._head = answer
         if deadline is not None:
             self._timer = self._loop.call_at(deadline, self._expire)
         if isinstance(body, bytes):
