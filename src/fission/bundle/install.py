@@ -193,7 +193,7 @@ async def _established(client: kube_client.Client, names: list[str]) -> None:
 def _has_condition(obj: Mapping[str, Any], kind: str) -> bool:
     return any(
         condition["type"] == kind and condition["status"] == "True"
-        for condition in obj.get("status", {}).get("conditions", ())
+        for condition in (obj.get("status") or {}).get("conditions") or ()
     )
 
 

@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fission.base import errors
+from fission.base import errors, settings
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ def _parser() -> argparse.ArgumentParser:
         "--ports", choices=["default", "auto"], default="default", help="auto: any free"
     )
     up.add_argument("--host", action="append", help="address to listen on (default 127.0.0.1)")
-    up.add_argument("--timeout", type=float, default=60.0, help="seconds to become ready")
+    up.add_argument("--timeout", type=_seconds, default=60.0, help="to become ready (60s)")
     down = commands.add_parser("down", help="stop everything; what was declared is kept")
-    down.add_argument("--timeout", type=float, default=60.0, help="seconds to end")
+    down.add_argument("--timeout", type=_seconds, default=60.0, help="to end (60s)")
     status = commands.add_parser("status", help="what runs, and how it is isolated")
     status.add_argument("-o", "--output", choices=["", "json"], default="")
     return parser
@@ -86,6 +86,13 @@ def _port(text: str) -> int:
     if not 0 <= number <= 65535:
         raise argparse.ArgumentTypeError(f"{text} is not a port; 0 to 65535 are")
     return number
+
+
+def _seconds(text: str) -> float:
+    try:
+        return settings.parse_duration_seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _ports(parsed: argparse.Namespace) -> Ports:
