@@ -1,0 +1,148 @@
+import textwrap
+
+import pytest
+
+import fission as package
+from fission.cli import command, errors, tree
+
+
+def test_the_clients_version_asks_nobody(fission):
+    result = fission("version", "--client")
+
+    assert result.code == 0
+    assert result.err == ""
+    assert result.out == f"client:\n  fission/core:\n    Version: {package.__version__}\n"
+
+
+def test_help_of_a_command_shows_its_flags(fission):
+    result = fission("fn", "delete", "--help")
+
+    assert result.code == 0
+    assert result.out == textwrap.dedent(
+        """\
+        Delete a function; its package and routes stay.
+
+        Usage:
+          fission function delete [flags]
+
+        Flags:
+              --name string      Name of the function (required)
+              --ignorenotfound   Treat an object that is not there as deleted
+
+        Global Flags:
+          -v, --verbosity int         0 is quiet, 2 shows decisions (default 1)
+              --kube-context string   Context of the kubeconfig to use
+          -n, --namespace string      Namespace to work in
+              --server string         URL of a controller to go through (or FISSION_URL, with FISSION_TOKEN)
+          -h, --help                  Show this help
+        """  # noqa: E501 - the line as it is printed
+    )
+
+
+def test_a_misuse_shows_usage_and_error_on_stderr(fission):
+    result = fission("fn", "delete")
+
+    assert result.code == 1
+    assert result.out == ""
+    assert result.err.startswith("Usage:\n  fission function delete [flags]\n\nFlags:\n")
+    assert result.err.endswith('\n\nError: required flag(s) "name" not set\n')
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["env", "create"], 'required flag(s) "image", "name" not set'),
+        (["fn", "list", "--nope"], "unknown flag: --nope"),
+        (["fn", "list", "-z"], "unknown shorthand flag: -z"),
+        (["fn", "delete", "--nam", "f"], "unknown flag: --nam; did you mean --name?"),
+        (["fn", "crate"], 'unknown command "crate" for "fission function"; did you mean "create"?'),
+        (["nonsense"], 'unknown command "nonsense" for "fission"'),
+        (["fn", "delete", "--name"], "flag needs an argument: --name"),
+        (
+            ["env", "create", "--name", "p", "--image", "i", "--poolsize", "x"],
+            "invalid argument for \"--poolsize\" flag: 'x' is not a valid integer.",
+        ),
+        (
+            ["fn", "wait", "--name", "f", "--for", "condition=Ready", "--timeout", "5"],
+            'invalid argument for "--timeout" flag: invalid duration "5":'
+            ' want a number and a unit, as in "90s"',
+        ),
+        (
+            ["fn", "list", "-A=perhaps"],
+            'invalid argument "perhaps" for "-A" flag: must be true or false',
+        ),
+        (
+            ["fn", "list", "-o", "xml"],
+            'invalid output format "xml": valid values are wide, json, yaml',
+        ),
+    ],
+)
+def test_what_is_said_of_a_misuse(fission, arguments, message):
+    result = fission(*arguments)
+
+    assert result.code == 1
+    assert result.err.splitlines()[-1] == f"Error: {message}"
+
+
+def test_a_run_without_a_platform_says_how_to_start_one(fission, tmp_path):
+    result = fission("fn", "list")
+
+    assert result.code == 1
+    assert result.err == textwrap.dedent(
+        f"""\
+        Usage:
+          fission function list [flags]
+
+        Error: nothing runs in {tmp_path}/home/.fission, and no Kubernetes cluster is configured.
+        Start the platform on this machine:  fission up -d
+        Or point to a cluster with KUBECONFIG or --kube-context, or to a controller with --server or FISSION_URL.
+        """  # noqa: E501 - the line as it is printed
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-n", "ns1", "env", "create", "--name", "p", "--image", "i", "--dry"],
+        ["env", "-n", "ns1", "create", "--name", "p", "--image", "i", "--dry"],
+        ["env", "create", "--name", "p", "--image", "i", "--dry", "-n", "ns1"],
+    ],
+    ids=["first", "between", "last"],
+)
+def test_global_flags_stand_anywhere(fission, arguments):
+    assert "  namespace: ns1\n" in fission(*arguments).out
+
+
+@pytest.mark.parametrize("switch", ["--keeparchive", "--keeparchive=true", "--keeparchive=T"])
+def test_switches_take_a_value(fission, switch):
+    base = ["env", "create", "--name", "p", "--image", "i", "--dry"]
+
+    assert "keeparchive: true" in fission(*base, switch).out
+    assert "keeparchive" not in fission(*base, switch, "--keeparchive=false").out
+
+
+def test_nothing_given_shows_all_commands(fission):
+    result = fission()
+
+    assert result.code == 0
+    assert "  function, fn             Create, update, call and manage functions\n" in result.out
+
+
+def _leaves(entries):
+    for entry in entries:
+        if isinstance(entry, tree.Branch):
+            yield from _leaves(entry.leaves)
+        else:
+            yield entry
+
+
+@pytest.mark.parametrize("leaf", list(_leaves(tree.ROOT)), ids=lambda leaf: leaf.module)
+def test_every_command_of_the_tree_exists(leaf):
+    loaded = command.load(leaf)
+
+    assert isinstance(loaded, command.Command)
+    assert loaded.help
+
+
+def test_a_failure_that_was_shown_is_not_shown_again():
+    assert issubclass(errors.Reported, errors.CliError)

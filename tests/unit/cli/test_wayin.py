@@ -1,0 +1,82 @@
+import json
+import socket
+
+import pytest
+
+from fission.cli.backend import wayin
+
+KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+current-context: fission
+clusters:
+- name: fission
+  cluster: {server: "https://127.0.0.1:%d", certificate-authority-data: Y2E=}
+users:
+- name: admin
+  user: {token: t0k3n}
+contexts:
+- name: fission
+  context: {cluster: fission, user: admin}
+"""
+
+
+@pytest.fixture
+def listener():
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        yield opened.getsockname()[1]
+
+
+def a_home(path, port):
+    path.mkdir(parents=True)
+    (path / "kubeconfig").write_text(KUBECONFIG % port)
+    (path / "state.json").write_text(
+        json.dumps({"urls": {"apiserver": f"https://127.0.0.1:{port}"}})
+    )
+    return path
+
+
+async def test_a_running_home_is_found(tmp_path, listener):
+    home = a_home(tmp_path / "home", listener)
+
+    credentials = wayin.find({"FISSION_HOME": str(home), "HOME": str(tmp_path)}, "")
+
+    assert credentials.server == f"https://127.0.0.1:{listener}"
+    assert credentials.namespace == "default"
+    assert credentials.tls.ca_data == "ca"
+    assert await credentials.bearer.header() == "Bearer t0k3n"
+
+
+async def test_a_kubeconfig_that_is_named_comes_before_the_home(tmp_path, listener):
+    home = a_home(tmp_path / "home", listener)
+    other = a_home(tmp_path / "other", 1) / "kubeconfig"
+    env = {"FISSION_HOME": str(home), "HOME": str(tmp_path), "KUBECONFIG": str(other)}
+
+    assert wayin.find(env, "").server == "https://127.0.0.1:1"
+
+
+async def test_the_usual_kubeconfig_comes_after_the_home(tmp_path, listener):
+    usual = tmp_path / ".kube"
+    usual.mkdir()
+    (usual / "config").write_text(KUBECONFIG % 1)
+    stopped = a_home(tmp_path / "stopped", 1)
+    running = a_home(tmp_path / "running", listener)
+
+    def server(home):
+        return wayin.find({"FISSION_HOME": str(home), "HOME": str(tmp_path)}, "").server
+
+    assert server(stopped) == "https://127.0.0.1:1"
+    assert server(running) == f"https://127.0.0.1:{listener}"
+
+
+def test_the_home_is_where_it_is_said_to_be(tmp_path):
+    assert wayin.home_directory({"HOME": str(tmp_path)}) == tmp_path / ".fission"
+    assert wayin.home_directory({"HOME": "/x", "FISSION_HOME": str(tmp_path)}) == tmp_path
+
+
+@pytest.mark.parametrize("state", ["", "{", "{}", '{"urls": {"apiserver": "x"}}'])
+def test_a_damaged_state_means_that_nothing_runs(tmp_path, state):
+    home = a_home(tmp_path / "home", 1)
+    (home / "state.json").write_text(state)
+
+    assert not wayin.is_running(home)
