@@ -39,9 +39,14 @@ class Group:
         return "memory" in self.directories
 
     def enter(self) -> None:
-        """Move the calling process in; its children follow."""
+        """Move the calling process, which has one thread, in; its children follow.
+
+        Version 1 can move a thread: unlike a process that waits for no grace period of the kernel
+        (0.2 ms against 10 to 15, measured).
+        """
+        name = "tasks" if self.version == 1 else "cgroup.procs"
         for directory in set(self.directories.values()):
-            _write(f"{directory}/cgroup.procs", "0")
+            _write(f"{directory}/{name}", "0")
 
     def was_out_of_memory(self) -> bool:
         """Whether the kernel has ended a process of the group for lack of memory."""
