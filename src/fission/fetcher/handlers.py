@@ -20,6 +20,8 @@ MAX_BODY_BYTES: Final = 4 << 20
 CLAIM: Final = "/claim"
 """Our own: which functions this pod belongs to, for an executor that adopts it."""
 CLAIM_HEADER: Final = "X-Fission-Claimed-By"
+RUNTIME_HEADER: Final = "X-Fission-Runtime-Status"
+"""Our own: the answer is the runtime's, word for word; another pod would say the same."""
 CODES: Final = {
     errors.BadRequest: 400,
     gojson.MessageError: 400,
@@ -76,7 +78,8 @@ class _Handlers:
         try:
             await self._pod.specialize(wire.decode_specialize(await request.read(MAX_BODY_BYTES)))
         except errors.RuntimeRefused as error:
-            return service.Response(error.status, failures.TEXT, error.message.encode())
+            headers = [*failures.TEXT, (RUNTIME_HEADER, str(error.status))]
+            return service.Response(error.status, headers, error.message.encode())
         except errors.Claimed as error:
             held = ",".join(record.uid for record in self._pod.claims.records())
             headers = [*failures.TEXT, (CLAIM_HEADER, held)]

@@ -43,7 +43,7 @@ class Pool:
             collections.OrderedDict()
         )
         self.runtime_hash = ""
-        """The hash of the environment's runtime as it is; pods that have it are given out first."""
+        """The hash of the environment's runtime as it is; only pods that have it are given out."""
 
     @property
     def generic_count(self) -> int:
@@ -66,6 +66,11 @@ class Pool:
         """The pod is deleted or has left the pool for good."""
         self._generic.pop(uid, None)
         self._taken.discard(uid)
+
+    def put_back(self, pod: GenericPod) -> None:
+        """A pod that was given out was not touched: offer it again."""
+        self._taken.discard(pod.uid)
+        self._generic[pod.uid] = pod
 
     def request(self, ticket: int, function_uid: str) -> None:
         """Stand in line for a pod."""
@@ -98,10 +103,8 @@ class Pool:
         return given
 
     def _best(self) -> GenericPod | None:
-        """The longest ready pod of the present runtime, else the longest ready one."""
-        fallback = None
+        """The longest ready pod of the present runtime; one of an older is about to go."""
         for pod in self._generic.values():
             if not self.runtime_hash or pod.runtime_hash == self.runtime_hash:
                 return pod
-            fallback = fallback or pod
-        return fallback
+        return None

@@ -60,14 +60,24 @@ def test_a_cancelled_request_gets_nothing() -> None:
     assert target.waiting_count == 0
 
 
-def test_pods_of_the_present_runtime_come_first() -> None:
+def test_only_pods_of_the_present_runtime_are_given_out() -> None:
     target = pool.Pool()
     target.runtime_hash = "h2"
     target.pod_ready(a_pod("old", "h1"))
-    target.pod_ready(a_pod("new", "h2"))
     target.request(1, "f")
-    target.request(2, "f")
-    assert given(target) == [(1, "new"), (2, "old")]
+    assert given(target) == []
+    target.pod_ready(a_pod("new", "h2"))
+    assert given(target) == [(1, "new")]
+
+
+def test_a_pod_that_was_put_back_is_offered_again() -> None:
+    target = pool.Pool()
+    target.pod_ready(a_pod("a"))
+    target.request(1, "f")
+    [(_, pod)] = target.assignments()
+    target.put_back(pod)
+    target.request(2, "g")
+    assert given(target) == [(2, "a")]
 
 
 def test_a_shared_pool_gives_the_same_pod_to_everybody() -> None:

@@ -1,0 +1,251 @@
+"""Wiring of the executor."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import pathlib
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from fission.api import function_types
+from fission.base import clock as clocks
+from fission.base import errors as base_errors
+from fission.base import ids, tasks
+from fission.contracts import executor as wire
+from fission.contracts import signing
+from fission.executor import catalog, config, dispatch, fscache, function_reconciler, handlers
+from fission.executor.poolmgr import (
+    environment_reconciler,
+    fetchers,
+    manager,
+    pod_reconciler,
+    pools,
+    reaper,
+    records,
+    resources,
+    specialize,
+)
+from fission.kube import client as kube_client
+from fission.kube import config as kube_config
+from fission.kube import events, leases, peers
+from fission.web import client as web_client
+from fission.web import listen
+
+logger = logging.getLogger(__name__)
+
+INSTANCE_ID_LENGTH = 8
+LEASE_NAME = "fission-executor"
+
+
+@dataclass(frozen=True)
+class Deps:
+    """What the executor does not make itself."""
+
+    kube: kube_client.Client
+    http: web_client.HttpClient
+    masters: signing.Masters
+    clock: clocks.Clock
+    instance_id: str
+    podspec_patch: dict[str, Any]
+
+
+class App:
+    """An executor process."""
+
+    def __init__(self, settings: config.Config, deps: Deps) -> None:
+        self._settings = settings
+        self._deps = deps
+        self._group = tasks.Tasks()
+        self._ready = asyncio.Event()
+        self.catalog = known = catalog.Catalog(deps.kube, settings)
+        self.cache = cache = fscache.FunctionServiceCache()
+        self.recorder = events.Recorder(deps.kube, "executor", clock=deps.clock)
+        self.pools = pools.Pools(known, settings, deps.clock)
+        calls = fetchers.Fetchers(deps.http, deps.masters, deps.clock)
+        self.records = records.Records(deps.kube, self._record_of_gone_pod)
+        self.pods = pod_reconciler.PodReconciler(
+            pod_reconciler.Deps(
+                client=deps.kube,
+                catalog=known,
+                cache=cache,
+                pools=self.pools,
+                records=self.records,
+                fetchers=calls,
+                settings=settings,
+                instance_id=deps.instance_id,
+                clock=deps.clock,
+                started_at=deps.clock.now(),
+            ),
+            self._group,
+        )
+        self.functions = function_reconciler.FunctionReconciler(
+            deps.kube, known, settings, self.recorder, deps.clock
+        )
+        self.environments = environment_reconciler.EnvironmentReconciler(
+            deps.kube,
+            known,
+            self.pools,
+            settings,
+            pod_options(settings, deps),
+            deps.masters,
+            self.recorder,
+            deps.clock,
+        )
+        specializer = specialize.Specializer(
+            known,
+            self.pools,
+            calls,
+            self.records,
+            peers.Peers(deps.kube, endpoint_slices=known.endpoint_slices.lister),
+            namespace=settings.namespace,
+            instance_id=deps.instance_id,
+            clock=deps.clock,
+            on_failed=self.pods.failed,
+            on_lost=self.pods.lost,
+        )
+        self.poolmgr = manager.PoolManager(
+            cache,
+            known,
+            specializer,
+            settings,
+            clock=deps.clock,
+            group=self._group,
+            report=self.functions.report,
+        )
+        self.reaper = reaper.Reaper(
+            cache,
+            known,
+            self.pods.drain,
+            interval_seconds=settings.reap_every_seconds,
+            clock=deps.clock,
+        )
+        self.dispatch = dispatch.Dispatch({function_types.POOLMGR: self.poolmgr})
+        self.service = handlers.make_service(
+            self.dispatch,
+            self._ready,
+            self.snapshot,
+            deps.masters.keys(signing.EXECUTOR),
+            deps.clock,
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        """The cluster is known and its pods are adopted."""
+        return self._ready.is_set()
+
+    async def run(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve until cancelled."""
+        async with self._group as group:
+            group.run(self.service.run(sockets), "service")
+            group.run(self._lead() if self._settings.leader_election else self._work(), "work")
+            await group.wait()
+
+    def snapshot(self) -> dict[str, Any]:
+        """What debugInfo shows."""
+        return {
+            "executorInstanceId": self._deps.instance_id,
+            "functionServices": self.cache.snapshot(self._deps.clock.monotonic()),
+            "pools": self.pools.snapshot(),
+            "recordsToWrite": len(self.records),
+        }
+
+    async def _lead(self) -> None:
+        elector = leases.LeaderElector(
+            self._deps.kube,
+            self._settings.namespace,
+            LEASE_NAME,
+            self._deps.instance_id,
+            clock=self._deps.clock,
+        )
+        await elector.run(self._work)
+        raise base_errors.Error("the leader's lease was lost")
+
+    async def _work(self) -> None:
+        async with tasks.Tasks() as group:
+            for one in self.catalog.all:
+                group.run(one.run(), f"informer {one.resource.plural}")
+            await self.catalog.wait_synced()
+            # Environments first: pools know their runtime before pods are offered to them.
+            group.run(self.environments.run(), "environments")
+            self.pods.start(self.poolmgr)
+            self.functions.start(self.dispatch)
+            await self.pods.adopt()
+            for work, name in (
+                (self.pods.run(), "pods"),
+                (self.functions.run(), "functions"),
+                (self.records.run(), "records"),
+                (self.recorder.run(), "events"),
+                (self.reaper.run(), "reaper"),
+            ):
+                group.run(work, name)
+            self._ready.set()
+            logger.info("ready", extra={"executorInstanceId": self._deps.instance_id})
+            try:
+                await group.wait()
+            finally:
+                self._ready.clear()
+
+    def _record_of_gone_pod(self, pod: Any) -> None:
+        self.pods.gone(pod)
+
+
+def build(settings: config.Config, deps: Deps) -> App:
+    """Put an executor together; call it inside a running event loop."""
+    return App(settings, deps)
+
+
+async def serve(env: Mapping[str, str]) -> None:
+    """Run an executor process."""
+    settings = config.from_env(env)
+    patch = await asyncio.to_thread(read_podspec_patch, settings.podspec_patch_file)
+    async with (
+        kube_client.Client(kube_config.load(env), user_agent="executor") as kube,
+        web_client.HttpClient() as http,
+    ):
+        deps = Deps(
+            kube=kube,
+            http=http,
+            masters=signing.masters_from_env(env),
+            clock=clocks.SystemClock(),
+            instance_id=ids.short_id(INSTANCE_ID_LENGTH),
+            podspec_patch=patch,
+        )
+        sockets = listen.sockets(env, wire.SOCKET_NAME, wire.PORT)
+        await build(settings, deps).run(sockets)
+
+
+def pod_options(settings: config.Config, deps: Deps) -> resources.Options:
+    """What settings say about the pods that are made."""
+    limits = {"cpu": settings.fetcher_max_cpu, "memory": settings.fetcher_max_mem}
+    requests = {"cpu": settings.fetcher_min_cpu, "memory": settings.fetcher_min_mem}
+    wanted = {
+        name: {key: value for key, value in amounts.items() if value}
+        for name, amounts in (("limits", limits), ("requests", requests))
+    }
+    return resources.Options(
+        fetcher_image=settings.fetcher_image,
+        fetcher_pull_policy=settings.fetcher_image_pull_policy,
+        runtime_pull_policy=settings.runtime_image_pull_policy,
+        fetcher_resources={name: amounts for name, amounts in wanted.items() if amounts},
+        podspec_patch=deps.podspec_patch,
+        signed=deps.masters.enabled,
+        istio=settings.enable_istio,
+        instance_id=deps.instance_id,
+        owner_references=not settings.disable_owner_references,
+    )
+
+
+def read_podspec_patch(path: str) -> dict[str, Any]:
+    """The PodSpec that an administrator merges into every runtime pod; empty without a file."""
+    with contextlib.suppress(FileNotFoundError):
+        found = yaml.safe_load(pathlib.Path(path).read_text())
+        if not isinstance(found, dict):
+            raise base_errors.SettingsError(f"{path} must hold a PodSpec")
+        return found
+    return {}

@@ -1,0 +1,226 @@
+"""Keeps each Function's headless Service and its conditions.
+
+The Service exists from the moment the Function does, so that the first pod's address reaches the
+routers as soon as its labels say whose it is. The conditions say what is in the way: an executor
+type that is not there, an environment or package that does not exist, code that does not load.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fission.api import (
+    environment_types,
+    function_defaults,
+    function_types,
+    objects,
+    package_types,
+    resources,
+)
+from fission.base import clock as clocks
+from fission.executor import catalog, config, dispatch, errors, verdicts
+from fission.executor.poolmgr import resources as pool_resources
+from fission.executor.poolmgr import specialize
+from fission.kube import actions, apply, events, reconcile, workqueue
+from fission.kube import client as kube_client
+from fission.meta import gvk, objectmeta
+from fission.meta import labels as meta_labels
+
+logger = logging.getLogger(__name__)
+
+Obj = dict[str, Any]
+
+WORKERS = 4
+EVENT_MESSAGE_CHARS = 1000
+
+
+class FunctionReconciler:
+    """Keys are ``namespace/name`` of Functions, existing or not."""
+
+    def __init__(
+        self,
+        client: kube_client.Client,
+        known: catalog.Catalog,
+        settings: config.Config,
+        recorder: events.Recorder,
+        clock: clocks.Clock,
+    ) -> None:
+        self._client = client
+        self._catalog = known
+        self._settings = settings
+        self._recorder = recorder
+        self._clock = clock
+        self._dispatch: dispatch.Dispatch | None = None
+        self._verdicts: dict[str, verdicts.Verdict] = {}
+        self.queue: workqueue.WorkQueue[str] = workqueue.WorkQueue()
+
+    def start(self, executors: dispatch.Dispatch) -> None:
+        """Begin to listen; ``executors`` says which types there are."""
+        self._dispatch = executors
+        self._catalog.functions.add_handler(self._on_function)
+        self._catalog.environments.add_handler(self._on_environment)
+        self._catalog.packages.add_handler(self._on_package)
+        self._catalog.services.add_handler(self._on_service)
+
+    async def run(self) -> None:
+        """Reconcile until cancelled."""
+        await reconcile.run(self.queue, self.reconcile, workers=WORKERS, name="functions")
+
+    def report(self, function: function_types.Function, error: errors.ExecutorError | None) -> None:
+        """A specialization ended; its owner learns how."""
+        generation = function.metadata.generation
+        if error is None:
+            verdict = verdicts.Verdict(generation)
+        elif isinstance(error, errors.SpecializationFailed):
+            verdict = verdicts.Verdict(generation, verdicts.FAILED, error.message)
+            self._recorder.event(
+                _subject(function),
+                events.WARNING,
+                verdicts.FAILED,
+                verdicts.tail(error.message, EVENT_MESSAGE_CHARS),
+            )
+        elif isinstance(error, errors.NoPod):
+            verdict = verdicts.Verdict(generation, error.reason, error.message)
+            self._recorder.event(_subject(function), events.WARNING, error.reason, error.message)
+        else:
+            return  # the reconciler sees for itself what is missing
+        if self._verdicts.get(function.metadata.uid) != verdict:
+            self._verdicts[function.metadata.uid] = verdict
+            self.queue.add(catalog.function_key(function))
+
+    async def reconcile(self, key: str) -> reconcile.Result | None:
+        """Make one function name's Service and conditions what they should be."""
+        namespace, name = key.split("/", 1)
+        function = self._catalog.functions.lister.get(namespace, name)
+        existing = self._catalog.services.lister.by_index(catalog.BY_FUNCTION, key)
+        planned = plan_services(function, existing, self._desired(function))
+        result = await apply.apply(self._client, planned)
+        if result.requeue or function is None or function.metadata.deletion_timestamp:
+            return result
+        status = verdicts.plan_status(
+            function,
+            self._around(function),
+            self._verdicts.get(function.metadata.uid),
+            self._clock.now(),
+        )
+        if status is None:
+            return result
+        patch = {
+            "metadata": {"resourceVersion": function.metadata.resource_version},
+            "status": objects.encode_part(status),
+        }
+        await self._client.patch(resources.FUNCTIONS, name, patch, namespace, subresource="status")
+        return None
+
+    def _desired(self, function: function_types.Function | None) -> Obj | None:
+        if function is None or not self._settings.enable_function_services:
+            return None
+        if function_defaults.executor_type(function.spec) != function_types.POOLMGR:
+            return None
+        return pool_resources.make_function_service(
+            function,
+            self._settings.function_namespace_of(function.metadata.namespace),
+            owner_references=not self._settings.disable_owner_references,
+        )
+
+    def _around(self, function: function_types.Function) -> verdicts.Surroundings:
+        assert self._dispatch is not None
+        if not self._dispatch.supports(function):
+            message = self._dispatch.unsupported(function)
+            return verdicts.Surroundings(executor=(errors.UnsupportedExecutorType.reason, message))
+        environment = None
+        namespace, name = catalog.environment_key(function).split("/", 1)
+        if self._catalog.environments.lister.get(namespace, name) is None:
+            message = self._catalog.no_environment(function)
+            environment = (errors.EnvironmentNotFound.reason, message)
+        return verdicts.Surroundings(environment=environment, package=self._package(function))
+
+    def _package(self, function: function_types.Function) -> tuple[str, str] | None:
+        key = catalog.package_key(function)
+        package = self._catalog.packages.lister.get(*key.split("/", 1))
+        if package is None:
+            return errors.PackageNotFound.reason, f"package {key} does not exist"
+        try:
+            specialize.check_loadable(package)
+        except errors.PackageNotReady as error:
+            return error.reason, verdicts.tail(error.message)
+        return None
+
+    def _on_function(
+        self, old: function_types.Function | None, new: function_types.Function | None
+    ) -> None:
+        one = new or old
+        if one is None:
+            return
+        if new is None:
+            self._verdicts.pop(one.metadata.uid, None)
+        self.queue.add(catalog.function_key(one))
+
+    def _on_environment(
+        self,
+        old: environment_types.Environment | None,
+        new: environment_types.Environment | None,
+    ) -> None:
+        one = new or old
+        if one is None or (old is not None and new is not None):
+            return
+        key = f"{one.metadata.namespace}/{one.metadata.name}"
+        for function in self._catalog.functions.lister.by_index(catalog.BY_ENVIRONMENT, key):
+            self.queue.add(catalog.function_key(function))
+
+    def _on_package(
+        self, old: package_types.Package | None, new: package_types.Package | None
+    ) -> None:
+        one = new or old
+        if one is None:
+            return
+        key = f"{one.metadata.namespace}/{one.metadata.name}"
+        for function in self._catalog.functions.lister.by_index(catalog.BY_PACKAGE, key):
+            self.queue.add(catalog.function_key(function))
+
+    def _on_service(self, old: Obj | None, new: Obj | None) -> None:
+        one = new or old
+        for key in catalog.function_of(one) if one is not None else ():
+            self.queue.add(key)
+
+
+def plan_services(
+    function: function_types.Function | None, existing: list[Obj], desired: Obj | None
+) -> list[actions.Action]:
+    """The writes that leave exactly the desired Service for a function name. Pure."""
+    name = desired["metadata"]["name"] if desired is not None else None
+    planned: list[actions.Action] = [
+        actions.delete_of(gvk.SERVICES, one)
+        for one in existing
+        if objectmeta.name_of(one) != name and not objectmeta.is_deleting(one)
+    ]
+    if desired is None or function is None or function.metadata.deletion_timestamp:
+        return planned
+    found = next((one for one in existing if objectmeta.name_of(one) == name), None)
+    if found is None:
+        planned.append(actions.Create(gvk.SERVICES, desired))
+    elif found["spec"].get("selector") != desired["spec"]["selector"] or (
+        meta_labels.of(found) != desired["metadata"]["labels"]
+    ):
+        patch = {
+            "metadata": {"labels": desired["metadata"]["labels"]},
+            "spec": {"selector": desired["spec"]["selector"]},
+        }
+        namespace = found["metadata"]["namespace"]
+        planned.append(actions.Patch(gvk.SERVICES, namespace, str(name), patch))
+    return planned
+
+
+def _subject(function: function_types.Function) -> Obj:
+    metadata = function.metadata
+    return {
+        "apiVersion": function.api_version,
+        "kind": function.kind,
+        "metadata": {
+            "name": metadata.name,
+            "namespace": metadata.namespace,
+            "uid": metadata.uid,
+            "resourceVersion": metadata.resource_version,
+        },
+    }

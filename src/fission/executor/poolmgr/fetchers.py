@@ -1,0 +1,108 @@
+"""Calls to the fetchers of pods: specialize, and who has claimed the pod. Signed per namespace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from fission.base import clock as clocks
+from fission.contracts import fetcher as wire
+from fission.contracts import signing
+from fission.executor import errors
+from fission.executor.poolmgr import pool
+from fission.web import client as web_client
+from fission_http import errors as http_errors
+
+CLAIM_PATH = "/claim"
+RUNTIME_HEADER = "X-Fission-Runtime-Status"
+CLAIM_TIMEOUT_SECONDS = 5.0
+MAX_ANSWER_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A function's claim on a pod, as its fetcher tells it."""
+
+    uid: str
+    generation: int = 0
+    namespace: str = ""
+    name: str = ""
+    state: str = ""
+
+
+class Fetchers:
+    """One kept-alive client for all of them."""
+
+    def __init__(
+        self, http: web_client.HttpClient, masters: signing.Masters, clock: clocks.Clock
+    ) -> None:
+        self._http = http
+        self._masters = masters
+        self._clock = clock
+        self._keys: dict[str, signing.Keys] = {}
+
+    async def specialize(
+        self,
+        pod: pool.GenericPod,
+        request: wire.FunctionSpecializeRequest,
+        timeout_seconds: float,
+    ) -> None:
+        """Return when the pod serves the function.
+
+        Raises PodLost when another pod should be tried, SpecializationFailed otherwise.
+        """
+        try:
+            answer = await self._call(
+                "POST", pod, wire.SPECIALIZE, wire.encode(request), timeout_seconds
+            )
+        except http_errors.RequestTimeout as error:
+            raise errors.SpecializationFailed(
+                f"pod {pod.namespace}/{pod.name} did not load the function "
+                f"within {timeout_seconds:.0f} s",
+                final=False,
+            ) from error
+        except http_errors.HttpError as error:
+            raise errors.PodLost(f"pod {pod.namespace}/{pod.name}: {error}") from error
+        if answer.status < 300:
+            return
+        text = answer.text()
+        if answer.status == 409:
+            raise errors.PodLost(f"pod {pod.namespace}/{pod.name}: {text}")
+        said_by_runtime = RUNTIME_HEADER in answer.headers
+        final = said_by_runtime or answer.status in (400, 404, 413)
+        message = text or f"the fetcher answered {answer.status}"
+        raise errors.SpecializationFailed(message, final=final)
+
+    async def claims(self, pod: pool.GenericPod) -> list[Claim]:
+        """The functions that have claimed the pod; raises PodLost when it does not say."""
+        try:
+            answer = await self._call("GET", pod, CLAIM_PATH, b"", CLAIM_TIMEOUT_SECONDS)
+        except http_errors.HttpError as error:
+            raise errors.PodLost(f"pod {pod.namespace}/{pod.name}: {error}") from error
+        if answer.status == 404:
+            return []  # a fetcher that does not tell: its pods are known by their labels only
+        if answer.status != 200:
+            raise errors.PodLost(f"pod {pod.namespace}/{pod.name} answered {answer.status}")
+        return msgspec.json.decode(answer.body, type=list[Claim])
+
+    async def _call(
+        self, method: str, pod: pool.GenericPod, path: str, body: bytes, timeout_seconds: float
+    ) -> web_client.Answer:
+        return await self._http.call(
+            method,
+            f"http://{pod.fetcher_address}{path}",
+            self._signed(pod.namespace, method, path, body),
+            body,
+            timeout_seconds=timeout_seconds,
+            max_bytes=MAX_ANSWER_BYTES,
+            replay=True,  # the claim makes repeating harmless
+        )
+
+    def _signed(self, namespace: str, method: str, path: str, body: bytes) -> list[tuple[str, str]]:
+        keys = self._keys.get(namespace)
+        if keys is None:
+            keys = self._keys[namespace] = self._masters.keys(signing.FETCHER, namespace)
+        if keys.current is None:
+            return []
+        return signing.headers(keys.current, method, path, body, self._clock.now().timestamp())

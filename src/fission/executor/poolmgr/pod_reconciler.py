@@ -1,0 +1,425 @@
+"""What becomes of each pod: offered, adopted, drained, deleted. Level-triggered.
+
+Generic pods go to ``pools``; one that was there before this process is asked first whether a
+function has claimed it, since its labels may be behind. Specialized pods are judged by
+``pods.decide`` whenever they, their function, its environment or its settings change, and after a
+restart, which is how the function service cache is filled again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from fission.api import environment_types, function_defaults, function_types, labels
+from fission.base import clock as clocks
+from fission.base import tasks
+from fission.executor import catalog, config, errors, fscache, idle
+from fission.executor.poolmgr import (
+    fetchers,
+    manager,
+    pods,
+    pool,
+    pools,
+    records,
+    resources,
+    specialize,
+)
+from fission.kube import client as kube_client
+from fission.kube import reconcile as loops
+from fission.kube import workqueue
+from fission.meta import gvk, objectmeta, podports, status
+from fission.meta import labels as meta_labels
+
+logger = logging.getLogger(__name__)
+
+Obj = dict[str, Any]
+
+WORKERS = 4
+CLAIMS_AT_ONCE = 16
+CLAIM_RETRY_SECONDS = 1.0
+FAILED_GRACE_SECONDS = 1
+"""Nothing worth waiting for runs in a pod that failed."""
+DELETE_GRACE_SECONDS = 10
+"""For requests that a function that goes is still answering."""
+
+
+@dataclass(frozen=True)
+class Deps:
+    """The collaborators of the reconciler."""
+
+    client: kube_client.Client
+    catalog: catalog.Catalog
+    cache: fscache.FunctionServiceCache
+    pools: pools.Pools
+    records: records.Records
+    fetchers: fetchers.Fetchers
+    settings: config.Config
+    instance_id: str
+    clock: clocks.Clock
+    started_at: datetime.datetime
+    """Pods that are older may have been claimed by an earlier process."""
+
+
+class PodReconciler:
+    """Keys are ``namespace/name`` of pods."""
+
+    def __init__(self, deps: Deps, group: tasks.Tasks) -> None:
+        self._deps = deps
+        self._group = group
+        self._manager: manager.PoolManager | None = None
+        self._asked: set[str] = set()
+        """UIDs of pods whose claim is known to be none, or is being asked for."""
+        self._asking = asyncio.Semaphore(CLAIMS_AT_ONCE)
+        self._doomed: dict[str, pods.Drain | pods.Delete] = {}
+        """Pod UID → what this process decided; told again by the pod's labels once written."""
+        self.queue: workqueue.WorkQueue[str] = workqueue.WorkQueue(largest_delay_seconds=5.0)
+
+    def start(self, front: manager.PoolManager) -> None:
+        """Begin to listen; ``front`` delivers what removed services free."""
+        self._manager = front
+        known = self._deps.catalog
+        known.pods.add_handler(self._on_pod)
+        known.functions.add_handler(self._on_function)
+        known.environments.add_handler(self._on_environment)
+        known.secrets.add_handler(lambda old, new: self._on_settings("Secret", old, new))
+        known.config_maps.add_handler(lambda old, new: self._on_settings("ConfigMap", old, new))
+
+    async def run(self) -> None:
+        """Reconcile until cancelled."""
+        await loops.run(self.queue, self.reconcile, workers=WORKERS, name="pods")
+
+    async def reconcile(self, key: str) -> loops.Result | None:
+        """Do to one pod what is to be done."""
+        namespace, name = key.split("/", 1)
+        pod = self._deps.catalog.pods.lister.get(namespace, name)
+        if pod is None:
+            return None
+        verdict = await self._judge(pod)
+        match verdict:
+            case pods.Serve():
+                await self._serve(pod)
+            case pods.Forget(again_after_seconds=seconds):
+                self._forget(pod)
+                return loops.Result(requeue_after_seconds=seconds)
+            case pods.Drain(reason=reason):
+                return await self._drain(pod, reason)
+            case pods.Delete(reason=reason):
+                await self._delete(pod, reason)
+        return None
+
+    async def adopt(self) -> None:
+        """Judge every specialized pod once, so that none is forgotten when the first call comes."""
+        keys = [
+            f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+            for pod in self._deps.catalog.pods.lister.list()
+            if not pods.is_generic(pod)
+        ]
+        for outcome in await asyncio.gather(
+            *(self.reconcile(key) for key in keys), return_exceptions=True
+        ):
+            if isinstance(outcome, BaseException):
+                logger.warning("pod is judged later: %s", outcome)
+
+    def drain(self, service: fscache.FunctionService, reason: str) -> None:
+        """Take an idle service away."""
+        self._remove(service)
+        self._doom(service.namespace, service.pod, service.pod_uid, pods.Drain(reason))
+
+    def failed(self, pod: pool.GenericPod) -> None:
+        """A function did not load in the pod, which is of no further use."""
+        self._deps.records.drop(pod.uid)
+        self._doom(pod.namespace, pod.name, pod.uid, pods.Delete("specialization failed"))
+
+    def lost(self, pod: pool.GenericPod) -> None:
+        """A chosen pod did not answer, or said that it belongs to somebody: find out."""
+        found = self._deps.catalog.pods.lister.get(pod.namespace, pod.name)
+        if found is None:
+            return
+        if self._environment(found) is not None and self._is_shared(found):
+            uid = meta_labels.of(found).get(labels.ENVIRONMENT_UID, "")
+            self._deps.pools.unready(uid, pod.uid)
+            return
+        self._group.spawn(self._resolve_claim(found, delete_silent=True), f"claim of {pod.name}")
+
+    def gone(self, pod: pool.GenericPod) -> None:
+        """A pod that was to be recorded does not exist any more."""
+        self._remove_all(pod.uid)
+
+    async def _judge(self, pod: Obj) -> pods.Verdict:
+        doomed = self._doomed.get(pod["metadata"]["uid"])
+        if doomed is not None and not objectmeta.is_deleting(pod):
+            annotations = meta_labels.annotations_of(pod)
+            if isinstance(doomed, pods.Delete) or resources.DRAIN_UNTIL not in annotations:
+                return doomed
+        if pods.is_generic(pod):
+            return pods.Forget() if objectmeta.is_deleting(pod) else pods.Serve()
+        function, environment = await self._function(pod), await self._existing_environment(pod)
+        settings_hash = self._deps.catalog.settings_hash(function) if function else ""
+        verdict = pods.decide(pod, function, environment, settings_hash, self._deps.clock.now())
+        if isinstance(verdict, pods.Serve) and self._is_strange(pod):
+            return pods.Delete("adoption is off")
+        return verdict
+
+    async def _serve(self, pod: Obj) -> None:
+        if pods.is_generic(pod):
+            return
+        function = await self._function(pod)
+        if function is None:
+            return
+        self._adopt(pod, function)
+        annotations = meta_labels.annotations_of(pod)
+        if annotations.get(labels.EXECUTOR_INSTANCE_ID) != self._deps.instance_id:
+            patch = {
+                "metadata": {"annotations": {labels.EXECUTOR_INSTANCE_ID: self._deps.instance_id}}
+            }
+            await self._patch(pod, patch)
+
+    def _adopt(self, pod: Obj, function: function_types.Function) -> None:
+        assert self._manager is not None
+        given = pods.generic_pod(pod)
+        once = function.spec.once_only
+        now = self._deps.clock.monotonic()
+        service = specialize.make_service(function, given, now, once=once)
+        if pods.is_generic(pod) or meta_labels.of(pod).get(labels.FUNCTION_GENERATION) == str(
+            function.metadata.generation
+        ):
+            self._deps.cache.adopt(service, self._manager.limits(function))
+
+    def _forget(self, pod: Obj) -> None:
+        self._remove_all(pod["metadata"]["uid"])
+
+    async def _drain(self, pod: Obj, reason: str) -> loops.Result:
+        self._remove_all(pod["metadata"]["uid"])
+        function = await self._function(pod)
+        timeout = function_defaults.timeout_seconds(function.spec) if function else 0
+        seconds = idle.drain_seconds(timeout)
+        until = self._deps.clock.now() + datetime.timedelta(seconds=seconds)
+        logger.info(
+            "draining pod", extra={"pod": pod["metadata"]["name"], "why": reason, "s": seconds}
+        )
+        await self._patch(pod, pods.drain_patch(until))
+        return loops.Result(requeue_after_seconds=seconds)
+
+    async def _delete(self, pod: Obj, reason: str) -> None:
+        metadata = pod["metadata"]
+        self._remove_all(metadata["uid"])
+        self._deps.records.drop(metadata["uid"])
+        is_failed = reason in ("specialization failed", "the runtime ended", "the pod has ended")
+        logger.info("deleting pod", extra={"pod": metadata["name"], "why": reason})
+        try:
+            await self._deps.client.delete(
+                gvk.PODS,
+                metadata["name"],
+                metadata["namespace"],
+                grace_period_seconds=FAILED_GRACE_SECONDS if is_failed else DELETE_GRACE_SECONDS,
+                precondition_uid=metadata["uid"],
+            )
+        except (status.NotFound, status.Conflict):
+            return
+
+    async def _patch(self, pod: Obj, patch: Obj) -> None:
+        metadata = pod["metadata"]
+        try:
+            await self._deps.client.patch(gvk.PODS, metadata["name"], patch, metadata["namespace"])
+        except status.NotFound:
+            self._forget(pod)
+
+    # What the informers tell.
+
+    def _on_pod(self, old: Obj | None, new: Obj | None) -> None:
+        if new is None:
+            if old is not None:
+                self._on_gone(old)
+            return
+        if pods.is_generic(new):
+            self._on_generic(new)
+            if objectmeta.is_deleting(new) or new["metadata"]["uid"] in self._doomed:
+                self._enqueue(new)
+            return
+        self._deps.pools.offer(new)
+        self._enqueue(new)
+
+    def _on_gone(self, pod: Obj) -> None:
+        uid = pod["metadata"]["uid"]
+        self._deps.pools.withdraw(pod)
+        self._deps.records.drop(uid)
+        self._remove_all(uid)
+        self._asked.discard(uid)
+        self._doomed.pop(uid, None)
+
+    def _on_generic(self, pod: Obj) -> None:
+        uid = pod["metadata"]["uid"]
+        created_at = clocks.parse_rfc3339(pod["metadata"]["creationTimestamp"])
+        if uid in self._asked or created_at > self._deps.started_at or not pods.is_ready(pod):
+            self._deps.pools.offer(pod)
+            return
+        self._asked.add(uid)
+        self._group.spawn(self._resolve_claim(pod), f"claim of {pod['metadata']['name']}")
+
+    def _on_function(
+        self, old: function_types.Function | None, new: function_types.Function | None
+    ) -> None:
+        one = new or old
+        if one is None or (old and new and old.metadata.generation == new.metadata.generation):
+            return
+        self._enqueue_all(
+            self._deps.catalog.pods.lister.by_index(catalog.BY_FUNCTION, catalog.function_key(one))
+        )
+        # Services in pods that functions share have no pod of their own to judge.
+        generation = new.metadata.generation if new else None
+        for service in self._deps.cache.services():
+            if service.key.uid == one.metadata.uid and service.key.generation != generation:
+                self._remove(service)
+
+    def _on_environment(
+        self,
+        old: environment_types.Environment | None,
+        new: environment_types.Environment | None,
+    ) -> None:
+        one = new or old
+        if one is None or (old and new and old.metadata.generation == new.metadata.generation):
+            return
+        key = f"{one.metadata.namespace}/{one.metadata.name}"
+        self._enqueue_all(self._deps.catalog.pods.lister.by_index(catalog.BY_ENVIRONMENT, key))
+
+    def _on_settings(self, kind: str, old: Obj | None, new: Obj | None) -> None:
+        one = new or old
+        if one is None:
+            return
+        key = f"{kind}/{objectmeta.namespace_of(one)}/{objectmeta.name_of(one)}"
+        for function in self._deps.catalog.functions.lister.by_index(catalog.BY_SETTINGS, key):
+            self._enqueue_all(
+                self._deps.catalog.pods.lister.by_index(
+                    catalog.BY_FUNCTION, catalog.function_key(function)
+                )
+            )
+
+    # Claims.
+
+    async def _resolve_claim(self, pod: Obj, *, delete_silent: bool = False) -> None:
+        """Ask a pod that looks generic whom it belongs to, and act on the answer."""
+        metadata = pod["metadata"]
+        try:
+            given = pods.generic_pod(pod)
+            async with self._asking:
+                claims = await self._deps.fetchers.claims(given)
+        except (errors.PodLost, podports.UnknownPort) as error:
+            logger.warning("claim is not known: %s", error, extra={"pod": metadata["name"]})
+            self._asked.discard(metadata["uid"])
+            if delete_silent:
+                self.failed(given)
+            else:
+                self._group.spawn(self._ask_again(pod), f"claim of {metadata['name']}")
+            return
+        shared = self._is_shared(pod)
+        for claim in claims:
+            await self._adopt_claim(pod, given, claim, shared)
+        if not claims or shared:
+            present = self._deps.catalog.pods.lister.get(metadata["namespace"], metadata["name"])
+            if present is not None and present["metadata"]["uid"] == metadata["uid"]:
+                self._asked.add(metadata["uid"])
+                environment_uid = meta_labels.of(pod).get(labels.ENVIRONMENT_UID, "")
+                if delete_silent:
+                    self._deps.pools.put_back(environment_uid, given)
+                else:
+                    self._deps.pools.offer(present)
+
+    async def _ask_again(self, pod: Obj) -> None:
+        await asyncio.sleep(CLAIM_RETRY_SECONDS)
+        metadata = pod["metadata"]
+        present = self._deps.catalog.pods.lister.get(metadata["namespace"], metadata["name"])
+        if present is not None and pods.is_generic(present):
+            self._on_generic(present)
+
+    async def _adopt_claim(
+        self, pod: Obj, given: pool.GenericPod, claim: fetchers.Claim, shared: bool
+    ) -> None:
+        function = self._deps.catalog.functions.lister.get(claim.namespace, claim.name)
+        fits = (
+            function is not None
+            and function.metadata.uid == claim.uid
+            and function.metadata.generation == claim.generation
+            and claim.state == "loaded"
+        )
+        if function is not None and fits:
+            self._adopt(pod, function)
+            if not shared:
+                settings_hash = self._deps.catalog.settings_hash(function)
+                patch = pods.record_patch(given, function, settings_hash, self._deps.instance_id)
+                self._deps.records.put(records.Record(given, patch))
+                logger.info("adopted pod by its claim", extra={"pod": given.name})
+        elif not shared:
+            self.failed(given)
+
+    # Small things.
+
+    def _doom(self, namespace: str, name: str, uid: str, verdict: pods.Drain | pods.Delete) -> None:
+        self._doomed[uid] = verdict
+        self.queue.add(f"{namespace}/{name}")
+
+    def _enqueue(self, pod: Obj) -> None:
+        metadata = pod["metadata"]
+        self.queue.add(f"{metadata['namespace']}/{metadata['name']}")
+
+    def _enqueue_all(self, found: Iterable[Obj]) -> None:
+        for pod in found:
+            if not pods.is_generic(pod):
+                self._enqueue(pod)
+
+    def _remove(self, service: fscache.FunctionService) -> None:
+        assert self._manager is not None
+        self._manager.remove(service)
+
+    def _remove_all(self, pod_uid: str) -> None:
+        for service in self._deps.cache.services():
+            if service.pod_uid == pod_uid:
+                self._remove(service)
+
+    def _is_strange(self, pod: Obj) -> bool:
+        """Another executor's pod, while adoption is off."""
+        if self._deps.settings.adopt_existing:
+            return False
+        owner = meta_labels.annotations_of(pod).get(labels.EXECUTOR_INSTANCE_ID)
+        return owner != self._deps.instance_id
+
+    async def _function(self, pod: Obj) -> function_types.Function | None:
+        """The pod's function; asks the API before it says that there is none."""
+        found = meta_labels.of(pod)
+        named = function_types.Function(
+            metadata=objectmeta.ObjectMeta(
+                name=found.get(labels.FUNCTION_NAME, ""),
+                namespace=found.get(labels.FUNCTION_NAMESPACE, ""),
+                uid=found.get(labels.FUNCTION_UID, ""),
+            )
+        )
+        try:
+            return await self._deps.catalog.function(named)
+        except errors.MissingObject:
+            return None
+
+    async def _existing_environment(self, pod: Obj) -> environment_types.Environment | None:
+        known = self._environment(pod)
+        if known is not None:
+            return known
+        found = meta_labels.of(pod)
+        reference = function_types.Function()
+        reference.spec.environment.namespace = found.get(labels.ENVIRONMENT_NAMESPACE, "")
+        reference.spec.environment.name = found.get(labels.ENVIRONMENT_NAME, "")
+        try:
+            return await self._deps.catalog.environment(reference)
+        except errors.EnvironmentNotFound:
+            return None
+
+    def _environment(self, pod: Obj) -> environment_types.Environment | None:
+        found = meta_labels.of(pod)
+        return self._deps.catalog.environments.lister.get(
+            found.get(labels.ENVIRONMENT_NAMESPACE), found.get(labels.ENVIRONMENT_NAME, "")
+        )
+
+    def _is_shared(self, pod: Obj) -> bool:
+        return self._deps.pools.is_shared(pod)

@@ -1,0 +1,211 @@
+"""Questions about a pool's pods in wire form, and what becomes of a specialized one. Pure.
+
+What becomes of a specialized pod, first match wins:
+
+=====================================  =========================================================
+being deleted, or ended                forget it
+its drain is over                      delete it
+its drain goes on                      forget it, come back at the end
+function or environment gone           delete it
+its runtime ended and was restarted    delete it: whether an image reloads its function by itself
+                                       is not known, and a generic one would answer for it
+older generation, runtime or settings  drain it: out of the endpoints, deleted when done
+not ready                              forget it until it is
+otherwise                              it serves
+=====================================  =========================================================
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fission.api import environment_types, function_types, labels
+from fission.base import clock as clocks
+from fission.contracts import environment as runtime_wire
+from fission.contracts import fetcher as fetcher_wire
+from fission.executor.poolmgr import pool, resources
+from fission.meta import labels as meta_labels
+from fission.meta import objectmeta, podports
+
+Obj = dict[str, Any]
+
+_STARTING: Final = frozenset({"", "ContainerCreating", "PodInitializing"})
+"""Reasons of a container that waits its ordinary turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """The pod serves its function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Give the pod to nobody; look again after some seconds when that is known."""
+
+    again_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Take the pod out of the endpoints and delete it later."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete the pod."""
+
+    reason: str
+
+
+Verdict = Serve | Forget | Drain | Delete
+
+
+def is_generic(pod: Obj) -> bool:
+    """Whether no function has the pod, as far as its labels tell."""
+    return meta_labels.of(pod).get(labels.MANAGED) == "true"
+
+
+def is_ready(pod: Obj) -> bool:
+    """Running, with an address, every container ready, not being deleted."""
+    status = pod.get("status") or {}
+    if objectmeta.is_deleting(pod) or status.get("phase") != "Running" or not status.get("podIP"):
+        return False
+    containers = status.get("containerStatuses") or ()
+    return bool(containers) and all(one.get("ready") for one in containers)
+
+
+def generic_pod(pod: Obj) -> pool.GenericPod:
+    """The pool's view of a ready pod, with its real ports."""
+    metadata = pod["metadata"]
+    address = pod["status"]["podIP"]
+    host = f"[{address}]" if ":" in address else address
+    fetcher_port = podports.resolve_port(pod, fetcher_wire.PORT_NAME)
+    service_port = podports.resolve_port(pod, runtime_wire.PORT_NAME)
+    return pool.GenericPod(
+        uid=metadata["uid"],
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        fetcher_address=f"{host}:{fetcher_port}",
+        service_address=f"{host}:{service_port}",
+        runtime_hash=meta_labels.of(pod).get(labels.ENV_RUNTIME_HASH, ""),
+    )
+
+
+def runtime_restarted(pod: Obj) -> bool:
+    """Whether a container other than the fetcher ended since the pod was made."""
+    return any(
+        one.get("restartCount") or (one.get("state") or {}).get("terminated")
+        for one in (pod.get("status") or {}).get("containerStatuses") or ()
+        if one.get("name") != fetcher_wire.CONTAINER_NAME
+    )
+
+
+def decide(
+    pod: Obj,
+    function: function_types.Function | None,
+    environment: environment_types.Environment | None,
+    settings_hash: str,
+    now: datetime.datetime,
+) -> Verdict:
+    """What becomes of a specialized pod; ``function`` and ``environment`` by name, if any."""
+    found = meta_labels.of(pod)
+    annotations = meta_labels.annotations_of(pod)
+    phase = (pod.get("status") or {}).get("phase")
+    if objectmeta.is_deleting(pod):
+        return Forget()
+    if phase in ("Failed", "Succeeded"):
+        return Delete("the pod has ended")
+    drain_until = annotations.get(resources.DRAIN_UNTIL)
+    if drain_until:
+        left = (clocks.parse_rfc3339(drain_until) - now).total_seconds()
+        return Forget(left) if left > 0 else Delete("drained")
+    if function is None or function.metadata.uid != found.get(labels.FUNCTION_UID):
+        return Delete("the function was deleted")
+    if environment is None or environment.metadata.uid != found.get(labels.ENVIRONMENT_UID):
+        return Delete("the environment was deleted")
+    if runtime_restarted(pod):
+        return Delete("the runtime ended")
+    if found.get(labels.FUNCTION_GENERATION) != str(function.metadata.generation):
+        generation = int(found.get(labels.FUNCTION_GENERATION) or 0)
+        if generation > function.metadata.generation:
+            return Serve() if is_ready(pod) else Forget()  # our view of the function is behind
+        return Drain("the function was updated")
+    if found.get(labels.ENV_RUNTIME_HASH) != resources.runtime_hash(environment):
+        return Drain("the environment was updated")
+    if annotations.get(resources.SETTINGS_HASH, "") != settings_hash:
+        return Drain("a secret or config map was updated")
+    return Serve() if is_ready(pod) else Forget()
+
+
+def record_patch(
+    pod: pool.GenericPod,
+    function: function_types.Function,
+    settings_hash: str,
+    instance_id: str,
+) -> Obj:
+    """The patch by which a pod leaves the pool and joins its function's endpoints."""
+    metadata = function.metadata
+    annotations = {
+        labels.SERVICE_HOST: pod.service_address,
+        labels.FUNCTION_RESOURCE_VERSION: metadata.resource_version,
+        labels.EXECUTOR_INSTANCE_ID: instance_id,
+    }
+    if settings_hash:
+        annotations[resources.SETTINGS_HASH] = settings_hash
+    return {
+        "metadata": {
+            "labels": {
+                labels.MANAGED: "false",
+                labels.FUNCTION_NAME: metadata.name,
+                labels.FUNCTION_NAMESPACE: metadata.namespace,
+                labels.FUNCTION_UID: metadata.uid,
+                labels.FUNCTION_GENERATION: str(metadata.generation),
+                labels.SERVED: "true",
+            },
+            "annotations": annotations,
+        }
+    }
+
+
+def drain_patch(until: datetime.datetime) -> Obj:
+    """The patch by which a pod leaves its function's endpoints."""
+    return {
+        "metadata": {
+            "labels": {labels.SERVED: None},
+            "annotations": {resources.DRAIN_UNTIL: clocks.format_rfc3339(until)},
+        }
+    }
+
+
+def why_hopeless(found: list[Obj]) -> str | None:
+    """Why none of a pool's pods will become ready soon; None while one may."""
+    reasons = []
+    for pod in found:
+        if objectmeta.is_deleting(pod):
+            continue
+        reason = _why_stuck(pod)
+        if reason is None:
+            return None
+        reasons.append(reason)
+    if not reasons:
+        return "it has no pods"
+    return f"its pods cannot start: {reasons[0]}"
+
+
+def _why_stuck(pod: Obj) -> str | None:
+    status = pod.get("status") or {}
+    if status.get("phase") in ("Failed", "Succeeded"):
+        return str(status.get("message") or status.get("reason") or "the pod has ended")
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return str(condition.get("message") or condition.get("reason"))
+    for container in status.get("containerStatuses") or ():
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason", "") not in _STARTING:
+            text = waiting.get("message") or ""
+            return f"container {container['name']}: {waiting['reason']} {text}".strip()
+    return None

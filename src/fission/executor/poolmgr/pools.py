@@ -1,0 +1,179 @@
+"""All pools, fed by the pod informer, and the waiting for a pod.
+
+Belongs to the event loop. Decisions are ``pool``'s; this module hands pods to those who wait and
+tells those who wait in vain why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any
+
+from fission.api import environment_defaults, environment_types, labels
+from fission.base import clock as clocks
+from fission.executor import catalog, config, errors
+from fission.executor.poolmgr import pods, pool, resources
+from fission.meta import labels as meta_labels
+from fission.meta import podports
+
+Obj = dict[str, Any]
+
+LOOK_SECONDS = 0.25
+"""How often somebody who waits looks at what the pool's pods say."""
+
+
+class Pools:
+    """The pools by Environment UID."""
+
+    def __init__(
+        self, known: catalog.Catalog, settings: config.Config, clock: clocks.Clock
+    ) -> None:
+        self._catalog = known
+        self._settings = settings
+        self._clock = clock
+        self._pools: dict[str, pool.Pool] = {}
+        self._tickets = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[pool.GenericPod]] = {}
+
+    def snapshot(self) -> list[dict[str, object]]:
+        """What debugInfo shows."""
+        return [
+            {"environmentUid": uid, "ready": one.generic_count, "waiting": one.waiting_count}
+            for uid, one in self._pools.items()
+        ]
+
+    def environment_changed(self, environment: environment_types.Environment) -> None:
+        """The environment is there; only pods of its present runtime are given out."""
+        self._pool(environment).runtime_hash = resources.runtime_hash(environment)
+
+    def environment_gone(self, uid: str) -> None:
+        """Nobody can ask for the environment any more."""
+        self._pools.pop(uid, None)
+
+    def offer(self, found: Obj) -> None:
+        """A generic pod, or one that was generic a moment ago, changed."""
+        environment_uid = meta_labels.of(found).get(labels.ENVIRONMENT_UID, "")
+        target = self._pools.get(environment_uid)
+        if target is None:
+            target = self._pools[environment_uid] = pool.Pool(shared=self.is_shared(found))
+        uid = found["metadata"]["uid"]
+        if not pods.is_generic(found):
+            target.pod_gone(uid)
+        elif pods.is_ready(found):
+            try:
+                target.pod_ready(pods.generic_pod(found))
+            except podports.UnknownPort:
+                target.pod_unready(uid)
+            self._assign(target)
+        else:
+            target.pod_unready(uid)
+
+    def withdraw(self, found: Obj) -> None:
+        """The pod is deleted."""
+        target = self._pools.get(meta_labels.of(found).get(labels.ENVIRONMENT_UID, ""))
+        if target is not None:
+            target.pod_gone(found["metadata"]["uid"])
+
+    def unready(self, environment_uid: str, uid: str) -> None:
+        """The pod does not answer; it comes back when the API says that it is ready."""
+        target = self._pools.get(environment_uid)
+        if target is not None:
+            target.pod_unready(uid)
+
+    def put_back(self, environment_uid: str, given: pool.GenericPod) -> None:
+        """A pod that was chosen was not touched."""
+        target = self._pools.get(environment_uid)
+        if target is not None:
+            target.put_back(given)
+            self._assign(target)
+
+    async def choose(
+        self, environment: environment_types.Environment, function_uid: str
+    ) -> pool.GenericPod:
+        """A generic pod, now nobody else's; raises NoPod when there will be none in time."""
+        target = self._pool(environment)
+        ticket = next(self._tickets)
+        future: asyncio.Future[pool.GenericPod] = asyncio.get_running_loop().create_future()
+        self._waiting[ticket] = future
+        target.request(ticket, function_uid)
+        self._assign(target)
+        try:
+            return await self._wait(environment, future)
+        except BaseException:
+            if future.done() and not future.cancelled():
+                self.put_back(environment.metadata.uid, future.result())
+            raise
+        finally:
+            target.cancel(ticket)
+            self._waiting.pop(ticket, None)
+
+    async def _wait(
+        self,
+        environment: environment_types.Environment,
+        future: asyncio.Future[pool.GenericPod],
+    ) -> pool.GenericPod:
+        if future.done():
+            return future.result()
+        metadata = environment.metadata
+        name = f"environment {metadata.namespace}/{metadata.name}"
+        if environment_defaults.pool_size(environment.spec) == 0:
+            raise errors.NoPod(
+                f"{name} has poolsize 0: it keeps no pods that could take a function"
+            )
+        began = self._clock.monotonic()
+        hopeless_since: float | None = None
+        while True:
+            done, _ = await asyncio.wait({future}, timeout=LOOK_SECONDS)
+            if done:
+                return future.result()
+            now = self._clock.monotonic()
+            reason = pods.why_hopeless(self._pool_pods(environment))
+            if reason is None:
+                hopeless_since = None
+            elif hopeless_since is None:
+                hopeless_since = now
+            elif now - hopeless_since >= self._settings.hopeless_seconds:
+                raise errors.NoPod(f"{name} has no pod for the function: {reason}")
+            if now - began >= self._settings.pod_ready_timeout_seconds:
+                waited = f"{self._settings.pod_ready_timeout_seconds:.0f} s"
+                raise errors.NoPod(
+                    f"{name} had no ready pod within {waited}: {reason or 'its pods are starting'}"
+                )
+
+    def _pool_pods(self, environment: environment_types.Environment) -> list[Obj]:
+        key = f"{environment.metadata.namespace}/{environment.metadata.name}"
+        present = resources.runtime_hash(environment)
+        return [
+            found
+            for found in self._catalog.pods.lister.by_index(catalog.BY_ENVIRONMENT, key)
+            if pods.is_generic(found)
+            and meta_labels.of(found).get(labels.ENVIRONMENT_UID) == environment.metadata.uid
+            and meta_labels.of(found).get(labels.ENV_RUNTIME_HASH) == present
+        ]
+
+    def _assign(self, target: pool.Pool) -> None:
+        for ticket, given in target.assignments():
+            future = self._waiting.get(ticket)
+            if future is None or future.done():
+                target.put_back(given)
+            else:
+                future.set_result(given)
+
+    def _pool(self, environment: environment_types.Environment) -> pool.Pool:
+        uid = environment.metadata.uid
+        target = self._pools.get(uid)
+        if target is None:
+            shared = environment_defaults.is_infinite(environment.spec)
+            target = self._pools[uid] = pool.Pool(shared=shared)
+            target.runtime_hash = resources.runtime_hash(environment)
+        return target
+
+    def is_shared(self, found: Obj) -> bool:
+        """Whether the pod takes any number of functions."""
+        found_labels = meta_labels.of(found)
+        environment = self._catalog.environments.lister.get(
+            found_labels.get(labels.ENVIRONMENT_NAMESPACE),
+            found_labels.get(labels.ENVIRONMENT_NAME, ""),
+        )
+        return environment is not None and environment_defaults.is_infinite(environment.spec)

@@ -1,0 +1,201 @@
+"""One specialization: observe, choose a pod, have it claimed and loaded, hand the record over.
+
+The answer waits for the fetcher alone. Labels, annotations and status follow behind. A pod that
+is lost on the way (gone, or claimed by somebody else) is replaced by another; a function that does
+not load takes its pod with it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+from urllib import parse
+
+from fission.api import (
+    environment_defaults,
+    environment_types,
+    function_defaults,
+    function_types,
+    package_lifecycle,
+    package_types,
+)
+from fission.base import clock as clocks
+from fission.contracts import environment as runtime_wire
+from fission.contracts import fetcher as wire
+from fission.contracts import storage
+from fission.executor import catalog, errors, fscache
+from fission.executor.poolmgr import fetchers, pods, pool, pools, records
+from fission.kube import peers
+from fission.meta import objectmeta
+
+logger = logging.getLogger(__name__)
+
+MAX_PODS_TRIED: Final = 8
+"""Lost pods are rare; more than this in one request is a fault that should be seen."""
+LEASE_MARGIN_SECONDS: Final = 60.0
+"""Beyond the function's own timeout: how long a request of a silent router counts."""
+_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+
+PodEvent = Callable[[pool.GenericPod], None]
+
+
+class Specializer:
+    """Turns generic pods into function services."""
+
+    def __init__(
+        self,
+        known: catalog.Catalog,
+        all_pools: pools.Pools,
+        calls: fetchers.Fetchers,
+        written: records.Records,
+        resolved: peers.Peers,
+        *,
+        namespace: str,
+        instance_id: str,
+        clock: clocks.Clock,
+        on_failed: PodEvent,
+        on_lost: PodEvent,
+    ) -> None:
+        """``on_failed``: the pod must go. ``on_lost``: somebody should find out whose it is."""
+        self._catalog = known
+        self._pools = all_pools
+        self._fetchers = calls
+        self._records = written
+        self._peers = resolved
+        self._namespace = namespace
+        self._instance_id = instance_id
+        self._clock = clock
+        self._on_failed = on_failed
+        self._on_lost = on_lost
+
+    async def specialize(
+        self, function: function_types.Function, *, once: bool, timeout_seconds: float
+    ) -> fscache.FunctionService:
+        """Return a service that runs the function; raises ExecutorError."""
+        environment = await self._catalog.environment(function)
+        package = await self._catalog.package(function)
+        check_loadable(package)
+        await self._catalog.check_settings(function)
+        shared = environment_defaults.is_infinite(environment.spec)
+        settings_hash = self._catalog.settings_hash(function)
+        request = make_request(function, environment, package, await self._storage_url(package))
+        for _ in range(MAX_PODS_TRIED):
+            pod = await self._pools.choose(environment, function.metadata.uid)
+            try:
+                await self._fetchers.specialize(pod, request, timeout_seconds)
+            except errors.PodLost as error:
+                logger.warning("pod was lost", extra={"pod": pod.name, "error": error.message})
+                self._on_lost(pod)
+                continue
+            except BaseException:
+                if not shared:
+                    self._on_failed(pod)
+                raise
+            if not shared:
+                patch = pods.record_patch(pod, function, settings_hash, self._instance_id)
+                self._records.put(records.Record(pod, patch))
+            return make_service(function, pod, self._clock.monotonic(), once=once)
+        raise errors.NoPod(
+            f"{MAX_PODS_TRIED} pods of environment {environment.metadata.name} were lost "
+            "while they were specialized"
+        )
+
+    async def _storage_url(self, package: package_types.Package) -> str:
+        """Where storagesvc is, if the archive is there; a fetcher cannot resolve its name."""
+        url = package.spec.deployment.url
+        if storage.archive_id(url) is None:
+            return ""
+        host = (parse.urlsplit(url).hostname or "").split(".")
+        if host[0] != "storagesvc":
+            return ""
+        namespace = host[1] if len(host) > 1 else self._namespace
+        found = await self._peers.urls(namespace, "storagesvc", "http")
+        return found[0] if found else ""
+
+
+def check_loadable(package: package_types.Package) -> None:
+    """Raise PackageNotReady for a package that holds nothing to load (yet)."""
+    name = f"package {package.metadata.namespace}/{package.metadata.name}"
+    if not package_lifecycle.is_loadable(package):
+        status = package.status.build_status or package_types.PENDING
+        log = package.status.build_log.strip()
+        message = f"{name} cannot be loaded: its build status is {status!r}"
+        raise errors.PackageNotReady(f"{message}\n{log[-2000:]}" if log else message)
+    if package.spec.deployment.is_empty():
+        raise errors.PackageNotReady(f"{name} has no deployment archive")
+
+
+def make_request(
+    function: function_types.Function,
+    environment: environment_types.Environment,
+    package: package_types.Package,
+    storage_url: str,
+) -> wire.FunctionSpecializeRequest:
+    """What the fetcher is asked for. Pure."""
+    metadata = function.metadata
+    filename = environment_defaults.archive_filename(environment.spec, metadata.uid)
+    shared = environment_defaults.is_infinite(environment.spec)
+    annotations = {k: v for k, v in metadata.annotations.items() if k != _LAST_APPLIED}
+    return wire.FunctionSpecializeRequest(
+        fetch=wire.FunctionFetchRequest(
+            fetch_type=wire.FETCH_DEPLOYMENT,
+            package=objectmeta.ObjectMeta(
+                name=package.metadata.name,
+                namespace=package.metadata.namespace,
+                resource_version=package.metadata.resource_version,
+            ),
+            storagesvc_url=storage_url,
+            filename=filename,
+            secret_list=_in_namespace(function.spec.secrets, metadata.namespace),
+            config_map_list=_in_namespace(function.spec.config_maps, metadata.namespace),
+            keep_archive=environment.spec.keep_archive,
+            archive=package.spec.deployment,
+            function_uid=metadata.uid,
+            package_resource_version=package.metadata.resource_version,
+        ),
+        load=runtime_wire.FunctionLoadRequest(
+            file_path=f"{wire.USER_FUNCTION_DIR}/{filename}",
+            function_name=function.spec.package.function_name,
+            function_metadata=objectmeta.ObjectMeta(
+                name=metadata.name,
+                namespace=metadata.namespace,
+                uid=metadata.uid,
+                resource_version=metadata.resource_version,
+                generation=metadata.generation,
+                labels=metadata.labels,
+                annotations=annotations,
+            ),
+            env_version=environment_defaults.version(environment.spec),
+            requests_per_pod=0 if shared else function_defaults.requests_per_pod(function.spec),
+        ),
+    )
+
+
+def make_service(
+    function: function_types.Function, pod: pool.GenericPod, now: float, *, once: bool
+) -> fscache.FunctionService:
+    """The cache entry of a pod that serves a function."""
+    timeout = function_defaults.timeout_seconds(function.spec)
+    return fscache.FunctionService(
+        key=fscache.FunctionKey(function.metadata.uid, function.metadata.generation),
+        address=pod.service_address,
+        namespace=pod.namespace,
+        pod=pod.name,
+        pod_uid=pod.uid,
+        created_at=now,
+        last_used_at=now,
+        lease_seconds=timeout + LEASE_MARGIN_SECONDS,
+        once=once,
+    )
+
+
+def _in_namespace(
+    references: list[function_types.MountedReference], namespace: str
+) -> list[function_types.MountedReference]:
+    return [
+        function_types.MountedReference(
+            namespace=each.namespace or namespace, name=each.name, mount_path=each.mount_path
+        )
+        for each in references
+    ]
