@@ -1,0 +1,178 @@
+"""The data plane put together, without Kubernetes: what a request passes through.
+
+    index ─┐
+           ├─ catalog ── gateways ── listeners (public, internal)
+    ids ───┘                │
+    executor ── capacity ───┴── pool
+        └────── tapper
+
+`app` feeds the catalog and the index from informers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import random
+from typing import TYPE_CHECKING, Protocol
+
+import fission
+from fission.router import (
+    answers,
+    capacity,
+    catalog,
+    endpoints,
+    gateway,
+    listener,
+    metrics,
+    proxy,
+    requestids,
+    slots,
+    tapper,
+    upstream,
+)
+from fission.web import health
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Sequence
+
+    from fission.base import clock as clocks
+    from fission.base import tasks
+    from fission.router import config, routetable
+
+
+class Executor(capacity.Executor, tapper.Reporter, Protocol):
+    """Who gives addresses and is told of use."""
+
+
+class Core:
+    """Everything between two listeners and the pods."""
+
+    def __init__(
+        self,
+        settings: config.Config,
+        executor: Executor,
+        work: tasks.Tasks,
+        clock: clocks.Clock,
+        *,
+        verify: gateway.Verify | None = None,
+        on_table: Callable[[routetable.Table], None] = lambda table: None,
+        ready: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`verify` checks signatures on the internal listener; `ready` is part of `/readyz`."""
+        loop = asyncio.get_running_loop()
+        self._settings = settings
+        self._clock = clock
+        self._ready = ready
+        self._on_table = on_table
+        self.metrics = metrics.Metrics()
+        bounds = slots.Bounds(
+            settings.provisional_seconds, settings.quarantine_seconds, settings.address_max_retries
+        )
+        self.index = endpoints.EndpointIndex(bounds, loop.time)
+        self.catalog = catalog.Catalog(
+            self.index, settings.stream_idle_seconds, self._table_built, self.metrics.forget
+        )
+        self.capacity = capacity.Capacity(
+            executor,
+            work,
+            max_queued_per_function=settings.max_queued_per_function,
+            max_starting_per_function=settings.max_starting_per_function,
+            max_starting=settings.max_starting,
+        )
+        self.pool = upstream.Pool(
+            max_idle_per_host=settings.max_idle_per_host,
+            idle_seconds=settings.upstream_idle_seconds,
+            keep_alive=settings.keep_alive,
+            resolve=self._resolve,
+        )
+        self.tapper = tapper.Tapper(self.catalog.functions, executor, settings.tap_interval_seconds)
+        self.metrics.routes = lambda: len(self.catalog.table.routes)
+        self.metrics.tap_failures = lambda: self.tapper.failures
+        public = gateway.PublicGateway(
+            self.catalog,
+            self._own_paths(),
+            max_body_bytes=settings.max_body_bytes,
+            use_encoded_path=settings.use_encoded_path,
+        )
+        internal = gateway.InternalGateway(self.catalog.lookup, verify=verify)
+        ids = requestids.Source()
+        self.public = self._listener(public, ids, loop)
+        self.internal = self._listener(internal, ids, loop)
+
+    def _listener(
+        self, routes: gateway.Gateway, ids: requestids.Source, loop: asyncio.AbstractEventLoop
+    ) -> listener.Listener:
+        return listener.Listener(
+            proxy.Shared(
+                settings=self._settings,
+                routes=routes,
+                slots=self.capacity,
+                pool=self.pool,
+                counts=self.metrics,
+                ids=ids,
+                loop=loop,
+            )
+        )
+
+    async def start(
+        self, public: Sequence[socket.socket], internal: Sequence[socket.socket]
+    ) -> None:
+        """Serve both listeners."""
+        await self.internal.start(internal)
+        await self.public.start(public)
+
+    async def close(self, grace_seconds: float) -> None:
+        """Finish what runs, within the grace."""
+        await asyncio.gather(self.public.close(grace_seconds), self.internal.close(grace_seconds))
+        self.pool.close()
+
+    def _table_built(self, table: routetable.Table) -> None:
+        self.metrics.table_applies += 1
+        self._on_table(table)
+
+    async def _resolve(self, address: slots.Address) -> slots.Address:
+        """A Service's name becomes one of its pods, by the slices; any other host stays."""
+        host, _ = address
+        service, dot, rest = host.partition(".")
+        if not dot or not service or service.isdecimal() or ":" in host:
+            return address
+        found = self.index.of_service(rest.partition(".")[0], service)
+        return random.choice(found) if found else address
+
+    # Paths of the router itself
+
+    def _own_paths(self) -> dict[str, Callable[[], gateway.Own]]:
+        return {
+            "/": lambda: gateway.Own(200),
+            "/router-healthz": lambda: gateway.Own(200),
+            "/readyz": self._readyz,
+            "/_version": self._version,
+            "/metrics": _metrics,
+        }
+
+    def _readyz(self) -> gateway.Own:
+        response = health.readyz({"routes": lambda: self.catalog.built, "informers": self._ready})
+        assert isinstance(response.body, bytes), "health answers are short"
+        return gateway.Own(response.status, (answers.TEXT,), response.body)
+
+    def _version(self) -> gateway.Own:
+        now = self._clock.now()
+        zone = now.astimezone().tzname() or "UTC"
+        info = {
+            "Build": {"GitCommit": "", "BuildDate": "", "Version": fission.__version__},
+            "ServerTime": {
+                "Timezone": zone,
+                "CurrentTime": now.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z"),
+            },
+        }
+        body = json.dumps(info).encode() + b"\n"
+        return gateway.Own(200, (("Content-Type", "application/json"),), body)
+
+
+def _metrics() -> gateway.Own:
+    response = health.metrics()
+    assert isinstance(response.body, bytes), "the exposition is one text"
+    return gateway.Own(200, tuple(response.headers), response.body)

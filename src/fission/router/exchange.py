@@ -1,0 +1,549 @@
+"""One request and its answer, between a client's connection and a pod's.
+
+Order of things: slot → connection → head and body out → head and body back → both connections
+free. The first two usually succeed at once; only otherwise a task waits for them (`_open`).
+
+What may be repeated: an attempt that sent nothing (the connection was refused or took too long); a
+request that the pod refused unseen (`X-Fission-Busy`); and, once, a request without a body and
+effect (GET and its like) on a kept connection that ended before a byte of the answer, because pods
+close idle connections too. Anything else may have been processed, so it fails. Bodies up to
+`REPLAY_BYTES` are kept until the answer begins, so that the first two are not limited to requests
+without a body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+from typing import TYPE_CHECKING, Final
+
+from fission.contracts import invocation
+from fission.router import executor_client, failures, headedit
+from fission_http import body as bodies
+from fission_http import head as heads
+
+if TYPE_CHECKING:
+    from fission.router import gateway, proxy, slots
+    from fission.router import upstream as upstreams
+
+_log = logging.getLogger(__name__)
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+REPLAY_BYTES: Final = 64 * 1024
+"""Body kept for another attempt: what most requests need, little enough for thousands at once."""
+
+JITTER: Final = 0.2
+SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
+CLIENT_CLOSED: Final = 499
+
+
+class Exchange:
+    """A request on its way."""
+
+    __slots__ = (
+        "_attached_at",
+        "_attempted",
+        "_attempts",
+        "_buffer",
+        "_busy_answers",
+        "_chunks",
+        "_client_full",
+        "_ended",
+        "_endpoint",
+        "_framing",
+        "_fresh_only",
+        "_front",
+        "_head",
+        "_held",
+        "_held_bytes",
+        "_left",
+        "_plan",
+        "_received",
+        "_request_id",
+        "_response",
+        "_response_chunks",
+        "_response_left",
+        "_shape",
+        "_shared",
+        "_started",
+        "_stream_until",
+        "_task",
+        "_tunnel",
+        "_upstream",
+        "upstream_full",
+        "wants_body",
+    )
+
+    def __init__(
+        self,
+        front: proxy.Front,
+        shared: proxy.Shared,
+        head: heads.RequestHead,
+        plan: gateway.Plan,
+        body: list[bytes] | None,
+    ) -> None:
+        """`body` holds the raw body when it was read before."""
+        self._front = front
+        self._shared = shared
+        self._head = head
+        self._plan = plan
+        self._request_id = shared.ids.accept(head.get(b"x-fission-request-id"))
+        self._started = shared.loop.time()
+        self._attached_at = self._started
+        self._task: asyncio.Task[None] | None = None
+        self._endpoint: slots.Endpoint | None = None
+        self._upstream: upstreams.Upstream | None = None
+        self._attempts = 0
+        self._busy_answers = 0
+        self._attempted = False
+        self._fresh_only = False
+        self._ended = False
+        self._tunnel = False
+        # The request's body: what is left of it, and what is held for another attempt.
+        self._left = head.content_length or 0
+        self._chunks = bodies.ChunkedScanner() if head.chunked else None
+        self.wants_body = body is None and (head.chunked or self._left > 0)
+        self._held: list[bytes] | None = body if body is not None else []
+        self._held_bytes = 0
+        self._received = 0
+        self.upstream_full = False
+        # The answer.
+        self._buffer = b""
+        self._response: heads.ResponseHead | None = None
+        self._framing = bodies.Framing.NONE
+        self._shape: headedit.ResponsePlan | None = None
+        self._response_left = 0
+        self._response_chunks: bodies.ChunkedScanner | None = None
+        self._client_full = front.writing_paused
+        self._stream_until = math.inf
+
+    # Way there
+
+    def start(self) -> None:
+        """Go at once where a slot and a kept connection are at hand."""
+        endpoint = self._shared.slots.try_acquire(self._plan.target, self._started)
+        if endpoint is not None:
+            upstream = self._shared.pool.take(endpoint.address)
+            if upstream is not None:
+                self._endpoint = endpoint
+                self._attach(upstream)
+                return
+        self._open_later(endpoint)
+
+    def _open_later(self, endpoint: slots.Endpoint | None) -> None:
+        task = self._shared.loop.create_task(self._open(endpoint))
+        self._task = task
+        self._shared.tasks.add(task)
+        task.add_done_callback(self._shared.tasks.discard)
+
+    async def _open(self, endpoint: slots.Endpoint | None) -> None:
+        """Find a slot and a connection, however many attempts that takes."""
+        self._endpoint = endpoint
+        try:
+            upstream = await self._find()
+        except failures.Failure as failure:
+            self._task = None
+            self._fail(failure)
+            return
+        except Exception:
+            _log.exception("a request failed unexpectedly", extra=self._fields())
+            self._task = None
+            self._fail(failures.dial_error("internal error"))
+            return
+        self._task = None
+        if self._ended:
+            self._shared.pool.give_back(upstream, self._shared.loop.time())
+            return
+        self._attach(upstream)
+
+    async def _find(self) -> upstreams.Upstream:
+        settings = self._shared.settings
+        pause = settings.dial_timeout_seconds
+        while True:
+            if self._endpoint is None:
+                self._endpoint = await self._shared.slots.acquire(self._plan.target)
+            endpoint = self._endpoint
+            upstream = None if self._fresh_only else self._shared.pool.take(endpoint.address)
+            if upstream is not None:
+                return upstream
+            self._attempts += 1
+            try:
+                return await self._shared.pool.connect(
+                    endpoint.address, settings.dial_timeout_seconds * 2 ** min(self._attempts, 6)
+                )
+            except OSError as error:
+                failure = self._dial_failed(endpoint, error)
+                self._let_go(None)
+                if self._attempts >= settings.max_retries:
+                    raise failure from error
+            if self._shared.loop.time() - self._started > self._plan.target.timeout_seconds:
+                raise failure
+            if self._attempts > 1:
+                await asyncio.sleep(pause * (1 + JITTER * random.random()))
+                pause *= settings.backoff_factor
+
+    def _dial_failed(self, endpoint: slots.Endpoint, error: OSError) -> failures.Failure:
+        now = self._shared.loop.time()
+        address = executor_client.format_address(endpoint.address)
+        if isinstance(error, TimeoutError):
+            self._shared.slots.dial_failed(endpoint, now)
+            text = f"connecting to {address} took too long"
+            _log.info("a pod was not reached in time", extra={**self._fields(), "address": address})
+            return failures.dial_error(text)
+        self._shared.slots.refused(endpoint, now)
+        _log.info("dropped address", extra={**self._fields(), "address": address})
+        if isinstance(error, ConnectionRefusedError):
+            return failures.connection_refused(f"{address} refused the connection")
+        return failures.dial_error(f"connecting to {address} failed: {error}")
+
+    def _attach(self, upstream: upstreams.Upstream) -> None:
+        """Send the head, and as much of the body as there is."""
+        front, head, plan, target = self._front, self._head, self._plan, self._plan.target
+        self._upstream = upstream
+        self._attached_at = now = self._shared.loop.time()
+        upstream.user = self
+        host, port = upstream.address
+        data = headedit.format_request(
+            head,
+            plan.path,
+            b"%b:%d" % (host.encode("idna" if not host.isascii() else "ascii"), port),
+            front.edited_block(head),
+            target.identity_lines,
+            plan.variables,
+            self._request_id,
+        )
+        held = self._held
+        if held:
+            data = data + b"".join(held)
+            if self._held_bytes > REPLAY_BYTES:
+                self._held = None
+        upstream.transport.write(data)
+        self._attempted = True
+        if target.stream_idle_seconds is None:
+            front.expect_within(target.timeout_seconds)
+        else:
+            self._stream_until = now + target.stream_max_seconds
+            self._watch_stream(target.stream_idle_seconds)
+        if head.expect_continue and self.wants_body:
+            head.expect_continue = False
+            front.transport.write(CONTINUE)
+        if self._client_full:
+            upstream.pause(paused=True)
+        self._adjust_client()
+
+    # The request's body
+
+    def client_data(self, data: bytes) -> int:
+        """Bytes from the client; returns how many belong to this request."""
+        if self._tunnel:
+            if self._upstream is not None:
+                self._upstream.transport.write(data)
+            return len(data)
+        try:
+            if self._chunks is not None:
+                end = self._chunks.scan(data)
+                self._received = self._chunks.payload_bytes
+                self.wants_body = not self._chunks.done
+            else:
+                end = min(self._left, len(data))
+                self._left -= end
+                self._received += end
+                self.wants_body = self._left > 0
+        except bodies.BodyError as error:
+            self._fail(failures.Failure(400, "router", "bad_request", str(error)))
+            return len(data)
+        if self._received > self._shared.routes.max_body_bytes:
+            limit = self._shared.routes.max_body_bytes
+            text = f"body larger than {limit} bytes"
+            self._fail(failures.Failure(413, "router", "body_too_large", text))
+            return len(data)
+        piece = data if end == len(data) else data[:end]
+        if self._held is not None:
+            self._held.append(piece)
+            self._held_bytes += end
+            if self._upstream is not None and self._held_bytes > REPLAY_BYTES:
+                self._held = None
+        if self._upstream is not None:
+            self._upstream.transport.write(piece)
+        self._adjust_client()
+        return end
+
+    def _adjust_client(self) -> None:
+        if not self.wants_body and not self.upstream_full:
+            return
+        waiting = self._upstream is None and self._held_bytes > REPLAY_BYTES
+        self._front.pause_reading(paused=waiting or self.upstream_full)
+
+    def upstream_paused(self, *, paused: bool) -> None:
+        """The pod takes less (or more again) than the client sends."""
+        self.upstream_full = paused
+        self._front.pause_reading(paused=paused)
+
+    # Way back
+
+    def upstream_data(self, data: bytes) -> None:
+        """Bytes from the pod."""
+        if self._tunnel:
+            self._front.transport.write(data)
+            return
+        try:
+            if self._response is None:
+                self._buffer = self._buffer + data if self._buffer else data
+                self._receive_head()
+            else:
+                self._receive_body(data, b"")
+        except heads.HeadError as error:
+            self._fail(failures.function_error(f"bad response head: {error.reason}"))
+        except bodies.BodyError as error:
+            self._fail(failures.function_error(f"bad response body: {error}"))
+
+    def _receive_head(self) -> None:
+        while True:
+            head = heads.scan_response(self._buffer, self._shared.settings.max_head_bytes)
+            if head is None:
+                return
+            rest = self._buffer[head.head_length :]
+            if head.status >= 200 or head.status == 101:
+                break
+            self._buffer = rest
+        self._buffer = b""
+        if head.status == 503 and b"\r\nx-fission-busy:" in head.lower and self._try_elsewhere():
+            return
+        if head.status == 101:
+            self._open_tunnel(head, rest)
+            return
+        self._response = head
+        self._held = None
+        self._framing = framing = bodies.response_framing(self._head.method, head)
+        if framing is bodies.Framing.LENGTH:
+            self._response_left = head.content_length or 0
+        elif framing is bodies.Framing.CHUNKED:
+            self._response_chunks = bodies.ChunkedScanner()
+        self._receive_body(rest, self._client_head(head))
+
+    def _client_head(self, head: heads.ResponseHead) -> bytes:
+        """The head that the client gets."""
+        plan = self._plan
+        minor = self._head.version_minor
+        self._shape = shape = headedit.plan_response(head, self._framing, minor, plan.cors_lines)
+        connection = b""
+        if minor == 0:
+            unframed = shape.decode or self._framing is bodies.Framing.CLOSE
+            keep = self._front.keeps_alive and not unframed and not self.wants_body
+            connection = b"\r\nConnection: keep-alive" if keep else b"\r\nConnection: close"
+        elif not self._front.keeps_alive or self.wants_body:
+            connection = b"\r\nConnection: close"
+        return b"%b%b%b\r\nX-Fission-Request-ID: %b\r\n\r\n" % (
+            shape.block,
+            plan.cors_lines or b"",
+            connection,
+            self._request_id,
+        )
+
+    def _receive_body(self, data: bytes, head: bytes) -> None:
+        """Pass on what belongs to the answer, behind `head`."""
+        framing = self._framing
+        done = surplus = False
+        if framing is bodies.Framing.LENGTH:
+            if len(data) >= self._response_left:
+                done, surplus = True, len(data) > self._response_left
+                data = data[: self._response_left] if surplus else data
+            self._response_left -= len(data)
+        elif framing is bodies.Framing.CHUNKED:
+            data, done, surplus = self._scan_chunks(data)
+        elif framing is bodies.Framing.CLOSE:
+            if self._shape is not None and self._shape.encode:
+                data = bodies.format_chunk(data)
+        else:
+            done, surplus, data = True, bool(data), b""
+        if head or data:
+            self._front.transport.write(head + data if head else data)
+        if done:
+            self._complete(reusable=not surplus)
+        elif self._plan.target.stream_idle_seconds is not None:
+            self._watch_stream(self._plan.target.stream_idle_seconds)
+
+    def _scan_chunks(self, data: bytes) -> tuple[bytes, bool, bool]:
+        scanner = self._response_chunks
+        assert scanner is not None, "a chunked answer has a scanner"
+        decoded: list[bytes] | None = None
+        if self._shape is not None and self._shape.decode:
+            decoded = []
+        end = scanner.scan(data, 0, decoded)
+        surplus = end < len(data)
+        passed = b"".join(decoded) if decoded is not None else data[:end] if surplus else data
+        return passed, scanner.done, surplus
+
+    def client_paused(self, *, paused: bool) -> None:
+        """The client takes less (or more again) than the pod gives."""
+        self._client_full = paused
+        if self._upstream is not None:
+            self._upstream.pause(paused=paused)
+
+    # Tunnels
+
+    def _open_tunnel(self, head: heads.ResponseHead, rest: bytes) -> None:
+        if self._head.upgrade is None:
+            self._fail(failures.function_error("101 without a request for it"))
+            return
+        self._response = head
+        self._tunnel = True
+        self._held = None
+        self._front.expect_nothing()
+        self._front.transport.write(self._client_head(head) + rest)
+        self.wants_body = True
+
+    # Ends
+
+    def _complete(self, *, reusable: bool) -> None:
+        """The answer is passed on in full."""
+        upstream, response = self._upstream, self._response
+        assert upstream is not None and response is not None, "an answer came from somewhere"  # noqa: PT018
+        now = self._shared.loop.time()
+        self._upstream = None
+        sent = not self.wants_body
+        if reusable and sent and response.keep_alive and self._framing is not bodies.Framing.CLOSE:
+            self._shared.pool.give_back(upstream, now)
+        else:
+            upstream.drop()
+        self._finish(response.status, now)
+        keep = sent and not (self._head.version_minor == 0 and self._is_unframed())
+        self._front.exchange_done(keep_alive=keep)
+
+    def _is_unframed(self) -> bool:
+        decoded = self._shape is not None and self._shape.decode
+        return decoded or self._framing is bodies.Framing.CLOSE
+
+    def upstream_lost(self, error: Exception | None) -> None:
+        """The pod's connection ended."""
+        upstream, self._upstream = self._upstream, None
+        if self._tunnel:
+            self._finish(101, self._shared.loop.time())
+            self._front.exchange_done(keep_alive=False)
+            return
+        if self._response is None:
+            safe = self._head.method in SAFE and not (self._head.chunked or self._received)
+            if upstream is not None and upstream.reused and safe and not self._buffer:
+                self._fresh_only = True
+                upstream.reused = False
+                self._front.expect_nothing()
+                self._open_later(self._endpoint)
+                return
+            why = f": {error}" if error is not None else ""
+            text = f"the function's pod closed the connection before it answered{why}"
+            self._fail(failures.function_error(text))
+        elif self._framing is bodies.Framing.CLOSE and error is None:
+            if self._shape is not None and self._shape.encode:
+                self._front.transport.write(bodies.LAST_CHUNK)
+            status = self._response.status
+            self._finish(status, self._shared.loop.time())
+            self._front.exchange_done(keep_alive=not self.wants_body and self._is_framed_out())
+        else:
+            self._fail(failures.function_error("the function's pod broke off its answer"))
+
+    def _is_framed_out(self) -> bool:
+        return self._shape is not None and self._shape.encode
+
+    def client_gone(self) -> None:
+        """Nobody waits for the answer."""
+        if self._ended:
+            return
+        self._cancel()
+        status = 101 if self._tunnel else CLIENT_CLOSED
+        self._finish(status, self._shared.loop.time())
+        if status == CLIENT_CLOSED:
+            self._shared.counts.failed("router", invocation.CLIENT_DISCONNECT)
+
+    def expired(self) -> None:
+        """A deadline passed."""
+        target = self._plan.target
+        if target.stream_idle_seconds is None:
+            failure = failures.function_timeout(target.timeout_seconds)
+        elif self._shared.loop.time() >= self._stream_until:
+            failure = failures.stream_max_duration(target.stream_max_seconds)
+        else:
+            failure = failures.stream_idle(target.stream_idle_seconds)
+        self._fail(failure)
+
+    def _fail(self, failure: failures.Failure) -> None:
+        """Tell the client, or cut it off when its answer has begun."""
+        if self._ended:
+            return
+        began = self._response is not None
+        self._cancel()
+        self._finish(failure.status, self._shared.loop.time())
+        self._shared.counts.failed(failure.component, failure.reason)
+        _log.info(
+            "a request failed: %s",
+            failure.message,
+            extra={**self._fields(), "reason": failure.reason, "status": failure.status},
+        )
+        if began:
+            self._front.abort()
+        else:
+            keep = not self.wants_body
+            self._front.answer_failure(self._head, failure, self._request_id, keep_alive=keep)
+
+    def _cancel(self) -> None:
+        task, self._task = self._task, None
+        if task is not None and task is not asyncio.current_task(self._shared.loop):
+            task.cancel()
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.drop()
+
+    def _finish(self, status: int, now: float) -> None:
+        self._ended = True
+        self._let_go(now - self._attached_at if self._attempted else None)
+        target = self._plan.target
+        method = self._head.method.decode("ascii")
+        overhead = self._attached_at - self._started
+        self._shared.counts.called(target, self._plan.label, method, status, overhead)
+        if self._shared.settings.access_log:
+            _log.info(
+                "function access",
+                extra={
+                    **self._fields(),
+                    "method": method,
+                    "url": self._head.target.decode("ascii"),
+                    "status": status,
+                    "latency_seconds": round(now - self._started, 6),
+                },
+            )
+
+    def _let_go(self, held_seconds: float | None) -> None:
+        endpoint, self._endpoint = self._endpoint, None
+        if endpoint is not None:
+            now = self._shared.loop.time()
+            self._shared.slots.release(self._plan.target, endpoint, held_seconds, now)
+
+    def _try_elsewhere(self) -> bool:
+        """The pod is full and did not look at the request: find another, if it can be repeated."""
+        if self._held is None or self._busy_answers >= self._shared.settings.max_retries:
+            return False
+        self._busy_answers += 1
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.drop()
+        endpoint = self._endpoint
+        if endpoint is not None:
+            self._shared.slots.busy(self._plan.target, endpoint, self._shared.loop.time())
+        self._let_go(None)
+        self._buffer = b""
+        self._front.expect_nothing()
+        self._open_later(None)
+        return True
+
+    def _watch_stream(self, idle_seconds: float) -> None:
+        left = self._stream_until - self._shared.loop.time()
+        self._front.expect_within(min(idle_seconds, left))
+
+    def _fields(self) -> dict[str, str]:
+        target = self._plan.target
+        return {
+            "namespace": target.namespace,
+            "function": target.name,
+            "request_id": self._request_id.decode("ascii"),
+        }

@@ -1,0 +1,78 @@
+"""What the router itself answers when it cannot give a function's answer."""
+
+from __future__ import annotations
+
+from fission.contracts import invocation
+
+
+class Failure(Exception):
+    """An answer of the platform: its status, who is to blame, and why."""
+
+    def __init__(
+        self,
+        status: int,
+        component: str,
+        reason: str,
+        message: str,
+        retry_after_seconds: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.component = component
+        self.reason = reason
+        self.message = message
+        self.retry_after_seconds = retry_after_seconds
+
+
+def function_timeout(seconds: float) -> Failure:
+    """The function took longer than its functionTimeout."""
+    text = f"the function did not answer within {seconds:g} s"
+    return Failure(504, "timeout", invocation.FUNCTION_TIMEOUT, text)
+
+
+def wait_timeout(seconds: float) -> Failure:
+    """No pod came free in time."""
+    text = f"no pod of the function came free within {seconds:g} s"
+    return Failure(504, "timeout", invocation.FUNCTION_TIMEOUT, text)
+
+
+def stream_idle(seconds: float) -> Failure:
+    """A streaming function was silent too long before its answer began."""
+    text = f"the function was silent for {seconds:g} s"
+    return Failure(504, "timeout", invocation.STREAM_IDLE, text)
+
+
+def stream_max_duration(seconds: float) -> Failure:
+    """A streaming function took too long before its answer began."""
+    text = f"the stream lasted longer than {seconds:g} s"
+    return Failure(504, "timeout", invocation.STREAM_MAX_DURATION, text)
+
+
+def capacity_exceeded(message: str) -> Failure:
+    """The function runs at its concurrency, or too many requests wait already."""
+    return Failure(429, "executor", invocation.CAPACITY_EXCEEDED, message, retry_after_seconds=1)
+
+
+def executor_unavailable(message: str) -> Failure:
+    """Nobody can give the function a pod."""
+    return Failure(500, "executor", invocation.EXECUTOR_UNAVAILABLE, message)
+
+
+def specialization_failed(message: str) -> Failure:
+    """The executor could not make a pod for the function."""
+    return Failure(500, "executor", invocation.SPECIALIZATION_FAILED, message)
+
+
+def connection_refused(message: str) -> Failure:
+    """Every pod that was tried refused."""
+    return Failure(500, "router", invocation.CONNECTION_REFUSED, message)
+
+
+def dial_error(message: str) -> Failure:
+    """No pod could be reached."""
+    return Failure(500, "router", invocation.DIAL_ERROR, message)
+
+
+def function_error(message: str) -> Failure:
+    """The function's pod broke off, or answered what is not HTTP."""
+    return Failure(500, "function", invocation.FUNCTION_ERROR, message)

@@ -1,0 +1,126 @@
+"""What the router counts. Plain dictionaries on the path of requests; Prometheus on demand."""
+
+from __future__ import annotations
+
+import bisect
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import core, registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fission.router import targets
+
+BUCKETS: Final = (
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+)
+LABELS: Final = (
+    "function_namespace",
+    "function_name",
+    "function_version",
+    "path",
+    "method",
+    "code",
+)
+Labels = tuple[str, str, str, str, str, str]
+
+_METHODS: Final = frozenset(
+    ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+)
+
+
+class Metrics(registry.Collector):
+    """Counters of this process."""
+
+    def __init__(self) -> None:
+        self._calls: dict[Labels, int] = {}
+        self._errors: dict[Labels, int] = {}
+        self._overhead: dict[tuple[str, str], list[float]] = {}
+        self._failures: dict[tuple[str, str], int] = {}
+        self.table_applies = 0
+        self.routes: Callable[[], int] = lambda: 0
+        self.tap_failures: Callable[[], int] = lambda: 0
+
+    def called(
+        self, target: targets.Target, path: str, method: str, code: int, overhead_seconds: float
+    ) -> None:
+        """A request to a function ended."""
+        shown = method if method in _METHODS else "other"
+        labels = (target.namespace, target.name, "", path, shown, str(code))
+        self._calls[labels] = self._calls.get(labels, 0) + 1
+        if code >= 400:
+            self._errors[labels] = self._errors.get(labels, 0) + 1
+        key = (target.namespace, target.name)
+        counts = self._overhead.get(key)
+        if counts is None:
+            counts = self._overhead[key] = [0.0] * (len(BUCKETS) + 2)
+        counts[bisect.bisect_left(BUCKETS, overhead_seconds)] += 1
+        counts[-1] += overhead_seconds
+
+    def failed(self, component: str, reason: str) -> None:
+        """The platform could not give a function's answer."""
+        key = (component, reason)
+        self._failures[key] = self._failures.get(key, 0) + 1
+
+    def forget(self, namespace: str, name: str) -> None:
+        """A function was deleted: its series end, so that they stay bounded."""
+        for series in (self._calls, self._errors):
+            for labels in [each for each in series if each[:2] == (namespace, name)]:
+                del series[labels]
+        self._overhead.pop((namespace, name), None)
+
+    def collect(self) -> Iterator[core.Metric]:
+        """Everything, in Prometheus' terms."""
+        for name, text, series in (
+            ("fission_function_calls", "Requests to functions.", self._calls),
+            ("fission_function_errors", "Requests answered with 400 or above.", self._errors),
+        ):
+            family = core.CounterMetricFamily(name, text, labels=LABELS)
+            for labels, count in list(series.items()):
+                family.add_metric(labels, count)
+            yield family
+        yield self._histogram()
+        family = core.CounterMetricFamily(
+            "fission_invocation_failures",
+            "Requests that the platform answered instead of the function.",
+            labels=("component", "reason"),
+        )
+        for key, count in list(self._failures.items()):
+            family.add_metric(key, count)
+        yield family
+        yield core.CounterMetricFamily(
+            "fission_router_route_table_applies", "Route tables built.", value=self.table_applies
+        )
+        yield core.GaugeMetricFamily("fission_router_routes", "Routes served.", value=self.routes())
+        yield core.CounterMetricFamily(
+            "fission_router_tap_flush_errors", "Reports of use that failed.", self.tap_failures()
+        )
+
+    def _histogram(self) -> core.Metric:
+        family = core.HistogramMetricFamily(
+            "fission_function_overhead_seconds",
+            "Time from a request's arrival until its pod got it.",
+            labels=LABELS[:2],
+        )
+        for key, counts in list(self._overhead.items()):
+            total = 0.0
+            buckets = []
+            for bound, count in zip((*BUCKETS, None), counts[:-1], strict=True):
+                total += count
+                buckets.append(("+Inf" if bound is None else str(bound), total))
+            family.add_metric(key, buckets, sum_value=counts[-1])
+        return family

@@ -1,0 +1,457 @@
+"""The client's side of the data plane: one connection, request after request.
+
+Reads heads, hands each request to an `exchange.Exchange`, and keeps what both sides share: the
+client's transport, deadlines, the buffer of requests that follow. No task is made for a request
+that finds a slot and a kept connection; everything then happens in the callbacks of two protocols.
+
+| State     | Waits for                   | Ends                                                   |
+|-----------|-----------------------------|--------------------------------------------------------|
+| idle      | a head                      | exchange, 400 and close, or closed at the deadline     |
+| verifying | the whole body, to check it | exchange, or 401                                       |
+| exchange  | the exchange's end          | idle, or closed                                        |
+| tunnel    | either side's end           | closed                                                 |
+| lingering | the rest of a refused body  | closed                                                 |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from fission.base import errors
+from fission.contracts import invocation
+from fission.router import answers, exchange, failures, gateway, headedit
+from fission_http import body as bodies
+from fission_http import head as heads
+from fission_http import headers as header_lists
+
+if TYPE_CHECKING:
+    from fission.router import capacity, config, metrics, requestids, upstream
+
+_log = logging.getLogger(__name__)
+
+PIPELINE_BYTES: Final = 64 * 1024
+"""Bytes of following requests that are kept while one is served; then reading stops."""
+
+LINGER_SECONDS: Final = 2.0
+"""How long the rest of a refused request is swallowed, so that the answer is not lost."""
+
+
+class Shared:
+    """What the connections of a listener have in common."""
+
+    def __init__(
+        self,
+        *,
+        settings: config.Config,
+        routes: gateway.Gateway,
+        slots: capacity.Capacity,
+        pool: upstream.Pool,
+        counts: metrics.Metrics,
+        ids: requestids.Source,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.settings = settings
+        self.routes = routes
+        self.slots = slots
+        self.pool = pool
+        self.counts = counts
+        self.ids = ids
+        self.loop = loop
+        self.fronts: set[Front] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.closing = False
+        self.drained = asyncio.Event()
+        self.drained.set()
+
+
+class _Verifying:
+    """A signed request whose body is being collected."""
+
+    __slots__ = ("chunks", "head", "left", "payload", "raw", "size")
+
+    def __init__(self, head: heads.RequestHead) -> None:
+        self.head = head
+        self.raw: list[bytes] = []
+        self.payload: list[bytes] = []
+        self.size = 0
+        self.left = head.content_length or 0
+        self.chunks = bodies.ChunkedScanner() if head.chunked else None
+
+    def feed(self, data: bytes) -> int:
+        """Take what belongs to the body; returns its end. Raises BodyError."""
+        if self.chunks is not None:
+            end = self.chunks.scan(data, 0, self.payload)
+            self.size = self.chunks.payload_bytes
+        else:
+            end = min(self.left, len(data))
+            self.left -= end
+            self.payload.append(data[:end])
+            self.size += end
+        self.raw.append(data[:end])
+        return end
+
+    @property
+    def done(self) -> bool:
+        return self.chunks.done if self.chunks is not None else not self.left
+
+
+class Front(asyncio.Protocol):
+    """A client's connection."""
+
+    __slots__ = (
+        "_block",
+        "_buffer",
+        "_client",
+        "_deadline",
+        "_edited",
+        "_keep_alive",
+        "_lingering",
+        "_reading_paused",
+        "_searched",
+        "_shared",
+        "_timer",
+        "_verifying",
+        "exchange",
+        "loop",
+        "transport",
+        "writing_paused",
+    )
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self.loop = shared.loop
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self.exchange: exchange.Exchange | None = None
+        self.writing_paused = False
+        self._client = b""
+        self._buffer = b""
+        self._searched = 0
+        self._keep_alive = True
+        self._lingering = False
+        self._reading_paused = False
+        self._verifying: _Verifying | None = None
+        self._deadline = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._block: bytes | None = None
+        self._edited = b""
+
+    # Transport events
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client came."""
+        self.transport = cast("asyncio.Transport", transport)
+        peer: Any = transport.get_extra_info("peername")
+        self._client = peer[0].encode() if isinstance(peer, tuple) else b""
+        shared = self._shared
+        shared.fronts.add(self)
+        shared.drained.clear()
+        if len(shared.fronts) > shared.settings.max_connections:
+            self._refuse(503, "too many connections")
+        else:
+            self.expect_within(shared.settings.client_head_seconds)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The client went."""
+        self._deadline = math.inf
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        running, self.exchange = self.exchange, None
+        if running is not None:
+            running.client_gone()
+        self._shared.fronts.discard(self)
+        if not self._shared.fronts:
+            self._shared.drained.set()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of a body, or of the next head."""
+        running = self.exchange
+        if running is not None:
+            if running.wants_body:
+                used = running.client_data(data)
+                data = data[used:] if used < len(data) else b""
+            if data:
+                self._buffer = self._buffer + data if self._buffer else data
+                self._adjust_reading()
+            return
+        if self._lingering:
+            return
+        self._buffer = self._buffer + data if self._buffer else data
+        if self._verifying is not None:
+            self._collect()
+        else:
+            self._next()
+
+    def eof_received(self) -> bool | None:
+        """A client that says it sends no more is gone, as for nginx and Go."""
+        return None
+
+    def pause_writing(self) -> None:
+        """The client takes less than the function gives."""
+        self.writing_paused = True
+        if self.exchange is not None:
+            self.exchange.client_paused(paused=True)
+
+    def resume_writing(self) -> None:
+        """There is room again."""
+        self.writing_paused = False
+        if self.exchange is not None:
+            self.exchange.client_paused(paused=False)
+
+    # Requests
+
+    def _next(self) -> None:
+        """Begin with the request at the start of the buffer, if its head is complete."""
+        buffer = self._buffer
+        settings = self._shared.settings
+        if self._searched:
+            known = max(self._searched - 3, 0)
+            if len(buffer) <= settings.max_head_bytes and buffer.find(b"\r\n\r\n", known) < 0:
+                self._searched = len(buffer)
+                return
+        elif buffer.startswith(b"\r\n") and len(buffer) > 2:
+            buffer = buffer[2:]
+        try:
+            head = heads.scan_request(buffer, settings.max_head_bytes)
+        except heads.HeadError as error:
+            self._refuse(error.status, error.reason)
+            return
+        if head is None:
+            if not self._searched:
+                self.expect_within(settings.client_head_seconds)
+            self._buffer, self._searched = buffer, len(buffer)
+            return
+        self._searched = 0
+        self._buffer = buffer[head.head_length :] if len(buffer) > head.head_length else b""
+        self._deadline = math.inf
+        self._keep_alive = head.keep_alive and not self._shared.closing
+        if head.upgrade is not None and (
+            head.upgrade != b"websocket" or head.chunked or head.content_length
+        ):
+            head.upgrade = None
+        self._begin(head)
+
+    def _begin(self, head: heads.RequestHead) -> None:
+        routes = self._shared.routes
+        if (head.content_length or 0) > routes.max_body_bytes:
+            self._refuse(413, f"body larger than {routes.max_body_bytes} bytes")
+        elif routes.verify is not None:
+            self._verifying = _Verifying(head)
+            if head.expect_continue:
+                self.transport.write(exchange.CONTINUE)
+            self.expect_within(self._shared.settings.client_idle_seconds)
+            self._collect()
+        else:
+            self._serve(head, None)
+
+    def _collect(self) -> None:
+        """Gather the body of a signed request, then check it."""
+        pending = cast("_Verifying", self._verifying)
+        data, self._buffer = self._buffer, b""
+        try:
+            end = pending.feed(data)
+        except bodies.BodyError as error:
+            self._refuse(400, str(error))
+            return
+        self._buffer = data[end:]
+        if pending.size > self._shared.routes.max_body_bytes:
+            self._refuse(413, f"body larger than {self._shared.routes.max_body_bytes} bytes")
+            return
+        if not pending.done:
+            return
+        self._verifying = None
+        self._deadline = math.inf
+        head = pending.head
+        verify = self._shared.routes.verify
+        try:
+            if verify is not None:
+                verify(
+                    head.method.decode("ascii"),
+                    head.target.decode("ascii"),
+                    b"".join(pending.payload),
+                    header_lists.Headers.of(head),
+                )
+        except errors.Error as error:
+            _log.info("a request was refused: %s", error)
+            self._answer(head, gateway.Own(401))
+            return
+        self._serve(head, pending.raw)
+
+    def _serve(self, head: heads.RequestHead, body: list[bytes] | None) -> None:
+        """Route and start; `body` when it was read already."""
+        shared = self._shared
+        plan = shared.routes.plan(head)
+        if isinstance(plan, gateway.Own):
+            self._answer(head, plan, body_read=body is not None)
+            return
+        running = exchange.Exchange(self, shared, head, plan, body)
+        self.exchange = running
+        if body is None and self._buffer and running.wants_body:
+            data, self._buffer = self._buffer, b""
+            used = running.client_data(data)
+            if self.exchange is running:
+                self._buffer = data[used:]
+        if self.exchange is running:
+            running.start()
+
+    def edited_block(self, head: heads.RequestHead) -> bytes:
+        """The header lines for the function; clients repeat theirs, so the last is remembered."""
+        if head.block != self._block:
+            self._edited = headedit.edit_request_block(head, self._client)
+            self._block = head.block
+        return self._edited
+
+    def exchange_done(self, *, keep_alive: bool) -> None:
+        """An exchange is over and its answer written."""
+        self.exchange = None
+        self._deadline = math.inf
+        if self.transport.is_closing():
+            return
+        if not keep_alive or not self._keep_alive or self._shared.closing:
+            self._end()
+            return
+        self.expect_within(self._shared.settings.client_idle_seconds)
+        if self._buffer:
+            self.loop.call_soon(self._resume)
+        elif self._reading_paused:
+            self._adjust_reading()
+
+    def _resume(self) -> None:
+        """Go on with what was pipelined; by way of the loop, so that answers do not nest."""
+        if self.exchange is None and not self._lingering and not self.transport.is_closing():
+            if self._buffer:
+                self._next()
+            self._adjust_reading()
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether the connection goes on after this request."""
+        return self._keep_alive and not self._shared.closing
+
+    def _answer(
+        self, head: heads.RequestHead, own: gateway.Own, *, body_read: bool = False
+    ) -> None:
+        """Answer without a function."""
+        bodiless = body_read or not (head.chunked or head.content_length)
+        keep = self.keeps_alive and bodiless
+        request_id = self._shared.ids.accept(head.get(b"x-fission-request-id")).decode("ascii")
+        self.transport.write(
+            answers.format_answer(
+                own.status,
+                [*own.headers, (invocation.REQUEST_ID, request_id)],
+                own.body,
+                keep_alive=keep,
+                minor=head.version_minor,
+                silent=head.method == b"HEAD",
+            )
+        )
+        self.exchange_done(keep_alive=keep)
+
+    def answer_failure(
+        self,
+        head: heads.RequestHead,
+        failure: failures.Failure,
+        request_id: bytes,
+        *,
+        keep_alive: bool,
+    ) -> None:
+        """Tell the client what went wrong."""
+        settings = self._shared.settings
+        asked = (head.get(b"x-fission-debug") or b"").lower() == b"true"
+        headers, body = answers.failure_parts(
+            failure,
+            request_id.decode("ascii"),
+            structured=settings.structured_errors,
+            detailed=settings.debug and asked,
+        )
+        self.transport.write(
+            answers.format_answer(
+                failure.status,
+                headers,
+                body,
+                keep_alive=keep_alive and self.keeps_alive,
+                minor=head.version_minor,
+                silent=head.method == b"HEAD",
+            )
+        )
+        self.exchange_done(keep_alive=keep_alive)
+
+    # Ends
+
+    def close_when_idle(self) -> None:
+        """Close as soon as no request is under way."""
+        self._keep_alive = False
+        if self.exchange is None:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self.transport.abort()
+
+    def _refuse(self, status: int, reason: str) -> None:
+        headers = [answers.TEXT]
+        self._keep_alive = False
+        self._verifying = None
+        self.transport.write(
+            answers.format_answer(status, headers, reason.encode() + b"\n", keep_alive=False)
+        )
+        self._end()
+
+    def _end(self) -> None:
+        """Close, but let the client read the answer although it may still be sending."""
+        self._lingering = True
+        self._buffer = b""
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.expect_within(LINGER_SECONDS)
+        self._adjust_reading()
+
+    # Reading and deadlines
+
+    def pause_reading(self, *, paused: bool) -> None:
+        """The function takes less (or more again) than the client sends."""
+        if paused is not self._reading_paused and not self.transport.is_closing():
+            self._reading_paused = paused
+            if paused:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
+
+    def _adjust_reading(self) -> None:
+        running = self.exchange
+        full = running is not None and (len(self._buffer) > PIPELINE_BYTES or running.upstream_full)
+        self.pause_reading(paused=full)
+
+    def expect_within(self, seconds: float) -> None:
+        """Something must happen until then. Cheap: the timer is re-armed late."""
+        self._deadline = deadline = self.loop.time() + seconds
+        timer = self._timer
+        if timer is None:
+            self._timer = self.loop.call_at(deadline, self._check_deadline)
+        elif timer.when() > deadline:
+            timer.cancel()
+            self._timer = self.loop.call_at(deadline, self._check_deadline)
+
+    def expect_nothing(self) -> None:
+        """No deadline holds."""
+        self._deadline = math.inf
+
+    def _check_deadline(self) -> None:
+        self._timer = None
+        if self._deadline == math.inf:
+            return
+        if self.loop.time() < self._deadline:
+            self._timer = self.loop.call_at(self._deadline, self._check_deadline)
+            return
+        self._deadline = math.inf
+        if self.exchange is not None:
+            self.exchange.expired()
+        elif self._lingering:
+            self.transport.abort()
+        elif self._buffer or self._verifying is not None:
+            self._refuse(408, "the request did not arrive in time")
+        else:
+            self.transport.close()

@@ -1,0 +1,76 @@
+"""Reports of use to the executor, every few seconds and off the path of requests.
+
+A request only leaves a mark on its endpoint; here the marks are gathered. An endpoint with a
+request under way counts as used, so long streams keep their pod.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fission.router import executor_client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from fission.router import targets
+
+_log = logging.getLogger(__name__)
+
+
+class Reporter(Protocol):
+    """Who is told."""
+
+    async def tap(self, taps: list[dict[str, Any]]) -> None: ...
+
+
+class Tapper:
+    """Gathers and sends."""
+
+    def __init__(
+        self,
+        functions: Callable[[], Iterable[targets.Target]],
+        reporter: Reporter,
+        interval_seconds: float,
+    ) -> None:
+        self._functions = functions
+        self._reporter = reporter
+        self._interval_seconds = interval_seconds
+        self.failures = 0
+        """Reports that did not get through; a metric."""
+
+    async def run(self) -> None:
+        """Report until cancelled, and once more then."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                await asyncio.sleep(self._interval_seconds)
+                await self.flush(loop.time())
+        finally:
+            await asyncio.shield(self.flush(loop.time()))
+
+    async def flush(self, now: float) -> None:
+        """Report what was used since the last time."""
+        taps = gather(self._functions(), now)
+        if not taps:
+            return
+        try:
+            await self._reporter.tap(taps)
+        except Exception as error:
+            self.failures += 1
+            _log.warning("use was not reported: %s", error, extra={"count": len(taps)})
+
+
+def gather(functions: Iterable[targets.Target], now: float) -> list[dict[str, Any]]:
+    """Reports for every endpoint that was used or is in use; clears the marks."""
+    taps = []
+    for target in functions:
+        target.slots.sweep(now)
+        for endpoint in target.slots.known:
+            if endpoint.used or endpoint.in_flight:
+                endpoint.used = False
+                url = "http://" + executor_client.format_address(endpoint.address)
+                taps.append(executor_client.tap_of(target, url))
+    return taps

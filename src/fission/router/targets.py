@@ -1,0 +1,94 @@
+"""A function as the router sees it: everything that a request needs, prepared once."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any
+
+from fission.api import function_defaults, function_types
+from fission.contracts import invocation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fission.router import slots as slots_module
+
+Key = tuple[str, str]
+"""Namespace and name."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Target:
+    """One function at one generation."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    executor_type: str
+    timeout_seconds: float
+    requests_per_pod: float
+    """Most requests at once on one address; infinite where a Service stands in front of pods."""
+    always_ask: bool
+    """Every request needs an address of its own from the executor."""
+    stream_idle_seconds: float | None
+    """Longest silence of a streaming function; None where answers are not streamed."""
+    stream_max_seconds: float
+    """Longest stream; infinite where nothing is said."""
+    identity_lines: bytes
+    """Header lines that tell the function who it is, each led by CRLF."""
+    wire: dict[str, Any]
+    """The Function object as the API has it."""
+    slots: slots_module.Slots
+    """Its pods, their load here, and who waits for them."""
+
+    @property
+    def label(self) -> str:
+        """Namespace and name, for messages."""
+        return f"{self.namespace}/{self.name}"
+
+
+def make_target(
+    wire: dict[str, Any],
+    function: function_types.Function,
+    slots: Callable[[str, int, float], slots_module.Slots],
+    default_stream_idle_seconds: float,
+) -> Target:
+    """Prepare a function; `slots(uid, generation, requests_per_pod)` finds or makes its slots."""
+    metadata, spec = function.metadata, function.spec
+    executor_type = function_defaults.executor_type(spec)
+    pooled = executor_type == function_types.POOLMGR
+    per_pod = float(function_defaults.requests_per_pod(spec)) if pooled else math.inf
+    streaming = spec.streaming
+    idle = None
+    longest = math.inf
+    if streaming is not None:
+        idle = streaming.idle_timeout_seconds or default_stream_idle_seconds
+        longest = streaming.max_duration_seconds or math.inf
+    generation = metadata.generation or 0
+    return Target(
+        namespace=metadata.namespace,
+        name=metadata.name,
+        uid=metadata.uid,
+        generation=generation,
+        executor_type=executor_type,
+        timeout_seconds=float(function_defaults.timeout_seconds(spec)),
+        requests_per_pod=per_pod,
+        always_ask=pooled and (spec.once_only or function_defaults.is_strict(metadata)),
+        stream_idle_seconds=idle,
+        stream_max_seconds=longest,
+        identity_lines=_identity_lines(metadata.uid, wire["metadata"]),
+        wire=wire,
+        slots=slots(metadata.uid, generation, per_pod),
+    )
+
+
+def _identity_lines(uid: str, metadata: dict[str, Any]) -> bytes:
+    pairs = (
+        (invocation.FUNCTION_UID, uid),
+        (invocation.FUNCTION_NAME, metadata.get("name", "")),
+        (invocation.FUNCTION_NAMESPACE, metadata.get("namespace", "")),
+        (invocation.FUNCTION_RESOURCE_VERSION, metadata.get("resourceVersion", "")),
+    )
+    return "".join(f"\r\n{name}: {value}" for name, value in pairs).encode("latin-1")

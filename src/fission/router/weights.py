@@ -1,0 +1,43 @@
+"""Weighted choice among functions. Pure: the random number comes in."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+T = TypeVar("T")
+
+_FNV_OFFSET: Final = 0xCBF29CE484222325
+_FNV_PRIME: Final = 0x100000001B3
+
+
+class Weighted(Generic[T]):
+    """Things with whole, positive weights."""
+
+    __slots__ = ("_sums", "things")
+
+    def __init__(self, pairs: Sequence[tuple[T, int]]) -> None:
+        kept = [(thing, weight) for thing, weight in pairs if weight > 0]
+        self.things = [thing for thing, _ in kept]
+        self._sums = list(itertools.accumulate(weight for _, weight in kept))
+
+    @property
+    def total(self) -> int:
+        """Sum of the weights; 0 when nothing can be picked."""
+        return self._sums[-1] if self._sums else 0
+
+    def pick(self, number: int) -> T:
+        """The first thing whose sum exceeds `number`, which lies in [0, total)."""
+        return self.things[bisect.bisect_right(self._sums, number)]
+
+
+def hash_key(key: bytes) -> int:
+    """FNV-1a, 64 bits: sends equal sticky keys the same way on every router."""
+    value = _FNV_OFFSET
+    for byte in key:
+        value = ((value ^ byte) * _FNV_PRIME) & 0xFFFFFFFFFFFFFFFF
+    return value
