@@ -5,6 +5,9 @@ import time
 
 import pytest
 
+from fission.base import clock as clocks
+from fission.cluster.reconcilers import informers
+from fission.cluster.reconcilers.upkeep import reconciler as upkeep
 from fission.kube import peers, waiting
 from fission.meta import conditions, gvk, status
 from tests.integration.kube import cluster
@@ -298,3 +301,43 @@ async def test_a_replacement_is_created_and_bound_within_a_few_milliseconds():
             await available(kube, "pool")
         delays.sort()
         assert delays[len(delays) // 2] < 0.2, delays
+
+
+async def test_upkeep_notices_a_silent_node_and_forgets_old_events():
+    async with cluster.a_client() as kube:
+        await cluster.add_node(kube)
+        clock = clocks.ManualClock()
+        lease = {
+            "metadata": {"name": "node-1", "namespace": "kube-node-lease"},
+            "spec": {"renewTime": clocks.format_rfc3339_micro(clock.now())},
+        }
+        await kube.create(gvk.LEASES, lease)
+        told = {
+            "metadata": {"name": "told", "namespace": "default"},
+            "involvedObject": {"kind": "Pod", "name": "p", "namespace": "default"},
+            "lastTimestamp": clocks.format_rfc3339(clock.now()),
+        }
+        await kube.create(gvk.EVENTS, told)
+        known = informers.Informers(kube)
+        keeping = upkeep.Upkeep(kube, known, clock)
+        task = asyncio.create_task(known.run())
+        await known.wait_synced(5)
+
+        async def ready():
+            node = await kube.get(gvk.NODES, "node-1")
+            found = conditions.get(node["status"]["conditions"], "Ready")
+            return (found or {}).get("status")
+
+        clock.advance(30)
+        await keeping.look_after_nodes()
+        assert await ready() == "True"
+        clock.advance(30)
+        await keeping.look_after_nodes()
+        assert await ready() == "Unknown"
+        await keeping.tidy()
+        assert len((await kube.list(gvk.EVENTS, "default")).items) == 1
+        clock.advance(3600)
+        await keeping.tidy()
+        assert (await kube.list(gvk.EVENTS, "default")).items == []
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
