@@ -277,6 +277,13 @@ def bad_request(message: str) -> BadRequest:
     return BadRequest(message)
 
 
+def nameless(message: str) -> StatusError:
+    """A 500 without a reason: what upstream answers to errors that it did not foresee."""
+    error = StatusError(message)
+    error.status_reason = ""
+    return error
+
+
 # Causes in the words of field validation.
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.datastructures import Headers
 
 from fission.cluster.apiserver import hooks, paths
@@ -92,3 +94,21 @@ def _impersonation(name: str) -> hooks.Attributes:
             "impersonate", "", "v1", "serviceaccounts", namespace=namespace, name=account
         )
     return hooks.Attributes("impersonate", "", "v1", "users", name=name)
+
+
+_GRANTING_FIELDS = ("rules", "aggregationRule", "roleRef", "subjects")
+
+
+def escalation_guard(
+    authorizer: hooks.Authorizer, user: hooks.UserInfo, resource: gvk.Resource, namespace: str
+) -> Callable[[hooks.Object, hooks.Object | None], None] | None:
+    """For roles and bindings: a check that what is written grants nothing beyond its writer."""
+    if resource.group != gvk.ROLES.group:
+        return None
+
+    def check(obj: hooks.Object, old: hooks.Object | None) -> None:
+        if old is not None and all(obj.get(f) == old.get(f) for f in _GRANTING_FIELDS):
+            return
+        authorizer.forbid_escalation(user, resource, namespace, obj)
+
+    return check

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from fission.cluster.apiserver import bodies, hooks, kinds, negotiation
-from fission.cluster.apiserver.fields import decoding
-from fission.meta import codec, status
+from fission.cluster.apiserver.fields import decoding, tables
+from fission.meta import codec, gvk, status
 
 Object = dict[str, Any]
+Permit = Callable[[Object, Object | None], None]
 
 
 @dataclass(slots=True)
@@ -20,6 +22,8 @@ class Admission:
 
     validation: hooks.FieldValidation = "Warn"
     warnings: list[str] = field(default_factory=list)
+    permit: Permit | None = None
+    """Asked for each admitted object of a built-in kind; raises Forbidden."""
 
     def warn(self, text: str) -> None:
         if self.validation == "Warn" and text not in self.warnings:
@@ -41,7 +45,7 @@ def read_object(
             f"json: cannot unmarshal {found} into Go value of type struct {{ APIVersion string "
             '"json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
         )
-        raise bodies.unrecognized(wanted, content, why)
+        raise bodies.unrecognized(wanted, content.hex().encode(), why)
     repeated: list[str] = []
     if negotiation.body_media(content_type) == negotiation.JSON:
         repeated = bodies.duplicate_fields(content)
@@ -73,9 +77,20 @@ def check_type(body: Object, kind: kinds.Kind) -> None:
             f"the API version in the data ({given_version}) does not match the expected API "
             f"version ({resource.api_version})"
         )
-    raise bodies.cannot_handle(
-        str(given_kind), str(given_version).rpartition("/")[2], resource.kind, "unexpected kind"
-    )
+    raise _other_kind(body, str(given_kind), str(given_version), resource.kind)
+
+
+def _other_kind(body: Object, kind: str, api_version: str, wanted: str) -> status.BadRequest:
+    """What is wrong with the object as what it says it is; else that it is something else."""
+    group, version = gvk.split_api_version(api_version)
+    type_ = tables.type_of(group, version, kind)
+    why = f"converting ({version}.{kind}) to (core.{wanted}): unknown conversion"
+    if type_ is not None:
+        try:
+            decoding.decode(body, type_, kind)
+        except status.BadRequest as error:
+            why = str(error)
+    return bodies.cannot_handle(kind, version, wanted, why)
 
 
 def admit(
@@ -105,7 +120,10 @@ def admit(
         raise bodies.cannot_handle(resource.kind, resource.version, resource.kind, why)
     for complaint in complaints:
         admission.warn(complaint)
-    return {**found, "kind": resource.kind, "apiVersion": resource.api_version}
+    admitted = {**found, "kind": resource.kind, "apiVersion": resource.api_version}
+    if admission.permit is not None:
+        admission.permit(admitted, old)
+    return admitted
 
 
 def _admit_custom(

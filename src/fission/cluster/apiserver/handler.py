@@ -96,7 +96,11 @@ class Handler:
         kind = self._services.served.get(info.group, info.version, info.resource)
         if kind is None:
             return await self._other(request, info, user, query)
-        call = calls.Call(request, info, kind, user, query, self._services, decoder.Admission())
+        guard = authorization.escalation_guard(
+            self._parts.authorizer, user, kind.resource, info.namespace
+        )
+        admission = decoder.Admission(permit=guard)
+        call = calls.Call(request, info, kind, user, query, self._services, admission)
         if kind.custom is not None and kind.custom.warning:
             call.admission.warn(kind.custom.warning)
         if info.namespace and not kind.resource.namespaced and info.resource != "namespaces":

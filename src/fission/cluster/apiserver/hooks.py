@@ -84,6 +84,12 @@ class Authenticator(Protocol):
 class Authorizer(Protocol):
     def authorize(self, user: UserInfo, attributes: Attributes) -> Decision: ...
 
+    def forbid_escalation(
+        self, user: UserInfo, resource: gvk.Resource, namespace: str, obj: Object
+    ) -> None:
+        """Raises ``status.Forbidden`` when a role or binding grants more than its writer holds."""
+        ...
+
 
 # --- What the core offers: the objects --------------------------------------------------------
 

@@ -54,6 +54,11 @@ def media_type(call: calls.Call) -> str:
     if call.kind.custom is None:
         known.add(STRATEGIC_PATCH)
     if media not in known:
+        if call.kind.custom is not None:
+            raise status.UnsupportedMediaType(
+                "the body of the request was in an unknown format - accepted media types include: "
+                + ", ".join((JSON_PATCH, MERGE_PATCH, APPLY_PATCH))
+            )
         raise status.UnsupportedMediaType("415: Unsupported Media Type", {})
     return media
 
@@ -86,9 +91,7 @@ def apply(media: str, old: Object, document: Any) -> Object:
     except patch.PatchError as error:
         raise status.BadRequest(f"error decoding patch: {error}") from error
     except patch.MissingMergeKey as error:
-        problem = status.StatusError(str(error))
-        problem.status_reason = ""
-        raise problem from error
+        raise status.nameless(str(error)) from error
 
 
 def admit_patched(call: calls.Call, new: Object, old: Object, subresource: str) -> Object:
@@ -99,6 +102,4 @@ def admit_patched(call: calls.Call, new: Object, old: Object, subresource: str) 
     try:
         return decoder.admit(new, old, kind, call.admission, subresource=subresource)
     except status.BadRequest as error:
-        if kind.custom is not None:
-            raise
         raise decoder.patch_failure(new, error) from error

@@ -13,10 +13,12 @@ from fission.cluster.apiserver import (
     calls,
     decoder,
     listing,
+    negotiation,
     options,
     patching,
     streaming,
     watching,
+    writer,
 )
 from fission.cluster.storage import errors, records
 from fission.meta import codec, objectmeta, selectors, status
@@ -54,6 +56,10 @@ async def list_or_watch(call: calls.Call) -> Response:
         content = renderer.list(page.records, page.revision, page.metadata)
         return calls.respond(content, accepted, 200, call.admission.warnings)
     listing.matcher(call.kind, asked)
+    if accepted.media != negotiation.JSON:
+        raise status.NotAcceptable(
+            "only the following media types are accepted: application/json;stream=watch"
+        )
     watch = watching.Watch(
         services.source, call.kind, call.list_namespace, asked, renderer, services.time
     )
@@ -103,7 +109,11 @@ async def replace_object(call: calls.Call, subresource: str = "") -> Response:
     def absent() -> Object:
         if not objectmeta.name_of(obj):
             raise status.BadRequest("name must be provided")
-        if objectmeta.resource_version_of(obj) or objectmeta.uid_of(obj):
+        if objectmeta.uid_of(obj):
+            raise writer.uid_mismatch(
+                call.kind.resource, call.namespace, name, objectmeta.uid_of(obj), ""
+            )
+        if objectmeta.resource_version_of(obj):
             raise status.not_found(call.kind.resource, name)
         return decoder.admit(obj, None, call.kind, call.admission, repeated=repeated)
 

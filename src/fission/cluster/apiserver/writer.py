@@ -115,9 +115,9 @@ class Writer:
             meta["generation"] = 1
         strategy.prepare_create(obj, self._around)
         strategy.admit(obj, self._around)
-        problems = strategy.name_problems(meta.get("name") or "")
-        self._refuse(kind, obj, metadata.validate(obj, problems))
-        self._refuse(kind, obj, strategy.validate(obj, self._around))
+        causes = metadata.validate(obj, strategy.name_problems(meta.get("name") or ""))
+        self._refuse(kind, obj, causes + strategy.validate(obj, self._around))
+        strategy.allocate(obj, None, self._around)
         manage(obj, None)
         return metadata.arrange(obj, self._stored_resource(kind))
 
@@ -181,9 +181,7 @@ class Writer:
         if dry_run:
             return self._dry(self._store.staged(key), decide(self._store.staged(key)), created)
         written = await self._store.write(key, decide, durable=kind.strategy.durable)
-        assert written.record is not None
-        gone = written.event is not None and written.event.type == "DELETED"
-        return Outcome(written.record.value, created, gone)
+        return _outcome(written, created)
 
     def _dry(
         self, current: records.Record | None, decided: records.Change, created: bool
@@ -220,10 +218,10 @@ class Writer:
             strategy.prepare_update(new, old, self._around)
             causes = metadata.validate(new, [])
             causes += metadata.added_finalizer_causes(new, old)
-            self._refuse(kind, new, causes)
-            causes = strategy.validate(new, self._around)
+            causes += strategy.validate(new, self._around)
             causes += strategy.validate_update(new, old, self._around)
             self._refuse(kind, new, causes)
+            strategy.allocate(new, old, self._around)
             if strategy.has_generation and strategy.generation_changed(new, old):
                 new["metadata"]["generation"] = int(old["metadata"].get("generation") or 0) + 1
         manage(new, old)
@@ -258,15 +256,12 @@ class Writer:
         uid = meta.get("uid")
         if uid and uid != before["uid"]:
             if replaces:
-                raise status.conflict(
-                    kind.resource,
-                    name,
-                    f"Precondition failed: UID in precondition: {uid}, UID in object meta: "
-                    f"{before['uid']}",
-                )
+                raise uid_mismatch(kind.resource, before.get("namespace"), name, uid, before["uid"])
             cause = status.invalid_value("metadata.uid", uid, "field is immutable")
             self._refuse(kind, new, [cause])
         version = meta.get("resourceVersion")
+        if version and not version.isdigit():
+            raise status.nameless(f'strconv.ParseUint: parsing "{version}": invalid syntax')
         if version and version != before["resourceVersion"]:
             raise status.modified(kind.resource, name)
         if replaces and not version and not kind.strategy.unconditional_update:
@@ -291,9 +286,7 @@ class Writer:
         if asked.dry_run:
             return self._dry(self._store.staged(key), decide(self._store.staged(key)), False)
         written = await self._store.write(key, decide, durable=kind.strategy.durable)
-        assert written.record is not None
-        gone = written.event is not None and written.event.type == "DELETED"
-        return Outcome(written.record.value, gone=gone)
+        return _outcome(written, False)
 
     def _decide_delete(
         self, kind: kinds.Kind, old: Object, asked: options.DeleteOptions
@@ -315,8 +308,10 @@ class Writer:
         meta = new["metadata"]
         finalizers = metadata.deletion_finalizers(old, asked.propagation)
         meta["finalizers"] = finalizers
-        grace = strategy.grace_period(old, asked.grace_period_seconds)
         started = before.get("deletionTimestamp")
+        if not started:
+            finalizers += [f for f in strategy.own_finalizers if f not in finalizers]
+        grace = strategy.grace_period(old, asked.grace_period_seconds)
         if started:
             left = int(before.get("deletionGracePeriodSeconds") or 0)
             grace = min(grace, left) if asked.grace_period_seconds is not None else left
@@ -324,7 +319,8 @@ class Writer:
             end = self._around.now() + datetime.timedelta(seconds=grace)
             if not started or grace:
                 meta["deletionTimestamp"] = clock.format_rfc3339(end)
-            meta["deletionGracePeriodSeconds"] = grace
+            if strategy.states_grace:
+                meta["deletionGracePeriodSeconds"] = grace
         if not started and (strategy.has_generation or "generation" in before):
             meta["generation"] = int(before.get("generation") or 0) + 1
         if kind.resource is gvk.NAMESPACES:
@@ -388,6 +384,34 @@ class Writer:
         if causes:
             name = obj["metadata"].get("name") or ""
             raise status.invalid(kind.resource.group, kind.resource.kind, name, causes)
+
+
+def _outcome(written: records.Written, created: bool) -> Outcome:
+    """What the caller is shown: an object that is gone has its last resourceVersion in life."""
+    assert written.record is not None
+    value, event = written.record.value, written.event
+    if event is None or event.type != "DELETED":
+        return Outcome(value, created)
+    assert event.previous is not None
+    version = event.previous["metadata"]["resourceVersion"]
+    shown = {**value, "metadata": {**value["metadata"], "resourceVersion": version}}
+    return Outcome(shown, created, gone=True)
+
+
+def uid_mismatch(
+    resource: gvk.Resource, namespace: str | None, name: str, wanted: str, found: str
+) -> status.Conflict:
+    """A write for an object of the same name that is another one."""
+    parts = [resource.plural, *([namespace] if namespace else []), name]
+    if resource.group and "." in resource.group and not resource.group.endswith(".k8s.io"):
+        parts.insert(0, resource.group)
+    return status.conflict(
+        resource,
+        name,
+        f"StorageError: invalid object, Code: 4, Key: /registry/{'/'.join(parts)}, "
+        "ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: "
+        f"{wanted}, UID in object meta: {found}",
+    )
 
 
 def _is_over(obj: Object, strategy: base.Strategy) -> bool:

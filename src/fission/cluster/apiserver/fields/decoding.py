@@ -100,7 +100,8 @@ class _Decoder:
         try:
             base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError) as error:
-            position = len(re.match(r"[A-Za-z0-9+/]*", value)[0])  # type: ignore[index]
+            good = re.match(r"[A-Za-z0-9+/]*", value)
+            position = (good.end() if good else 0) // 4 * 4
             raise self.fail(f"illegal base64 data at input byte {position}") from error
 
     def mismatch(self, value: Any, path: str, wanted: str) -> status.BadRequest:
