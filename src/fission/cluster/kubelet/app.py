@@ -90,7 +90,7 @@ class Kubelet:
         self._boot_id = boot_id
         self._places = paths.Paths(options.home, options.run_dir)
         self._workers: dict[str, pod_worker.PodWorker] = {}
-        self._ended_early: dict[str, messages.ContainerState] = {}
+        self._orphans: set[str] = set()
         self._tasks = task_groups.Tasks()
         self._stopping = asyncio.Event()
         self._grace_seconds: float | None = None
@@ -105,8 +105,7 @@ class Kubelet:
         async with self._tasks:
             server = control.ControlServer(self._places.control_socket, self._answer)
             try:
-                await self._start()
-                await self._stopping.wait()
+                await self._serve()
                 if self._grace_seconds is not None:
                     await self._end_everything(self._grace_seconds)
             finally:
@@ -119,6 +118,23 @@ class Kubelet:
                     await self._spawners.shutdown()
                 self._host.close()
                 await self._http.aclose()
+
+    async def _serve(self) -> None:
+        """Start, then wait for the stop, or for a loop that should have lasted."""
+        starting = self._tasks.run(self._start(), "start")
+        waiting = [
+            asyncio.ensure_future(self._stopping.wait()),
+            asyncio.ensure_future(self._tasks.wait()),
+        ]
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()
+        finally:
+            starting.cancel()
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(starting, *waiting, return_exceptions=True)
 
     def stop(self) -> None:
         """Leave; pods go on."""
@@ -228,8 +244,11 @@ class Kubelet:
         for states in by_pod.values():
             for identifier in states:
                 log.info("ended a container without a pod", extra={"container": identifier})
-                await self._spawners.signal(identifier, signal.SIGKILL)
-                self._tasks.spawn(self._spawners.acknowledge(identifier), "acknowledge")
+                self._orphans.add(identifier)
+                if states[identifier].running:
+                    await self._spawners.signal(identifier, signal.SIGKILL)
+                else:
+                    self._container_ended(states[identifier])
         if self._places.pods.is_dir():
             for folder in self._places.pods.iterdir():
                 if folder.name not in current:
@@ -271,6 +290,10 @@ class Kubelet:
 
     def _container_ended(self, state: messages.ContainerState) -> None:
         if self._shutting_down or self._launcher.shared_exit(state):
+            return
+        if state.id in self._orphans:
+            self._orphans.discard(state.id)
+            self._tasks.spawn(self._spawners.acknowledge(state.id), "acknowledge")
             return
         parsed = records.parse_container_id(state.id)
         worker = self._workers.get(parsed[0]) if parsed else None

@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,16 +89,35 @@ def uid_of(ip: str) -> int:
     return FIRST_UID + (second << 16) + (third << 8) + fourth
 
 
-def ports_of(container: Obj, image: images.Image | None) -> dict[int, str]:
-    """Declared port → name of its socket: the spec's ports, then the image's own."""
-    by_number = {number: name for name, number in (image.ports if image else {}).items()}
-    found: dict[int, str] = {}
-    for port in container.get("ports") or ():
-        number = int(port["containerPort"])
-        found[number] = port.get("name") or by_number.get(number) or f"port-{number}"
-    for number, name in by_number.items():
-        if name not in found.values() and (not found or image is None or image.confined):
-            found.setdefault(number, name)
+def ports_of(pod: Obj, find: Callable[[Obj], images.Image | None]) -> dict[str, dict[int, str]]:
+    """Container → declared port → name of its socket.
+
+    First what the spec declares, then what an image serves anyway; a port belongs to the first
+    container that has it. Init containers serve nobody.
+    """
+    found: dict[str, dict[int, str]] = {}
+    taken: set[int] = set()
+    serving = [
+        *(c for c in pod["spec"].get("initContainers") or () if c.get("restartPolicy")),
+        *pod["spec"]["containers"],
+    ]
+    for container in serving:
+        image = find(container)
+        by_number = {number: name for name, number in (image.ports if image else {}).items()}
+        mine = found.setdefault(container["name"], {})
+        for port in container.get("ports") or ():
+            number = int(port["containerPort"])
+            if number not in taken:
+                mine[number] = port.get("name") or by_number.get(number) or f"port-{number}"
+                taken.add(number)
+    for container in serving:
+        image, mine = find(container), found[container["name"]]
+        if image is None or (mine and not image.confined):
+            continue
+        for name, number in image.ports.items():
+            if name not in mine.values() and number not in taken:
+                mine[number] = name
+                taken.add(number)
     return found
 
 
@@ -163,13 +182,13 @@ class Launcher:
 
     def declared_ports(self, pod: Obj) -> dict[str, dict[int, str]]:
         """Container → declared ports with the names of their sockets."""
-        found: dict[str, dict[int, str]] = {}
-        for container in pod["spec"]["containers"]:
-            image: images.Image | None = None
-            with contextlib.suppress(errors.UnknownImage):
-                image = self.catalog.find(container.get("image") or "")
-            found[container["name"]] = ports_of(container, image)
-        return found
+        return ports_of(pod, self._known_image)
+
+    def _known_image(self, container: Obj) -> images.Image | None:
+        try:
+            return self.catalog.find(container.get("image") or "")
+        except errors.UnknownImage:
+            return None
 
     # -- starting ---------------------------------------------------------------------------
 
@@ -296,7 +315,7 @@ class Launcher:
         """Names and descriptors to hand over; the descriptors are the caller's to close."""
         names: list[str] = []
         opened: list[int] = []
-        ports = ports_of(request.container, image)
+        ports = self.declared_ports(request.pod).get(request.container["name"], {})
         kept = await self._recover_held(request)
         for port, name in ports.items():
             key = (request.endpoint.ip, request.endpoint.real(port))
@@ -467,9 +486,8 @@ class Launcher:
     def _keeps_sockets(self, pod: Obj, container: str) -> bool:
         for spec in pod["spec"]["containers"]:
             if spec["name"] == container:
-                with contextlib.suppress(errors.UnknownImage):
-                    image = self.catalog.find(spec.get("image") or "")
-                    return not image.confined and not image.shared
+                image = self._known_image(spec)
+                return image is not None and not image.confined and not image.shared
         return False
 
     async def forget(self, pod: Obj) -> None:

@@ -30,8 +30,11 @@ class Paths:
     def claim(self, namespace: str, name: str) -> Path:
         return self.home / "volumes" / "pvc" / namespace / name
 
+    def pod_logs(self, namespace: str, name: str, uid: str) -> Path:
+        return self.home / "logs" / "pods" / f"{namespace}_{name}_{uid}"
+
     def logs(self, namespace: str, name: str, uid: str, container: str) -> Path:
-        return self.home / "logs" / "pods" / f"{namespace}_{name}_{uid}" / container
+        return self.pod_logs(namespace, name, uid) / container
 
     @property
     def control_socket(self) -> Path:

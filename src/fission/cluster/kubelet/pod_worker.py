@@ -223,7 +223,7 @@ class PodWorker:
         if not self._vanished:
             await self._writer.last()
             await self._deps.api.remove(self._pod)
-        await asyncio.to_thread(self._deps.volumes.remove, self.uid)
+        await asyncio.to_thread(self._deps.volumes.remove, self._pod)
 
     def _carry_out(self, action: podstate.Action) -> None:
         match action:

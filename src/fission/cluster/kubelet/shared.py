@@ -212,11 +212,11 @@ class SharedProcess:
             message, descriptors = packet
             wire.close_all(descriptors)
             waiter = self._answers.pop(f"{message.get('op')}:{message.get('id')}", None)
-            if waiter is None and message.get("op") == "error":
+            if waiter is None and message.get("op") == "failed":
                 waiter = self._answers.pop(f"added:{message.get('id')}", None)
             if waiter is None or waiter.done():
                 continue
-            if message.get("error") or message.get("op") == "error":
+            if message.get("op") == "failed":
                 waiter.set_exception(errors.CannotRun(str(message.get("error"))))
             else:
                 waiter.set_result(None)

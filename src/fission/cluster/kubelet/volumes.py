@@ -147,9 +147,12 @@ class Store:
             return Content({source["path"]: files.File(token.encode(), 0o600)}, renew_at)
         raise errors.Refused(f"projected volume source {kind!r} is not supported by this node")
 
-    def remove(self, uid: str) -> None:
-        """Delete everything of a pod but its claims and its record's folder parent."""
-        shutil.rmtree(self._places.pod(uid), ignore_errors=True)
+    def remove(self, pod: Obj) -> None:
+        """Delete everything of a pod that is gone: volumes but claims, its record, its logs."""
+        meta = pod["metadata"]
+        shutil.rmtree(self._places.pod(meta["uid"]), ignore_errors=True)
+        logs = self._places.pod_logs(meta["namespace"], meta["name"], meta["uid"])
+        shutil.rmtree(logs, ignore_errors=True)
 
 
 def kind_of(volume: Obj) -> str:
