@@ -25,8 +25,9 @@ _SIZE_LINE: Final = re.compile(
     + _TOKEN
     + rb"(?:=(?:"
     + _TOKEN
-    + rb'|"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*+"))?+)*+'
+    + rb'|"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*"))?)*'
 )
+"""Groups are not possessive, for Python before 3.11.5 (see `head`); each has one way to match."""
 _TRAILER: Final = re.compile(rb"(" + _TOKEN + rb"):[\t\x20-\x7e\x80-\xff]*+")
 _FRAMING: Final = frozenset(
     (b"content-length", b"transfer-encoding", b"host", b"connection", b"trailer", b"upgrade")
