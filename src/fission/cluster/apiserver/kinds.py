@@ -28,6 +28,8 @@ Convert = Callable[[dict[str, Any]], dict[str, Any]]
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
+CUSTOM_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind:
@@ -55,6 +57,8 @@ class Kind:
 
     @property
     def verbs(self) -> tuple[str, ...]:
+        if self.custom is not None:
+            return CUSTOM_VERBS
         if self.strategy.deletes_collections:
             return ALL_VERBS
         return tuple(verb for verb in ALL_VERBS if verb != "deletecollection")

@@ -29,11 +29,10 @@ def matcher(kind: kinds.Kind, asked: options.ListOptions) -> Matches | None:
     known = kind.strategy.selectable_names() | {"metadata.name", "metadata.namespace"}
     for field in wanted_fields.fields:
         if field not in known or (field == "metadata.namespace" and not kind.resource.namespaced):
-            raise status.BadRequest(
-                f'Unable to find "{kind.resource.prefix.strip("/")}, Resource='
-                f'{kind.resource.plural}" that match label selector "{wanted_labels}", field '
-                f'selector "{field}": field label not supported: {field}'
-            )
+            if kind.strategy.terse_field_errors:
+                raise status.BadRequest(f"field label not supported: {field}")
+            listed = ", ".join(f'"{name}"' for name in sorted(known))
+            raise status.BadRequest(f'"{field}" is not a known field selector: only {listed}')
 
     def matches(value: dict[str, Any]) -> bool:
         meta = value["metadata"]
@@ -98,7 +97,9 @@ async def _snapshot(
 
 def too_large(error: errors.FutureRevision) -> status.Timeout:
     cause = status.Cause("ResourceVersionTooLarge", "Too large resource version", "")
-    return status.Timeout(str(error), {"causes": [cause.to_dict()], "retryAfterSeconds": 1})
+    return status.Timeout(
+        f"Timeout: {error}", {"causes": [cause.to_dict()], "retryAfterSeconds": 1}
+    )
 
 
 def _expired(source: store.Store, asked: options.ListOptions) -> status.Expired:

@@ -60,6 +60,7 @@ def choose(
     indent = pretty in ("", "1", "true") if pretty is not None else _is_person(user_agent)
     if not header.strip():
         return Accepted(pretty=indent)
+    known_media = False
     for wanted in parse_accept(header):
         if wanted.media in (YAML, "application/x-yaml", "text/yaml"):
             return Accepted(YAML)
@@ -67,10 +68,14 @@ def choose(
             shape = wanted.parameters.get("as", "")
             if not shape:
                 return Accepted(pretty=indent)
+            known_media = True
             group, version = wanted.parameters.get("g"), wanted.parameters.get("v", "")
             served = group == "meta.k8s.io" and version in ("v1", "v1beta1")
             if served and shape in SHAPES:
                 return Accepted(JSON, shape, version, indent)  # type: ignore[arg-type]
+    if known_media:
+        plain = ", ".join(OBJECTS[:2] if custom else OBJECTS[:3])
+        raise status.NotAcceptable(f"only the following media types are accepted: {plain}")
     raise not_acceptable(CUSTOM if custom else OBJECTS)
 
 

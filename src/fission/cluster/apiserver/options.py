@@ -209,6 +209,11 @@ def _check_list(options: ListOptions) -> None:
     cause = _watch_problem(options) if options.watch else _list_problem(version, match, options)
     if cause is not None:
         raise _invalid("ListOptions", cause)
+    if version and options.watch and not version.isdigit():
+        raise status.nameless(
+            f'resourceVersion: Invalid value: "{version}": strconv.ParseUint: parsing "{version}":'
+            " invalid syntax"
+        )
     if version:
         revision_of(version)
 
@@ -261,8 +266,8 @@ def revision_of(text: str) -> int:
     """A resourceVersion as a number; raises BadRequest."""
     if not text.isdigit():
         raise status.BadRequest(
-            f'invalid resource version "{text}": strconv.ParseUint: parsing "{text}":'
-            " invalid syntax"
+            f'invalid resource version: resourceVersion: Invalid value: "{text}": '
+            f'strconv.ParseUint: parsing "{text}": invalid syntax'
         )
     return int(text)
 

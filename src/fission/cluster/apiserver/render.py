@@ -79,6 +79,8 @@ class Renderer:
     def list(self, found: Sequence[records.Record], revision: int, meta: Object) -> bytes:
         """A list; the plain JSON form is joined from the stored bytes."""
         metadata = {"resourceVersion": str(revision), **meta}
+        if self._kind.strategy.type_meta_in_lists and not self._accepted.shape:
+            metadata.setdefault("continue", "")
         shape = self._accepted.shape
         compact = self._accepted.media == negotiation.JSON and not self._accepted.pretty
         if compact and self.plain:

@@ -10,26 +10,41 @@ from starlette.responses import Response
 from fission.cluster.apiserver import (
     bodies,
     calls,
+    decoder,
     hooks,
+    jsonpath,
     kinds,
     options,
     patching,
     verbs,
 )
 from fission.cluster.apiserver.fields import decoding
-from fission.cluster.apiserver.strategies import custom
 from fission.meta import codec, conditions, gvk, selectors, status
 
 Object = dict[str, Any]
 
 
-def method_not_allowed() -> status.MethodNotAllowed:
+def method_not_allowed(call: calls.Call | None = None) -> status.MethodNotAllowed:
+    """405, in the words that upstream has for built-in and for custom resources."""
+    if call is not None and call.kind.custom is not None:
+        resource, method = call.kind.resource, call.request.method
+        return status.MethodNotAllowed(
+            f'{method.lower()} is not supported on resources of kind "{resource.group_resource}"',
+            {"group": resource.group, "kind": resource.plural},
+        )
     return status.MethodNotAllowed(
         "the server does not allow this method on the requested resource", {}
     )
 
 
-def unknown_resource() -> status.NotFound:
+def unknown_resource(call: calls.Call | None = None) -> status.NotFound:
+    """404 for a resource or subresource that is not served."""
+    if call is not None and call.kind.custom is not None:
+        resource = call.kind.resource
+        return status.NotFound(
+            "the server could not find the requested resource",
+            {"name": call.info.name, "group": resource.group, "kind": resource.plural},
+        )
     return status.NotFound("the server could not find the requested resource", {})
 
 
@@ -51,7 +66,7 @@ async def serve(call: calls.Call) -> Response:
             raise method_not_allowed()
         return await (_bind(call) if name == "binding" else _evict(call))
     if not kind.has_subresource(name):
-        raise unknown_resource()
+        raise unknown_resource(call)
     if name == "finalize":
         if method != "PUT":
             raise method_not_allowed()
@@ -65,7 +80,7 @@ async def serve(call: calls.Call) -> Response:
             return await verbs.replace_object(call, name)
         case "PATCH":
             return await patching.patch_object(call, name)
-    raise method_not_allowed()
+    raise method_not_allowed(call)
 
 
 async def _stream(call: calls.Call, handler: hooks.StreamHandler) -> Response:
@@ -196,14 +211,14 @@ def _scale_paths(kind: kinds.Kind) -> hooks.Scale:
 def scale_of(kind: kinds.Kind, value: Object) -> Object:
     """The Scale of an object."""
     paths, meta = _scale_paths(kind), value["metadata"]
-    found: Object = {"replicas": custom.value_at(value, paths.status_replicas) or 0}
+    found: Object = {"replicas": jsonpath.first(value, paths.status_replicas) or 0}
     if kind.custom is None:
         selector = (value.get("spec") or {}).get("selector")
         found["selector"] = str(selectors.LabelSelector.from_dict(selector))
     elif paths.label_selector:
-        found["selector"] = custom.value_at(value, paths.label_selector) or ""
+        found["selector"] = jsonpath.first(value, paths.label_selector) or ""
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    replicas = custom.value_at(value, paths.spec_replicas)
+    replicas = jsonpath.first(value, paths.spec_replicas)
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
@@ -221,7 +236,7 @@ async def _scale(call: calls.Call) -> Response:
             raise status.not_found(call.kind.resource, call.info.name)
         return call.answer_plain(scale_of(call.kind, record.value))
     if method not in ("PUT", "PATCH"):
-        raise method_not_allowed()
+        raise method_not_allowed(call)
     asked = call.write_options("UpdateOptions" if method == "PUT" else "PatchOptions")
     media = patching.media_type(call) if method == "PATCH" else ""
     content = await calls.read_body(call.request)
@@ -230,7 +245,10 @@ async def _scale(call: calls.Call) -> Response:
     def change(old: Object) -> Object:
         current = scale_of(call.kind, old)
         new = patching.apply(media, current, document) if media else document
-        return _scaled(call.kind, old, _checked_scale(new), call.info.name)
+        scaled = _scaled(call.kind, old, _checked_scale(new), call.info.name)
+        if call.kind.custom is None:
+            return scaled
+        return decoder.admit(scaled, old, call.kind, call.admission)
 
     outcome = await call.services.writer.update(
         call.kind, call.namespace, call.info.name, change, dry_run=asked.dry_run

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from fission.cluster.apiserver import columns, kinds
+from fission.cluster.apiserver import columns, hooks, jsonpath, kinds
 from fission.cluster.apiserver.strategies import custom
 from fission.meta import status
 
@@ -19,8 +19,8 @@ def check_include(include: str) -> None:
     """``includeObject`` of the query; raises BadRequest."""
     if include and include not in INCLUDES:
         raise status.BadRequest(
-            f'unrecognized includeObject value: "{include}"; supported values: '
-            "None, Metadata, Object"
+            f'Unable to convert to Table as requested: includeObject: Invalid value: "{include}": '
+            "must be 'Metadata', 'Object', 'None', or empty"
         )
 
 
@@ -62,7 +62,7 @@ def make_table(
             }
             for column in definitions
         ],
-        "rows": rows,
+        "rows": rows or None,
     }
 
 
@@ -74,26 +74,34 @@ def _layout(
         return layout.columns, lambda value: layout.cells(value, now)
     name = columns.NAME
     if not kind.custom.columns:
-        created = columns.Column("Created At", "date")
+        created = columns.Column("Age", "date")
         return (name, created), lambda value: [
             value["metadata"]["name"],
-            value["metadata"].get("creationTimestamp"),
+            columns.age(value["metadata"].get("creationTimestamp"), now),
         ]
     declared = kind.custom.columns
     definitions = [
-        columns.Column(c.name, c.type, c.priority, c.format, c.description) for c in declared
+        columns.Column(c.name, c.type, c.priority, c.format, _described(c)) for c in declared
     ]
 
     def cells(value: Object) -> list[Any]:
-        found = [_custom_cell(custom.value_at(value, c.json_path), c.type) for c in declared]
+        found = [_custom_cell(jsonpath.first(value, c.json_path), c.type, now) for c in declared]
         return [value["metadata"]["name"], *found]
 
     return (name, *definitions), cells
 
 
-def _custom_cell(value: Any, type_: str) -> Any:
+def _described(column: hooks.PrinterColumn) -> str:
+    return column.description or (
+        f"Custom resource definition column (in JSONPath format): {column.json_path}"
+    )
+
+
+def _custom_cell(value: Any, type_: str, now: datetime.datetime) -> Any:
     if value is None:
         return None
+    if type_ == "date":
+        return columns.age(str(value), now)
     if type_ in ("integer", "number", "boolean"):
         return value
     if isinstance(value, (dict, list)):

@@ -293,17 +293,22 @@ class Writer:
     ) -> records.Change:
         strategy, before = kind.strategy, old["metadata"]
         strategy.check_delete(old)
-        for given, found, word in (
-            (asked.uid, before["uid"], "UID"),
-            (asked.resource_version, before["resourceVersion"], "ResourceVersion"),
-        ):
-            if given and given != found:
-                raise status.conflict(
-                    kind.resource,
-                    before["name"],
-                    f"the {word} in the precondition ({given}) does not match the {word} in "
-                    f"record ({found}). The object might have been deleted and then recreated",
-                )
+        if asked.uid and asked.uid != before["uid"]:
+            raise status.conflict(
+                kind.resource,
+                before["name"],
+                f"the UID in the precondition ({asked.uid}) does not match the UID in record "
+                f"({before['uid']}). The object might have been deleted and then recreated",
+            )
+        if asked.resource_version and asked.resource_version != before["resourceVersion"]:
+            named = gvk.Resource(kind.resource.group, "", "", kind.resource.kind)
+            raise status.conflict(
+                named,
+                before["name"],
+                f"the ResourceVersion in the precondition ({asked.resource_version}) does not "
+                f"match the ResourceVersion in record ({before['resourceVersion']}). The object "
+                "might have been modified",
+            )
         new: Object = codec.deep_copy(old)
         meta = new["metadata"]
         finalizers = metadata.deletion_finalizers(old, asked.propagation)

@@ -48,6 +48,11 @@ class Strategy:
     type_meta_in_lists: bool = False
     """Items of a list carry kind and apiVersion (custom resources)."""
 
+    own_finalizers: tuple[str, ...] = ()
+    """Set by DELETE: the server's own part must clean up before the object goes."""
+    states_grace: bool = True
+    """DELETE writes ``deletionGracePeriodSeconds`` also where it is 0."""
+
     def name_problems(self, name: str) -> list[str]:
         return names.subdomain_problems(name)
 
@@ -74,11 +79,17 @@ class Strategy:
         """On top of ``validate``: what may not change."""
         return []
 
+    def allocate(self, obj: Object, old: Object | None, around: Surroundings) -> None:
+        """Take what only one object may have, after validation; raises ``status.Invalid``."""
+
     def prepare_status(self, obj: Object, old: Object) -> None:
         """A write of ``/status``: ``obj`` has the old object with the new status."""
 
     def generation_changed(self, obj: Object, old: Object) -> bool:
         return obj.get("spec") != old.get("spec")
+
+    terse_field_errors: bool = False
+    """Upstream words the refusal of an unknown field selector in two ways."""
 
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
         """Fields besides metadata.name and metadata.namespace."""

@@ -70,6 +70,8 @@ _REQUIRED_KEYS = {
 
 
 class Secrets(base.Strategy):
+    terse_field_errors = True
+
     def default(self, obj: base.Object) -> None:
         texts = obj.pop("stringData", None)
         if texts:

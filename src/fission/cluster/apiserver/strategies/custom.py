@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from fission.cluster.apiserver import hooks
+from fission.cluster.apiserver import hooks, jsonpath
 from fission.cluster.apiserver.strategies import base
-
-_STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]")
-
-
-def value_at(obj: Any, json_path: str) -> Any:
-    """The value of a simple JSON path (``.spec.a[0].b``), or None."""
-    for field, index in _STEP.findall(json_path):
-        if field and isinstance(obj, dict):
-            obj = obj.get(field)
-        elif index and isinstance(obj, list) and int(index) < len(obj):
-            obj = obj[int(index)]
-        else:
-            return None
-    return obj
 
 
 def text_of(value: Any) -> str:
@@ -38,6 +23,7 @@ class Custom(base.Strategy):
     has_generation = True
     unconditional_update = False
     type_meta_in_lists = True
+    terse_field_errors = True
 
     def __init__(self, definition: hooks.CustomResource) -> None:
         self.definition = definition
@@ -52,4 +38,4 @@ class Custom(base.Strategy):
         }
 
     def selectable_fields(self, obj: base.Object) -> Mapping[str, str]:
-        return {path.lstrip("."): text_of(value_at(obj, path)) for path in self._fields}
+        return {path.lstrip("."): text_of(jsonpath.first(obj, path)) for path in self._fields}

@@ -13,6 +13,9 @@ class Definitions(base.Strategy):
     has_status = True
     has_generation = True
 
+    own_finalizers = (CLEANUP,)
+    states_grace = False
+
     def __init__(self, custom_resources: hooks.CustomResources) -> None:
         self._custom_resources = custom_resources
 
@@ -22,10 +25,6 @@ class Definitions(base.Strategy):
     def prepare_create(self, obj: base.Object, around: base.Surroundings) -> None:
         obj.pop("status", None)
         obj.update(self._custom_resources.validate_definition(obj, None))
-        obj["metadata"]["finalizers"] = [
-            *(f for f in obj["metadata"].get("finalizers") or () if f != CLEANUP),
-            CLEANUP,
-        ]
         stored = [v["name"] for v in obj["spec"]["versions"] if v.get("storage")]
         obj["status"] = {
             "conditions": None,

@@ -11,9 +11,11 @@ PROTECTED = frozenset(("default", "kube-system", "kube-public"))
 
 
 class Namespaces(base.Strategy):
+    terse_field_errors = True
     has_status = True
     delete_returns_object = True
     deletes_collections = False
+    states_grace = False
 
     def name_problems(self, name: str) -> list[str]:
         return names.label_problems(name)
@@ -45,6 +47,7 @@ class Namespaces(base.Strategy):
 
 
 class Nodes(base.Strategy):
+    terse_field_errors = True
     has_status = True
     durable = False
     status_keeps_metadata = False

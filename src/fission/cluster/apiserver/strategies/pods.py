@@ -23,6 +23,7 @@ _TOLERATIONS = [
 
 
 class Pods(base.Strategy):
+    terse_field_errors = True
     has_status = True
     has_generation = True
     durable = False

@@ -68,6 +68,7 @@ class Leases(base.Strategy):
 class Events(base.Strategy):
     """Stored as core/v1; ``events`` converts for events.k8s.io."""
 
+    terse_field_errors = True
     durable = False
     creates_on_update = True
 

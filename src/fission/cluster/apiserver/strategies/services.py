@@ -17,17 +17,17 @@ TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 
 
 class Services(base.Strategy):
+    terse_field_errors = True
     has_status = True
     creates_on_update = True
     delete_returns_object = True
 
     def name_problems(self, name: str) -> list[str]:
-        return names.label_1035_problems(name)
+        return names.label_problems(name)
 
     def prepare_create(self, obj: base.Object, around: base.Surroundings) -> None:
         obj["status"] = {"loadBalancer": {}}
         self.default(obj)
-        _allocate(obj, None, around)
 
     def prepare_update(self, obj: base.Object, old: base.Object, around: base.Surroundings) -> None:
         spec, before = base.child(obj, "spec"), old.get("spec") or {}
@@ -35,6 +35,10 @@ class Services(base.Strategy):
             if spec.get("type") != "ExternalName" and not spec.get(field) and before.get(field):
                 spec[field] = before[field]
         self.default(obj)
+
+    def allocate(
+        self, obj: base.Object, old: base.Object | None, around: base.Surroundings
+    ) -> None:
         _allocate(obj, old, around)
 
     def default(self, obj: base.Object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from fission.cluster.apiserver.strategies import base, podspec
@@ -77,10 +76,6 @@ class ReplicaSets(base.Strategy):
     ) -> base.Causes:
         new, before = obj["spec"].get("selector"), old["spec"].get("selector")
         return base.immutable("spec.selector", new, before)
-
-    def selectable_fields(self, obj: base.Object) -> Mapping[str, str]:
-        replicas = (obj.get("status") or {}).get("replicas")
-        return {"status.replicas": str(replicas or 0)}
 
 
 class Deployments(base.Strategy):
