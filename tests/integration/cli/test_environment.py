@@ -1,0 +1,103 @@
+import json
+
+import pytest
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CREATE = ("env", "create", "--name", "python", "--image", "fission/python-env")
+
+
+async def test_an_environment_from_creation_to_deletion(good):
+    assert await good(*CREATE) == ("poolsize setting default to 3\nenvironment 'python' created\n")
+    assert await good("env", "get", "--name", "python") == (
+        "NAME   IMAGE\npython fission/python-env\n"
+    )
+    assert await good("env", "list") == (
+        "NAME   IMAGE              BUILDER_IMAGE POOLSIZE MINCPU MAXCPU MINMEMORY MAXMEMORY"
+        " EXTNET GRACETIME NAMESPACE\n"
+        "python fission/python-env               3        0      0      0         0        "
+        " false  90        default\n"
+    )
+    assert await good(
+        "env", "update", "--name", "python", "--poolsize", "1", "--mincpu", "100"
+    ) == ("environment 'python' updated\n")
+    found = json.loads(await good("env", "get", "--name", "python", "-o", "json"))
+    assert found["spec"]["poolsize"] == 1
+    assert found["spec"]["resources"] == {"limits": {"cpu": "100m"}, "requests": {"cpu": "100m"}}
+    assert found["spec"]["runtime"]["image"] == "fission/python-env"
+    assert found["metadata"]["generation"] == 2
+    assert await good("env", "delete", "--name", "python") == "environment 'python' deleted\n"
+    assert await good("env", "list", "-o", "json") == "[]\n"
+
+
+async def test_an_environment_that_exists_is_not_made_again(good, bad):
+    await good(*CREATE)
+
+    assert await bad(*CREATE) == (
+        "Error: environment 'python' already exists; change it with `fission env update`"
+    )
+
+
+async def test_one_that_is_not_there_names_those_that_are(good, bad):
+    assert await bad("env", "get", "--name", "pyton") == (
+        'Error: environment "pyton" does not exist in namespace "default":'
+        " there is none yet; create one with `fission env create`"
+    )
+    await good(*CREATE)
+    await good("env", "create", "--name", "node", "--image", "n", "--poolsize", "1")
+
+    assert await bad("env", "get", "--name", "pyton") == (
+        'Error: environment "pyton" does not exist in namespace "default":'
+        ' existing are node, python; did you mean "python"?'
+    )
+
+
+async def test_deleting_what_is_not_there_may_be_fine(fission):
+    result = await fission("env", "delete", "--name", "python", "--ignorenotfound")
+
+    assert (result.code, result.out) == (0, "")
+
+
+async def test_an_environment_in_use_stays(good, bad):
+    await good(*CREATE)
+    await good("fn", "create", "--name", "hello", "--env", "python", "--code", "hello.py")
+
+    assert await bad("env", "delete", "--name", "python") == (
+        "Error: environment is used by at least one function: hello;"
+        " delete them first, or use --force"
+    )
+    assert await good("env", "delete", "--name", "python", "-f") == (
+        "environment 'python' deleted\n"
+    )
+
+
+async def test_version_one_has_no_builders(bad):
+    assert await bad(*CREATE, "--version", "1", "--builder", "b") == (
+        "Error: version 1 Environments do not support builders; create one with --version 3"
+    )
+
+
+async def test_fields_that_are_not_known_survive_an_update(good, cluster):
+    await good(*CREATE)
+    path = "/apis/fission.io/v1/namespaces/default/environments/python"
+    await cluster.call(
+        "PATCH",
+        path,
+        {"spec": {"runtime": {"podspec": {"tolerations": [{"key": "gpu"}]}}}},
+        "application/merge-patch+json",
+    )
+
+    await good("env", "update", "--name", "python", "--image", "mine/python")
+
+    spec = (await cluster.call("GET", path)).body["spec"]
+    assert spec["runtime"]["image"] == "mine/python"
+    assert spec["runtime"]["podspec"]["tolerations"] == [{"key": "gpu"}]
+
+
+async def test_namespaces_are_apart(good, cluster):
+    await cluster.call("POST", "/api/v1/namespaces", {"metadata": {"name": "ns1"}})
+    await good(*CREATE, "-n", "ns1")
+
+    assert json.loads(await good("env", "list", "-o", "json")) == []
+    (found,) = json.loads(await good("env", "list", "-A", "-o", "json"))
+    assert found["metadata"]["namespace"] == "ns1"
