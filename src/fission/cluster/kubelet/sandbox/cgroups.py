@@ -146,7 +146,8 @@ def _keep(found: Hierarchies, version: int, name: str, directory: str) -> None:
 def _delegated(directory: str) -> list[str]:
     """Controllers that children of a version 2 group may use."""
     with contextlib.suppress(OSError), open(f"{directory}/cgroup.subtree_control") as file:
-        return [name for name in ("memory", "pids", "cpu") if name in file.read().split()]
+        enabled = file.read().split()
+        return [name for name in ("memory", "pids", "cpu") if name in enabled]
     return []
 
 

@@ -102,7 +102,7 @@ def adopt_all_ports_but(blocked: Sequence[policy.PortRange]) -> None:
     neighbour will listen. Signals and abstract sockets end at the same border.
     """
     with landlockpy.Ruleset(handled_fs=_NO_FILES, handled_net=_TCP, scoped=_SCOPES) as ruleset:
-        _add_ports(ruleset.fileno(), _complement(blocked))
+        _add_ports(ruleset.fileno(), complement(blocked))
         ruleset.allow_port(0, landlockpy.AccessNet.BIND_TCP)
         ruleset.restrict()
 
@@ -153,7 +153,7 @@ def _allow(ruleset: landlockpy.Ruleset, path: str, access: landlockpy.AccessFS) 
     ruleset.allow_path(path, access)
 
 
-def _complement(blocked: Sequence[policy.PortRange]) -> Iterable[int]:
+def complement(blocked: Sequence[policy.PortRange]) -> Iterable[int]:
     port = 1
     for first, last in sorted(blocked):
         yield from range(port, first)
