@@ -72,8 +72,7 @@ def error_of(code: int, body: bytes) -> status.StatusError:
     try:
         return status.from_dict(orjson.loads(body), code)
     except orjson.JSONDecodeError:
-        text = body.decode("utf-8", "replace").strip()
-        return status.from_dict({"message": text} if text else {}, code)
+        return status.from_dict(body, code)
 
 
 async def chunks(response: http_client.ClientResponse) -> AsyncIterator[bytes]:
