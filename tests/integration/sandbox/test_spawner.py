@@ -105,6 +105,7 @@ async def desk(mode: messages.Mode, tmp_path: pathlib.Path) -> AsyncIterator[Des
                 os.close(descriptor)
         await waiting.until(lambda: not _is_alive(spawner.pid), DEADLINE_SECONDS)
         assert _found(tmp_path, "*.sock") == []
+        assert _found(tmp_path, "*.root") == []
 
 
 @pytest.fixture
@@ -302,6 +303,16 @@ async def test_nobody_reads_the_log_and_nothing_is_lost(desk: Desk) -> None:
     assert out.splitlines() == [f"line {number}" for number in range(10000)]
 
 
+async def test_a_burst_is_served_by_forking(desk: Desk) -> None:
+    names = [f"pod-{number}" for number in range(30)]
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await asyncio.gather(*(desk.start(desk.spec(name, "wait")) for name in names))
+    states = await desk.spawner.list()
+    assert sorted(state.id for state in states) == sorted(names)
+    assert all(_is_alive(state.pid) for state in states)
+    assert len({state.pid for state in states}) == len(names)
+
+
 async def test_no_descriptor_or_child_stays_behind(desk: Desk, listening: socket.socket) -> None:
     async def one(name: str) -> None:
         spec = dataclasses.replace(desk.spec(name, "leave", "0"), socket_names=("http",))
@@ -377,4 +388,4 @@ async def test_root_limits_memory_by_a_group_and_removes_it(
         await spawner.shutdown()
         for descriptor in desk.open_descriptors:
             os.close(descriptor)
-    assert _found(pathlib.Path("/sys/fs/cgroup"), f"**/*{name}") == []
+    assert _found(pathlib.Path("/sys/fs/cgroup"), f"**/fission-*{name}") == []

@@ -97,6 +97,16 @@ def find(mounts: str = "/proc/self/mounts", own: str = "/proc/self/cgroup") -> H
     return found
 
 
+def sweep(parents: Hierarchies, prefix: str) -> None:
+    """Remove groups that an earlier holder of the name ``prefix`` left when it was killed."""
+    for directory in set(parents.directories.values()):
+        with contextlib.suppress(OSError):
+            for name in os.listdir(directory):
+                if name.startswith(f"{FOLDER_PREFIX}{prefix}-"):
+                    with contextlib.suppress(OSError):
+                        os.rmdir(f"{directory}/{name}")
+
+
 def make(parents: Hierarchies, name: str, limits: policy.Limits) -> Group | None:
     """A group with the limits that need one; None when there is nothing to make or no right to."""
     files = _settings(parents.version, limits)

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -49,6 +50,8 @@ class Grounds:
     landlock_abi: int = 0
     ports_adopted: bool = False
     hierarchies: cgroups.Hierarchies = field(default_factory=cgroups.Hierarchies)
+    name: str = ""
+    """Whose control groups these are; the next spawner of this name removes what is left."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,12 @@ def make_grounds(
 ) -> Grounds:
     """Prepare a spawner, before its imports; in full mode it stands in its namespaces already.
 
-    ``base`` is an empty directory for the template; ``blocked_ports`` None means that containers
-    bring their own outbound policy.
+    ``base`` is a path for the template and no other spawner's; ``blocked_ports`` None means that
+    containers bring their own outbound policy.
     """
-    grounds = Grounds(mode, readable=tuple(visible), hierarchies=cgroups.find())
+    name = f"{zlib.crc32(base.encode()):08x}"
+    grounds = Grounds(mode, readable=tuple(visible), hierarchies=cgroups.find(), name=name)
+    cgroups.sweep(grounds.hierarchies, name)
     if mode == "none":
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         return grounds
@@ -125,7 +130,7 @@ def prepare(
             grounds.template.show(image_root)
         elif image_root not in grounds.readable:
             grounds.readable = (*grounds.readable, image_root)
-    group = cgroups.make(grounds.hierarchies, name, bounds)
+    group = cgroups.make(grounds.hierarchies, f"{grounds.name}-{name}", bounds)
     try:
         return _prepare(grounds, asked, bounds, tuple(mounts), group)
     except BaseException:

@@ -97,7 +97,7 @@ class SpawnerClient:
             await client._wait_ready(timeout_seconds)
         except BaseException:
             client.close()
-            path.unlink(missing_ok=True)
+            _remove(str(path))
             raise
         return client
 
@@ -163,7 +163,7 @@ class SpawnerClient:
             async with asyncio.timeout(timeout_seconds):
                 await asyncio.shield(self._lost)
         self.close()
-        _unlink(self.socket_path)
+        _remove(self.socket_path)
 
     def close(self) -> None:
         """Leave; the spawner and its containers go on."""
@@ -293,9 +293,12 @@ class SpawnerClient:
             ) from error
 
 
-def _unlink(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+def _remove(socket_path: str) -> None:
+    """The socket and the place where the spawner's root was mounted."""
+    with contextlib.suppress(OSError):
+        os.unlink(socket_path)
+    with contextlib.suppress(OSError):
+        os.rmdir(socket_path.removesuffix(".sock") + ".root")
 
 
 def _listen(path: Path) -> socket.socket:
