@@ -30,7 +30,6 @@ class Config:
     runtime_wait_seconds: float = settings.setting("FETCHER_RUNTIME_WAIT", 420.0)
     """How long a runtime may take to begin listening; upstream's 7 minutes."""
 
-
     def for_node(self) -> Config:
         """The settings of a fetcher whose pods share a cache."""
         if self.cache_dir or not self.home:

@@ -99,6 +99,7 @@ class _Handlers:
                     "namespace": record.namespace,
                     "name": record.name,
                     "state": str(record.state),
+                    "loading": self._pod.is_loading(record.uid),
                 }
                 for record in self._pod.claims.records()
             ]

@@ -71,6 +71,7 @@ class Pod:
         self._runtime_url = runtime.base_url(env)
         self._kube: kube_client.Client | None = None
         self._specializing: singleflight.SingleFlight[str, None] = singleflight.SingleFlight()
+        self._loading: set[str] = set()
         self.is_ready = not arguments.specialize_on_startup
 
     async def aclose(self) -> None:
@@ -106,6 +107,10 @@ class Pod:
             raise errors.RuntimeRefused(record.status, record.message)
         if record.state is claims.State.CLAIMED:
             await self._specializing.do(uid, lambda: self._specialize(request, record))
+
+    def is_loading(self, uid: str) -> bool:
+        """Whether somebody is at this moment specializing the pod for the function."""
+        return uid in self._loading
 
     async def fetch(self, request: wire.FunctionFetchRequest) -> None:
         """Bring the code, unless something of that name lies there already."""
@@ -158,8 +163,9 @@ class Pod:
     async def _specialize(
         self, request: wire.FunctionSpecializeRequest, record: claims.Record
     ) -> None:
-        await asyncio.gather(self._put_code(request.fetch), self._put_mounts(request.fetch))
+        self._loading.add(record.uid)
         try:
+            await asyncio.gather(self._put_code(request.fetch), self._put_mounts(request.fetch))
             await runtime.load(
                 self._shared.http,
                 self._runtime_url,
@@ -169,6 +175,8 @@ class Pod:
         except errors.RuntimeRefused as error:
             self.claims.mark_failed(record, error.status, error.message)
             raise
+        finally:
+            self._loading.discard(record.uid)
         self.claims.mark_loaded(record)
         logger.info(
             "function loaded",

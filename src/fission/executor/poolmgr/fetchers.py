@@ -29,6 +29,9 @@ class Claim:
     namespace: str = ""
     name: str = ""
     state: str = ""
+    """``claimed``, ``loaded`` or ``failed``."""
+    loading: bool = False
+    """Somebody is at it: another executor, most likely."""
 
 
 class Fetchers:

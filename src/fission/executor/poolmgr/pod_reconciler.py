@@ -41,7 +41,7 @@ Obj = dict[str, Any]
 
 WORKERS = 4
 CLAIMS_AT_ONCE = 16
-CLAIM_RETRY_SECONDS = 1.0
+CLAIM_RETRY_SECONDS = 0.5
 FAILED_GRACE_SECONDS = 1
 """Nothing worth waiting for runs in a pod that failed."""
 DELETE_GRACE_SECONDS = 10
@@ -306,15 +306,21 @@ class PodReconciler:
         metadata = pod["metadata"]
         try:
             given = pods.generic_pod(pod)
+        except podports.UnknownPort as error:
+            logger.warning("pod cannot be used: %s", error, extra={"pod": metadata["name"]})
+            return
+        try:
             async with self._asking:
                 claims = await self._deps.fetchers.claims(given)
-        except (errors.PodLost, podports.UnknownPort) as error:
+        except errors.PodLost as error:
             logger.warning("claim is not known: %s", error, extra={"pod": metadata["name"]})
-            self._asked.discard(metadata["uid"])
             if delete_silent:
                 self.failed(given)
             else:
                 self._group.spawn(self._ask_again(pod), f"claim of {metadata['name']}")
+            return
+        if any(claim.loading for claim in claims):
+            self._group.spawn(self._ask_again(pod), f"claim of {metadata['name']}")
             return
         shared = self._is_shared(pod)
         for claim in claims:
@@ -334,7 +340,7 @@ class PodReconciler:
         metadata = pod["metadata"]
         present = self._deps.catalog.pods.lister.get(metadata["namespace"], metadata["name"])
         if present is not None and pods.is_generic(present):
-            self._on_generic(present)
+            await self._resolve_claim(present)
 
     async def _adopt_claim(
         self, pod: Obj, given: pool.GenericPod, claim: fetchers.Claim, shared: bool

@@ -118,9 +118,7 @@ class Pools:
         metadata = environment.metadata
         name = f"environment {metadata.namespace}/{metadata.name}"
         if environment_defaults.pool_size(environment.spec) == 0:
-            raise errors.NoPod(
-                f"{name} has poolsize 0: it keeps no pods that could take a function"
-            )
+            raise errors.NoPod(f"{name} has poolsize 0: it keeps no pod that could take a function")
         began = self._clock.monotonic()
         hopeless_since: float | None = None
         while True:
