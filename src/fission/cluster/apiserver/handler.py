@@ -21,7 +21,6 @@ from fission.cluster.apiserver import (
     discovery,
     hooks,
     kinds,
-    patching,
     paths,
     plainpaths,
     subresources,
@@ -153,7 +152,7 @@ async def _dispatch(call: calls.Call) -> Response:
         case "PUT":
             return await verbs.replace_object(call)
         case "PATCH":
-            return await patching.patch_object(call)
+            return await verbs.patch_object(call)
         case "DELETE":
             return await verbs.delete_object(call)
     raise subresources.method_not_allowed()

@@ -1,12 +1,10 @@
-"""PATCH: four content types, one update."""
+"""Patch documents: which type, what they make of an object, how it is admitted."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from starlette.responses import Response
-
-from fission.cluster.apiserver import bodies, calls, decoder, writer
+from fission.cluster.apiserver import bodies, calls, decoder
 from fission.meta import codec, patch, status
 
 Object = dict[str, Any]
@@ -19,38 +17,11 @@ APPLY_PATCH = "application/apply-patch+yaml"
 _REJECTED = "the server rejected our request due to an error in our request"
 
 
-def manager(call: calls.Call, name: str, subresource: str = "") -> writer.Manage:
-    """Who owns what: left as it is, unless the object is tracked already."""
-    return writer.unmanaged
-
-
-async def patch_object(call: calls.Call, subresource: str = "") -> Response:
-    """PATCH of an object, or of its status."""
-    media = media_type(call)
-    asked = call.write_options("PatchOptions")
-    document = read_patch(media, await calls.read_body(call.request))
-
-    def change(old: Object) -> Object:
-        new = apply(media, old, document)
-        return admit_patched(call, new, old, subresource)
-
-    outcome = await call.services.writer.update(
-        call.kind,
-        call.namespace,
-        call.info.name,
-        change,
-        subresource=subresource,
-        dry_run=asked.dry_run,
-        manage=manager(call, asked.field_manager, subresource),
-    )
-    return call.answer(outcome.value)
-
-
 def media_type(call: calls.Call) -> str:
     """The patch type; raises UnsupportedMediaType."""
     header = call.request.headers.get("content-type", "")
     media = header.partition(";")[0].strip().lower()
-    known = {JSON_PATCH, MERGE_PATCH}
+    known = {JSON_PATCH, MERGE_PATCH, APPLY_PATCH}
     if call.kind.custom is None:
         known.add(STRATEGIC_PATCH)
     if media not in known:

@@ -79,7 +79,7 @@ async def serve(call: calls.Call) -> Response:
         case "PUT":
             return await verbs.replace_object(call, name)
         case "PATCH":
-            return await patching.patch_object(call, name)
+            return await verbs.patch_object(call, name)
     raise method_not_allowed(call)
 
 
@@ -240,6 +240,8 @@ async def _scale(call: calls.Call) -> Response:
     asked = call.write_options("UpdateOptions" if method == "PUT" else "PatchOptions")
     media = patching.media_type(call) if method == "PATCH" else ""
     content = await calls.read_body(call.request)
+    if media == patching.APPLY_PATCH:
+        raise status.UnsupportedMediaType("415: Unsupported Media Type", {})
     document = patching.read_patch(media, content) if media else _decode(call, content)
 
     def change(old: Object) -> Object:

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from fission.cluster.apiserver import (
+    applying,
     bodies,
     calls,
     decoder,
@@ -71,7 +72,7 @@ async def create(call: calls.Call) -> Response:
     obj = await _read(call)
     if call.info.namespace and not call.kind.resource.namespaced:
         raise status.BadRequest("namespace is not allowed on this type")
-    manage = patching.manager(call, asked.field_manager)
+    manage = applying.tracker(call, asked.field_manager)
     value = await call.services.writer.create(
         call.kind, call.namespace, obj, dry_run=asked.dry_run, manage=manage
     )
@@ -127,9 +128,33 @@ async def replace_object(call: calls.Call, subresource: str = "") -> Response:
         replaces=True,
         absent=absent if creates else None,
         dry_run=asked.dry_run,
-        manage=patching.manager(call, asked.field_manager, subresource),
+        manage=applying.tracker(call, asked.field_manager, subresource),
     )
     return call.answer(outcome.value, 201 if outcome.created else 200)
+
+
+async def patch_object(call: calls.Call, subresource: str = "") -> Response:
+    """PATCH of an object, or of its status, in one of four content types."""
+    media = patching.media_type(call)
+    if media == patching.APPLY_PATCH:
+        return await applying.apply_object(call, subresource)
+    asked = call.write_options("PatchOptions")
+    document = patching.read_patch(media, await calls.read_body(call.request))
+
+    def change(old: Object) -> Object:
+        new = patching.apply(media, old, document)
+        return patching.admit_patched(call, new, old, subresource)
+
+    outcome = await call.services.writer.update(
+        call.kind,
+        call.namespace,
+        call.info.name,
+        change,
+        subresource=subresource,
+        dry_run=asked.dry_run,
+        manage=applying.tracker(call, asked.field_manager, subresource),
+    )
+    return call.answer(outcome.value)
 
 
 async def delete_object(call: calls.Call) -> Response:
