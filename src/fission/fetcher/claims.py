@@ -1,8 +1,10 @@
 """The claim: which function a pod belongs to.
 
 A pod is claimed by the first specialization and keeps that claim until it ends, whatever labels
-say meanwhile. The record is a small file in a directory that the function cannot reach, so it
-outlives a restart of the fetcher (not of the node, which ends the pod too). States of a record:
+say meanwhile. Claims are lines in a small file in a directory that the function cannot reach, so
+they outlive a restart of the fetcher (not of the node, which ends the pod too). The file is opened
+when the pod begins and only ever appended to: nothing is created while a caller waits. A last line
+that was cut off was never acted upon and counts as not written. States of a record:
 
 ==========  ================================================  ======================
 claimed     written before anything is fetched                → loaded | failed
@@ -51,13 +53,26 @@ class Claims:
     """The claims of one pod, in memory and in a file."""
 
     def __init__(self, path: pathlib.Path | None) -> None:
-        self._path = path
         self._records: dict[str, Record] = {}
-        if path is not None and path.exists():
-            for entry in json.loads(path.read_text()):
-                entry["state"] = State(entry["state"])
-                record = Record(**entry)
-                self._records[record.uid] = record
+        self._file: int | None = None
+        if path is None:
+            return
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._file = os.open(path, flags, 0o600)
+        with open(self._file, "rb", closefd=False) as lines:
+            content = lines.read()
+        complete = content.rfind(b"\n") + 1
+        for line in content[:complete].splitlines():
+            entry = json.loads(line)
+            record = Record(**entry | {"state": State(entry["state"])})
+            self._records[record.uid] = record
+        os.ftruncate(self._file, complete)
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
     def records(self) -> list[Record]:
         """All claims; at most one unless the pod is shared by functions."""
@@ -95,9 +110,6 @@ class Claims:
         self._put(replace(record, state=State.FAILED, status=status, message=message))
 
     def _put(self, record: Record) -> None:
-        records = self._records | {record.uid: record}
-        if self._path is not None:
-            temporary = self._path.with_suffix(".tmp")
-            temporary.write_text(json.dumps([asdict(each) for each in records.values()]))
-            os.replace(temporary, self._path)
-        self._records = records
+        if self._file is not None:
+            os.write(self._file, json.dumps(asdict(record)).encode() + b"\n")
+        self._records[record.uid] = record

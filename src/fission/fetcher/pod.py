@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 STATE_DIR: Final = "/var/run/fission-fetcher"
 """Declared path of the volume that only the fetcher's container mounts; holds the claim."""
-CLAIM_FILE: Final = "claim.json"
+CLAIM_FILE: Final = "claims"
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class Pod:
 
     async def aclose(self) -> None:
         """Give descriptors and connections back."""
+        self.claims.close()
         for opened in self._volumes.values():
             opened.close()
         if self._kube is not None:

@@ -47,10 +47,27 @@ def test_a_shared_pod_takes_every_function_and_every_generation() -> None:
 
 
 def test_a_claim_outlives_the_fetcher(tmp_path: Path) -> None:
-    first = claims.Claims(tmp_path / "claim.json")
-    first.mark_failed(first.claim(HELLO, shared=False), 500, "Traceback: no such module")
-    second = claims.Claims(tmp_path / "claim.json")
+    first = claims.Claims(tmp_path / "claims")
+    first.mark_failed(first.claim(HELLO, shared=False), 500, "Traceback:\n  no such module")
+    first.close()
+    second = claims.Claims(tmp_path / "claims")
     with pytest.raises(errors.Claimed):
         second.claim(OTHER, shared=False)
     found = second.claim(HELLO, shared=False)
     assert (found.state, found.status) == (claims.State.FAILED, 500)
+    second.close()
+
+
+def test_a_line_that_was_cut_off_counts_as_not_written(tmp_path: Path) -> None:
+    first = claims.Claims(tmp_path / "claims")
+    first.claim(HELLO, shared=False)
+    first.close()
+    with (tmp_path / "claims").open("ab") as file:
+        file.write(b'{"uid": "uid-1", "state": "loa')
+    second = claims.Claims(tmp_path / "claims")
+    assert second.records() == [HELLO]
+    second.mark_loaded(HELLO)
+    second.close()
+    third = claims.Claims(tmp_path / "claims")
+    assert third.records()[0].state is claims.State.LOADED
+    third.close()
