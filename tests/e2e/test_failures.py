@@ -52,9 +52,7 @@ def test_an_environment_whose_image_is_unknown_says_so_in_bounded_time(
 ) -> None:
     platform.fission("env", "create", "--name", "cobol", "--image", "fission/cobol-env")
     code = platform.write("any.py", "def main():\n    return ''\n")
-    platform.fission(
-        "fn", "create", "--name", "nopods", "--env", "cobol", "--code", code, "--ft", "5"
-    )
+    platform.fission("fn", "create", "--name", "nopods", "--env", "cobol", "--code", code)
     assert "cobol" in fn_test(platform, "nopods")
 
 
