@@ -32,6 +32,9 @@ _REQUEST: Final = re.compile(
 _RESPONSE: Final = re.compile(
     rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*+))?+" + _FIELDS
 )
+_REQUEST_LINE: Final = re.compile(
+    rb"(" + _TOKEN + rb"++) ([\x21\x22\x24-\x7e]++) HTTP/1\.([01])(?=\r\n)"
+)
 _FIELD: Final = re.compile(_TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+")
 _START_OF_REQUEST: Final = re.compile(_TOKEN + rb"++ ")
 _BROKEN_LINE: Final = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\x00")
@@ -83,6 +86,17 @@ class Head:
         if len(block) > 64 and block.count(b"\r\n") > MAX_HEADERS:
             raise HeadError(431, f"more than {MAX_HEADERS} header lines")
         self._frame()
+
+    def _copy_frame(self, other: Head, head_length: int) -> None:
+        """Be framed like a head with the same version and header lines."""
+        self.version_minor = other.version_minor
+        self.block = other.block
+        self.lower = other.lower
+        self.head_length = head_length
+        self.content_length = other.content_length
+        self.chunked = other.chunked
+        self.keep_alive = other.keep_alive
+        self.upgrade = other.upgrade
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
@@ -167,6 +181,37 @@ class RequestHead(Head):
         if target[0] != 0x2F:
             self._special_target()
 
+    def again(self, buffer: bytes) -> RequestHead | None:
+        """The head at the start of `buffer`, if it differs from this one in its first line only.
+
+        Clients repeat their header lines from request to request on a connection; comparing them
+        costs less than scanning them. None means nothing but that `scan_request` has to be asked.
+        """
+        match = _REQUEST_LINE.match(buffer)
+        if match is None:
+            return None
+        end = match.end()
+        block = self.block
+        if not buffer.startswith(block, end):
+            return None
+        behind = end + len(block)
+        method, target, minor = match.groups()
+        if (
+            buffer[behind : behind + 4] != b"\r\n\r\n"
+            or (minor == b"1") is not (self.version_minor == 1)
+            or target[0] != 0x2F
+            or self.target[0] != 0x2F
+            or method == b"CONNECT"
+        ):
+            return None
+        head = RequestHead.__new__(RequestHead)
+        head.method = method
+        head.target = target
+        head._copy_frame(self, behind + 4)
+        head.host = self.host
+        head.expect_continue = self.expect_continue
+        return head
+
     def origin_form(self) -> bytes:
         """Path and query, also when the target came in absolute form."""
         absolute = None if self.target[0] == 0x2F else _ABSOLUTE.match(self.target)
@@ -210,13 +255,15 @@ class RequestHead(Head):
 class ResponseHead(Head):
     """A response's head."""
 
-    __slots__ = ("reason", "status")
+    __slots__ = ("note", "reason", "status")
 
     def __init__(
         self, status: int, reason: bytes, version_minor: int, block: bytes, head_length: int
     ) -> None:
         self.status = status
         self.reason = reason
+        self.note: object = None
+        """For whoever keeps a head and what was made of it."""
         super().__init__(version_minor, block, head_length)
 
 

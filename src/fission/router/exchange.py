@@ -301,7 +301,7 @@ class Exchange:
 
     def _receive_head(self) -> None:
         while True:
-            head = heads.scan_response(self._buffer, self._shared.settings.max_head_bytes)
+            head = self._scan(self._buffer)
             if head is None:
                 return
             rest = self._buffer[head.head_length :]
@@ -323,11 +323,27 @@ class Exchange:
             self._response_chunks = bodies.ChunkedScanner()
         self._receive_body(rest, self._client_head(head))
 
+    def _scan(self, buffer: bytes) -> heads.ResponseHead | None:
+        upstream = self._upstream
+        last = upstream.last_head if upstream is not None else None
+        if last is not None and buffer.startswith(last[0]):
+            return last[1]
+        head = heads.scan_response(buffer, self._shared.settings.max_head_bytes)
+        if head is not None and upstream is not None:
+            upstream.last_head = (buffer[: head.head_length], head)
+        return head
+
     def _client_head(self, head: heads.ResponseHead) -> bytes:
         """The head that the client gets."""
         plan = self._plan
         minor = self._head.version_minor
-        self._shape = shape = headedit.plan_response(head, self._framing, minor, plan.cors_lines)
+        shape = head.note
+        if not isinstance(shape, headedit.ResponsePlan) or not shape.fits(
+            self._framing, minor, plan.cors_lines
+        ):
+            shape = headedit.plan_response(head, self._framing, minor, plan.cors_lines)
+            head.note = shape
+        self._shape = shape
         connection = b""
         if minor == 0:
             unframed = shape.decode or self._framing is bodies.Framing.CLOSE

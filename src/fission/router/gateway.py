@@ -24,11 +24,9 @@ if TYPE_CHECKING:
     Verify = Callable[[str, str, bytes, header_lists.Headers], None]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(slots=True)
 class Plan:
-    """Where a request goes."""
-
-    __slots__ = ("cors_lines", "label", "path", "target", "variables")
+    """Where a request goes. Never changed; not frozen, as that would make it dearer to make."""
 
     target: targets.Target
     path: bytes

@@ -155,15 +155,27 @@ def format_variables(variables: Sequence[tuple[str, str]]) -> bytes:
 class ResponsePlan:
     """How an answer is passed on: its head, and what becomes of its body."""
 
-    __slots__ = ("block", "decode", "encode")
+    __slots__ = ("_asked", "block", "decode", "encode")
 
-    def __init__(self, block: bytes, *, decode: bool, encode: bool) -> None:
+    def __init__(
+        self,
+        block: bytes,
+        asked: tuple[bodies.Framing, int, bytes | None],
+        *,
+        decode: bool,
+        encode: bool,
+    ) -> None:
+        self._asked = asked
         self.block = block
         """Status line and header lines, without the lines that differ from answer to answer."""
         self.decode = decode
         """Take the chunked coding off: the client does not know it."""
         self.encode = encode
         """Put chunked coding on: the end of the body would not be told otherwise."""
+
+    def fits(self, framing: bodies.Framing, client_minor: int, cors: bytes | None) -> bool:
+        """Whether the same head, asked about like this, gives the same plan."""
+        return self._asked == (framing, client_minor, cors)
 
 
 def plan_response(
@@ -199,7 +211,8 @@ def plan_response(
         kept.append(b"X-Content-Type-Options: nosniff")
     if not any_origin and not (cors and cors.startswith(_ANY_ORIGIN)):
         kept.append(b"Vary: Origin")
-    return ResponsePlan(b"\r\n".join(kept), decode=decode, encode=encode)
+    asked = (framing, client_minor, cors)
+    return ResponsePlan(b"\r\n".join(kept), asked, decode=decode, encode=encode)
 
 
 def strip_prefix(target: bytes, path: str, prefix_length: int, *, encoded: bool) -> bytes:

@@ -108,6 +108,7 @@ class Front(asyncio.Protocol):
         "_deadline",
         "_edited",
         "_keep_alive",
+        "_last",
         "_lingering",
         "_reading_paused",
         "_searched",
@@ -135,6 +136,7 @@ class Front(asyncio.Protocol):
         self._verifying: _Verifying | None = None
         self._deadline = math.inf
         self._timer: asyncio.TimerHandle | None = None
+        self._last: heads.RequestHead | None = None
         self._block: bytes | None = None
         self._edited = b""
 
@@ -214,11 +216,16 @@ class Front(asyncio.Protocol):
                 return
         elif buffer.startswith(b"\r\n") and len(buffer) > 2:
             buffer = buffer[2:]
-        try:
-            head = heads.scan_request(buffer, settings.max_head_bytes)
-        except heads.HeadError as error:
-            self._refuse(error.status, error.reason)
-            return
+        last = self._last
+        head = last.again(buffer) if last is not None else None
+        if head is None:
+            try:
+                head = heads.scan_request(buffer, settings.max_head_bytes)
+            except heads.HeadError as error:
+                self._refuse(error.status, error.reason)
+                return
+            if head is not None and not (head.expect_continue or head.upgrade):
+                self._last = head
         if head is None:
             if not self._searched:
                 self.expect_within(settings.client_head_seconds)
@@ -365,7 +372,8 @@ class Front(asyncio.Protocol):
             failure,
             request_id.decode("ascii"),
             structured=settings.structured_errors,
-            detailed=settings.debug and asked,
+            # Who signs its calls owns the functions, and gets the reason: `fn test` shows it.
+            detailed=self._shared.routes.verify is not None or (settings.debug and asked),
         )
         self.transport.write(
             answers.format_answer(

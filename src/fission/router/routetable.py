@@ -137,9 +137,20 @@ class Table:
             bucket.add(route)
         for bucket in (*self._hosts.values(), self._any):
             bucket.finish()
+        self._plain: dict[str, Match] = {}
+        """Literal paths of a single route that nothing comes before: most requests end here."""
+        if not self._hosts and not self._any.exact_templates:
+            self._plain = {
+                path: Match(same[0], (), len(path))
+                for path, same in self._any.exact.items()
+                if len(same) == 1
+            }
 
     def find(self, host: str, path: str, method: str) -> Match | str | None:
         """The match; METHOD_NOT_ALLOWED when only the path matches; None when nothing does."""
+        plain = self._plain.get(path)
+        if plain is not None and method in plain.route.methods:
+            return plain
         path_matched = False
         if self._hosts:
             bucket = self._hosts.get(host)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from fission.router import slots
+    from fission_http import head as heads
 
 SWEEP_SECONDS: Final = 5.0
 
@@ -37,7 +38,16 @@ class User(Protocol):
 class Upstream(asyncio.Protocol):
     """One connection to a pod."""
 
-    __slots__ = ("address", "idle_since", "pool", "reading_paused", "reused", "transport", "user")
+    __slots__ = (
+        "address",
+        "idle_since",
+        "last_head",
+        "pool",
+        "reading_paused",
+        "reused",
+        "transport",
+        "user",
+    )
 
     def __init__(self, pool: Pool, address: slots.Address) -> None:
         self.pool = pool
@@ -47,6 +57,8 @@ class Upstream(asyncio.Protocol):
         self.reused = False
         self.idle_since = 0.0
         self.reading_paused = False
+        self.last_head: tuple[bytes, heads.ResponseHead] | None = None
+        """The last answer's head, raw and scanned: the next one is often the same."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Connected."""

@@ -124,7 +124,7 @@ def test_an_accepted_request_is_the_same_for_others(data: bytes) -> None:
     assert seen.complete
     assert seen.url == head.target
     assert seen.headers == head.headers
-    if head.upgrade is None:
+    if head.upgrade is None and len(head.get_all(b"connection")) < 2:  # httptools reads only one
         assert parser.should_keep_alive() is head.keep_alive
 
 
@@ -221,3 +221,23 @@ def test_accepted_chunks_are_the_same_for_others(coded: bytes) -> None:
 def test_the_collector_sees_what_httptools_refuses() -> None:
     with pytest.raises(httptools.HttpParserError):
         httptools.HttpRequestParser(Collector()).feed_data(b"GET / HTTP/1.1\r\nA : b\r\n\r\n")
+
+
+@settings(max_examples=600, deadline=None)
+@given(requests(), requests(), st.booleans())
+def test_a_repeated_head_is_read_as_if_for_the_first_time(
+    first: bytes, second: bytes, same_lines: bool
+) -> None:
+    if same_lines:
+        second = second.partition(b"\r\n")[0] + b"\r\n" + first.partition(b"\r\n")[2]
+    try:
+        known = heads.scan_request(first)
+    except heads.HeadError:
+        return
+    again = known.again(second) if known is not None else None
+    if again is None:
+        return
+    fresh = heads.scan_request(second)
+    assert fresh is not None
+    for name in (*heads.Head.__slots__, *heads.RequestHead.__slots__):
+        assert getattr(again, name) == getattr(fresh, name), name
