@@ -74,6 +74,7 @@ class App:
     ) -> ServedPod:
         """Begin to serve one pod."""
         served = pod.Pod(arguments, env, self._shared)
+        served.prepare()
         listening = handlers.make_service(served, self._clock)
         await listening.start(sockets)
         return ServedPod(served, listening)

@@ -8,6 +8,7 @@ arguments and the environment that the pod's own fetcher container would have ha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import pathlib
 from collections.abc import Mapping
@@ -73,6 +74,11 @@ class Pod:
         self._specializing: singleflight.SingleFlight[str, None] = singleflight.SingleFlight()
         self._loading: set[str] = set()
         self.is_ready = not arguments.specialize_on_startup
+
+    def prepare(self) -> None:
+        """Open what the first call needs; a volume that is not there yet is opened then."""
+        with contextlib.suppress(errors.FetcherError):
+            self._shared_volume()
 
     async def aclose(self) -> None:
         """Give descriptors and connections back."""
