@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import logging
 import os
 import signal
@@ -15,10 +16,15 @@ from fission.base import errors as base_errors
 from fission.base import logs
 from fission.cluster.kubelet import app, images, node
 from fission.cluster.kubelet.sandbox import probe
+from fission.cluster.kubelet.zygote import messages
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
 
 log = logging.getLogger(__name__)
+
+MODE_VARIABLE = "FISSION_SANDBOX_MODE"
+MODES = ("none", "landlock", "full")
+"""From the weakest to the strongest."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,11 +56,38 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def restricted(found: probe.Isolation, wanted: str | None) -> probe.Isolation:
+    """The found isolation, or a weaker mode that was asked for; a stronger one is refused."""
+    if not wanted:
+        return found
+    if wanted not in MODES:
+        raise base_errors.SettingsError(
+            f"{MODE_VARIABLE}: found {wanted!r}, allowed are {', '.join(MODES)}"
+        )
+    if MODES.index(wanted) > MODES.index(found.mode):
+        raise base_errors.SettingsError(
+            f"{MODE_VARIABLE}: {wanted!r} is not to be had on this machine, only {found.mode!r}: "
+            f"{found.failed_step} {found.remedy}".rstrip()
+        )
+    if wanted == found.mode:
+        return found
+    mode: messages.Mode = "landlock" if wanted == "landlock" else "none"
+    gaps = tuple(probe.find_gaps(mode, found.landlock_abi, "memory" in found.cgroup_controllers))
+    return dataclasses.replace(
+        found, mode=mode, gaps=gaps, failed_step=f"mode {wanted!r} was asked for", remedy=""
+    )
+
+
 async def _serve(options: app.Options, boot_id: str) -> None:
     for folder in (options.home, options.run_dir, options.home / "logs"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     catalog = images.load(options.image_folders)
-    isolation = await asyncio.to_thread(probe.detect)
+    isolation = restricted(await asyncio.to_thread(probe.detect), os.environ.get(MODE_VARIABLE))
+    if os.getuid() == 0 and isolation.mode == "landlock":
+        # Pods are users of their own without a mount namespace: they must be able to pass through.
+        for folder in (options.home, options.home / "pods"):
+            folder.mkdir(mode=0o711, exist_ok=True)
+            folder.chmod(0o711)
     env = dict(os.environ)
     env.setdefault("KUBE_API_SOCKET", str(options.run_dir / "apiserver.sock"))
     async with kube_client.Client(kube_config.load(env), user_agent="kubelet") as client:

@@ -55,6 +55,7 @@ HOST_IP = "127.0.0.1"
 SYNC_SECONDS = 120.0
 SHUTDOWN_EXTRA_SECONDS = 3.0
 SUPERVISOR_SECONDS = 2.0
+NAMING_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -227,6 +228,7 @@ class Kubelet:
         self._pods.add_handler(self._pod_changed)
         self._started = True
         self._tasks.run(self._watch_usage(), "usage")
+        self._tasks.spawn(self._name_host_sockets(), "host sockets")
         log.info("kubelet started", extra={"node": self._options.node_name})
 
     async def _take_over(self, found: Mapping[str, messages.ContainerState]) -> None:
@@ -253,6 +255,20 @@ class Kubelet:
             for folder in self._places.pods.iterdir():
                 if folder.name not in current:
                     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _name_host_sockets(self) -> None:
+        """After a crash of supervisor and kubelet: sockets come from pods, their names from the
+        next supervisor, once it has fetched them here.
+        """
+        while True:
+            # The pods are reattached beside this; a second look finds what they brought.
+            await asyncio.sleep(NAMING_SECONDS)
+            if not self._host.has_nameless:
+                return
+            listed, fds = await asyncio.to_thread(
+                control.ask_supervisor, self._places.supervisor_socket, SUPERVISOR_SECONDS
+            )
+            self._host.keep(listed, fds)
 
     # -- pods -------------------------------------------------------------------------------
 
@@ -441,6 +457,7 @@ class Kubelet:
             "node": self._options.node_name,
             "started": self._started,
             "pods": len(self._workers),
+            "hostPorts": self._host.named,
             "processes": listed,
             "isolation": {"mode": isolation.mode, "missing": [*missing, *isolation.gaps]},
         }

@@ -39,8 +39,16 @@ class HostSockets:
         self._recovered: dict[tuple[str, int], socket.socket] = {}
 
     def keep(self, listed: list[Obj], fds: list[int]) -> None:
-        """Take what the supervisor handed over."""
+        """Take what the supervisor handed over; what is known already is only closed."""
+        known = {(e.host, e.host_port) for e in self._sockets}
         for entry, fd in zip(listed, fds, strict=True):
+            address = (entry["host"], int(entry["hostPort"]))
+            if address in known:
+                os.close(fd)
+                continue
+            nameless = self._recovered.pop(address, None)
+            if nameless is not None:
+                nameless.close()
             self._sockets.append(
                 HostSocket(
                     entry["namespace"],
@@ -67,6 +75,16 @@ class HostSockets:
                 self._recovered[key] = sock
             else:
                 sock.close()
+
+    @property
+    def has_nameless(self) -> bool:
+        """Whether a pod's socket was recovered of which nobody has said what it is for."""
+        return bool(self._recovered)
+
+    @property
+    def named(self) -> int:
+        """How many are known with their Service."""
+        return len(self._sockets)
 
     def all(self) -> tuple[list[Obj], list[int]]:
         """For a supervisor that lost its own: what they are, and the descriptors."""

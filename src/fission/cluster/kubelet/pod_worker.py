@@ -222,8 +222,9 @@ class PodWorker:
         await self._deps.launcher.forget(self._pod)
         if not self._vanished:
             await self._writer.last()
-            await self._deps.api.remove(self._pod)
         await asyncio.to_thread(self._deps.volumes.remove, self._pod)
+        if not self._vanished:
+            await self._deps.api.remove(self._pod)
 
     def _carry_out(self, action: podstate.Action) -> None:
         match action:
