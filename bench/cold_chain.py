@@ -69,12 +69,12 @@ def run(count: int = COUNT) -> dict[str, Any]:
         variants += [Variant("full", "default"), Variant("full", "none")]
     if found.landlock_abi and not _closed_to_pods():
         variants += [Variant("landlock", "none"), Variant("landlock", "default")]
+    taken = asyncio.run(_measure(variants, count))
     rows: list[dict[str, Any]] = []
     baseline: dict[str, float] = {}
     for variant in variants:
-        taken = asyncio.run(_measure(variant, count))
         for step, words in STEPS.items():
-            row = _row(f"{variant.name}: {words}", [pod[step] for pod in taken])
+            row = _row(f"{variant.name}: {words}", [pod[step] for pod in taken[variant]])
             baseline.setdefault(step, row["p50"])
             rows.append({**row, "ratio": round(row["p50"] / baseline[step], 2)})
     return {"user": "root" if os.geteuid() == 0 else "ordinary", "rows": rows}
@@ -100,35 +100,47 @@ def _row(name: str, taken: Sequence[float]) -> dict[str, Any]:
     }
 
 
-async def _measure(variant: Variant, count: int) -> list[dict[str, float]]:
-    with tempfile.TemporaryDirectory(prefix="fission-bench-") as name:
-        os.chmod(name, 0o711)
-        folder = pathlib.Path(name)
-        manifest = json.loads((IMAGE / "image.json").read_text())["zygote"]
-        launch = messages.ImageLaunch(
-            name="bench",
-            python=sys.executable,
-            entry=manifest["entry"],
-            preload=tuple(manifest["preload"]),
-            pythonpath=(str(IMAGE),),
-            confined=variant.mode != "none",
-            outbound="default" if variant.outbound == "default" else "chosen",
-            blocked_ports=((8888, 8889), (8000, 8000), (8887, 8887), (16443, 16443)),
-        )
-        spawner = await spawners.SpawnerClient.launch(launch, folder, variant.mode)
-        async with http_client.Client() as http:
-            chain = Chain(variant, spawner, http, folder)
-            try:
-                for _ in range(WARM_UP):
-                    await chain.one_pod()
-                before = _footprint(spawner.pid)
-                taken = [await chain.one_pod() for _ in range(count)]
-                after = _footprint(spawner.pid)
-                if after != before:
-                    raise SystemExit(f"left behind: {before} before, {after} after {count} pods")
-                return taken
-            finally:
-                await spawner.shutdown()
+async def _measure(
+    variants: Sequence[Variant], count: int
+) -> dict[Variant, list[dict[str, float]]]:
+    """One pod of each variant in turn, so that a busy moment slows all of them."""
+    taken: dict[Variant, list[dict[str, float]]] = {variant: [] for variant in variants}
+    async with contextlib.AsyncExitStack() as stack:
+        http = await stack.enter_async_context(http_client.Client())
+        chains = {}
+        for variant in variants:
+            name = stack.enter_context(tempfile.TemporaryDirectory(prefix="fission-bench-"))
+            os.chmod(name, 0o711)
+            spawner = await _launch(variant, pathlib.Path(name))
+            stack.push_async_callback(spawner.shutdown)
+            chains[variant] = Chain(variant, spawner, http, pathlib.Path(name))
+        for chain in chains.values():
+            for _ in range(WARM_UP):
+                await chain.one_pod()
+        before = {variant: chain.footprint() for variant, chain in chains.items()}
+        for _ in range(count):
+            for variant, chain in chains.items():
+                taken[variant].append(await chain.one_pod())
+        for variant, chain in chains.items():
+            after = chain.footprint()
+            if after != before[variant]:
+                raise SystemExit(f"{variant.name}: {before[variant]} before, {after} after")
+    return taken
+
+
+async def _launch(variant: Variant, folder: pathlib.Path) -> spawners.SpawnerClient:
+    manifest = json.loads((IMAGE / "image.json").read_text())["zygote"]
+    launch = messages.ImageLaunch(
+        name="bench",
+        python=sys.executable,
+        entry=manifest["entry"],
+        preload=tuple(manifest["preload"]),
+        pythonpath=(str(IMAGE),),
+        confined=variant.mode != "none",
+        outbound="default" if variant.outbound == "default" else "chosen",
+        blocked_ports=((8888, 8889), (8000, 8000), (8887, 8887), (16443, 16443)),
+    )
+    return await spawners.SpawnerClient.launch(launch, folder, variant.mode)
 
 
 class Chain:
@@ -185,6 +197,18 @@ class Chain:
             "serving": (serving - started) * 1000,
             "claimed": (claimed - serving) * 1000,
             "answered": (answered - claimed) * 1000,
+        }
+
+    def footprint(self) -> dict[str, int]:
+        """What a leak would enlarge: the spawner's, and our own, which the fetcher shares."""
+        pid = self._spawner.pid
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            children = len(file.read().split())
+        return {
+            "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
+            "threads": len(os.listdir(f"/proc/{pid}/task")),
+            "children": children,
+            "own descriptors": len(os.listdir("/proc/self/fd")),
         }
 
     def _make_volumes(self) -> dict[str, str]:
@@ -277,18 +301,6 @@ def _listening(number: int) -> socket.socket:
 def _url(listening: socket.socket) -> str:
     host, port = listening.getsockname()
     return f"http://{host}:{port}"
-
-
-def _footprint(pid: int) -> dict[str, int]:
-    """What a leak would enlarge: the spawner's, and our own, which the fetcher shares."""
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
-        children = len(file.read().split())
-    return {
-        "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
-        "threads": len(os.listdir(f"/proc/{pid}/task")),
-        "children": children,
-        "own descriptors": len(os.listdir("/proc/self/fd")),
-    }
 
 
 def _show(logs: list[int]) -> None:
