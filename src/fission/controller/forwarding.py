@@ -35,7 +35,19 @@ _HOP_BY_HOP = frozenset(
 )
 """RFC 9110, section 7.6.1: headers that concern one connection only."""
 
-_NOT_FORWARDED = _HOP_BY_HOP | {"host", "authorization", "content-length"}
+_NOT_FORWARDED = (
+    _HOP_BY_HOP
+    | {"host", "authorization", "content-length"}
+    | {
+        name.lower()
+        for name in (
+            signing.TIMESTAMP_HEADER,
+            signing.SIGNATURE_HEADER,
+            signing.NAMESPACE_HEADER,
+        )
+    }
+)
+"""Of the caller's headers; signatures are the controller's own."""
 
 
 class Target:
@@ -77,6 +89,24 @@ class Forwarder:
         Raises ServiceUnavailable when nobody serves the target.
         """
         body, digest, length = await _spool(request, max_body_bytes)
+        try:
+            answer = await self._send(request, target, uri, body, digest, length, auth_namespace)
+        except BaseException:
+            body.close()
+            raise
+        return service.Response(answer.status, _end_to_end(answer), _relayed(answer, body))
+
+    async def _send(
+        self,
+        request: service.Request,
+        target: Target,
+        uri: str,
+        body: IO[bytes],
+        digest: str,
+        length: int,
+        auth_namespace: str,
+    ) -> http_client.ClientResponse:
+        """Sign and send; the next pod is tried when one refuses the connection."""
         headers = [pair for pair in request.headers if pair[0].lower() not in _NOT_FORWARDED]
         headers.append(("Content-Length", str(length)))
         if target.keys.current is not None:
@@ -88,7 +118,7 @@ class Forwarder:
             )
         for base in await self._peers.urls(self._namespace, target.name, target.port):
             try:
-                answer = await self._http.request(
+                return await self._http.request(
                     request.method,
                     base + uri,
                     headers,
@@ -101,7 +131,6 @@ class Forwarder:
                 continue
             except http_errors.HttpError as error:
                 raise status.ServiceUnavailable(f"{target.name}: {error}") from error
-            return service.Response(answer.status, _end_to_end(answer), answer.iter_bytes())
         raise status.ServiceUnavailable(f"{target.name} has no ready pod in {self._namespace}")
 
 
@@ -118,6 +147,15 @@ async def _spool(request: service.Request, max_bytes: int) -> tuple[IO[bytes], s
         spool.write(piece)
     spool.seek(0)
     return spool, digest.hexdigest(), length
+
+
+async def _relayed(answer: http_client.ClientResponse, body: IO[bytes]) -> AsyncIterator[bytes]:
+    """The answer's bytes; the spool is needed until they end, as it may still be sent."""
+    try:
+        async for piece in answer.iter_bytes():
+            yield piece
+    finally:
+        body.close()
 
 
 async def _pieces(body: IO[bytes]) -> AsyncIterator[bytes]:
