@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import pathlib
 
@@ -8,7 +9,7 @@ import yaml
 import fission.api
 from fission.api import resources
 from fission.meta import gvk
-from tests.support import apiserver, commandline
+from tests.support import apiserver, cliplatform, commandline
 
 CRDS = pathlib.Path(fission.api.__file__).parent / "crds"
 
@@ -22,6 +23,10 @@ async def shared_cluster():
                 "POST", gvk.CRDS.path(), yaml.safe_load(path.read_text(encoding="utf-8"))
             )
             assert answer.status == 201, answer.body
+        async with asyncio.timeout(10):
+            for resource in resources.ALL:
+                while (await server.call("GET", resource.path())).status != 200:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
         yield server
 
 
@@ -109,3 +114,17 @@ def bad(fission):
 @pytest_asyncio.fixture(loop_scope="module")
 async def environment(good):
     await good("env", "create", "--name", "python", "--image", "fission/python-env")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def platform(cluster, tmp_path):
+    """Storagesvc behind the API server."""
+    async with cliplatform.installed(cluster, tmp_path / "storage"):
+        yield
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def router(cluster, platform):
+    """A listener in the router's place."""
+    async with cliplatform.routed(cluster) as running:
+        yield running

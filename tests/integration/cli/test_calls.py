@@ -1,0 +1,212 @@
+import json
+
+import pytest
+import pytest_asyncio
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+TEST = ("fn", "test", "--name", "hello")
+PODS = "/api/v1/namespaces/default/pods"
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def _function(environment, good, router):
+    await good("fn", "create", "--name", "hello", "--env", "python", "--code", "hello.py")
+
+
+async def test_a_function_answers(good, router):
+    assert await good(*TEST) == "hello\n"
+    assert router.calls == [("GET", "/fission-function/hello", b"")]
+
+
+async def test_a_call_has_method_headers_query_body_and_path(good, router):
+    await good(*TEST, "--method", "post", "-H", "X-A: 1", "-q", "a=b c", "-b", "body",
+               "--subpath", "x/y")  # fmt: skip
+
+    assert router.calls == [("POST", "/fission-function/hello/x/y?a=b+c", b"body")]
+    assert router.received["x-a"] == "1"
+    assert "authorization" not in router.received
+
+
+async def test_a_function_of_another_namespace_is_called_by_its_path(good, router, cluster):
+    await cluster.call("POST", "/api/v1/namespaces", {"metadata": {"name": "ns1"}})
+    await good("env", "create", "--name", "python", "--image", "i", "-n", "ns1")
+    await good("fn", "create", "--name", "f", "--env", "python", "--code", "hello.py", "-n", "ns1")
+
+    await good("fn", "test", "--name", "f", "-n", "ns1")
+
+    assert router.calls == [("GET", "/fission-function/ns1/f", b"")]
+
+
+async def test_a_router_that_has_not_heard_of_the_function_yet_is_asked_again(good, router):
+    router.misses = 2
+
+    assert await good(*TEST) == "hello\n"
+
+
+async def test_bytes_come_back_as_they_are(good, router):
+    router.body = "ü\n".encode()
+
+    assert await good(*TEST) == "ü\n"
+
+
+async def test_the_request_id_is_beside_the_answer(fission, router):
+    router.headers = (("X-Fission-Request-ID", "r-1"),)
+
+    result = await fission(*TEST)
+
+    assert (result.code, result.out, result.err) == (0, "hello\n", "Request ID: r-1\n")
+
+
+async def test_an_error_of_the_function_is_shown_as_it_came(fission, router):
+    router.status, router.body = 500, b"division by zero\n"
+
+    result = await fission(*TEST)
+
+    assert result.code == 1
+    assert result.out == ""
+    assert result.err == (
+        '✗ function "hello" returned 500: division by zero\n'
+        "Usage:\n  fission function test [flags]\n\n"
+        "Error: error getting function response\n"
+    )
+
+
+async def test_an_error_of_the_platform_says_which_part(fission, router):
+    router.status = 429
+    router.body = json.dumps(
+        {"component": "executor", "reason": "capacity_exceeded", "requestId": "r", "traceId": ""}
+    ).encode()
+
+    result = await fission(*TEST)
+
+    assert result.err.splitlines()[0] == (
+        '✗ function "hello" failed in executor (capacity_exceeded) — status 429, request r'
+    )
+
+
+async def test_a_wrong_secret_is_explained(fission, command_line, router):
+    command_line.env["FISSION_INTERNAL_AUTH_SECRET"] = "another"
+
+    result = await fission(*TEST)
+
+    assert result.code == 1
+    assert result.err.splitlines()[0] == (
+        '✗ the call of "hello" was refused with status 401: it is not signed with this'
+        " platform's secret; set FISSION_INTERNAL_AUTH_SECRET to it"
+    )
+
+
+async def test_a_call_may_be_asynchronous(good, bad, router):
+    router.status, router.headers = 202, (("X-Fission-Invocation-Id", "i-1"),)
+    assert await good(*TEST, "--async") == "Accepted (202)\ninvocationId: i-1\n"
+    assert router.received["x-fission-invoke-mode"] == "async"
+
+    router.status = 501
+    assert await bad(*TEST, "--async") == ("Error: async invocation is not enabled on this cluster")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--method", "GET", "--method", "PUT"], "--method: a call has exactly one"),
+        (["-H", "nothing"], "--header 'nothing': want name:value"),
+        (["--alias", "a", "--version", "v"], "--alias and --version exclude each other"),
+    ],
+)
+async def test_flags_that_make_no_call(bad, flags, message):
+    assert await bad(*TEST, *flags) == f"Error: {message}"
+
+
+async def test_a_function_that_is_not_there_is_not_called(bad, router):
+    assert await bad("fn", "test", "--name", "helo") == (
+        'Error: function "helo" does not exist in namespace "default":'
+        ' existing are hello; did you mean "hello"?'
+    )
+    assert router.calls == []
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def pod(cluster, good):
+    """A pod of the function that printed three lines."""
+    function = json.loads(await good("fn", "getmeta", "--name", "hello", "-o", "json"))
+    body = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "hello-1",
+            "labels": {
+                "functionUid": function["metadata"]["uid"],
+                "functionName": "hello",
+                "functionNamespace": "default",
+                "environmentName": "python",
+                "environmentNamespace": "default",
+                "executorType": "poolmgr",
+                "managed": "false",
+                "fission.io/served": "true",
+            },
+        },
+        "spec": {
+            "nodeName": "here",
+            "containers": [{"name": "python", "image": "p"}, {"name": "fetcher", "image": "f"}],
+        },
+    }
+    made = (await cluster.call("POST", PODS, body)).body
+    status = {
+        "phase": "Running",
+        "podIP": "127.1.2.3",
+        "conditions": [{"type": "Ready", "status": "True"}],
+        "containerStatuses": [
+            {"name": name, "image": "i", "imageID": "i", "ready": True, "restartCount": 0,
+             "state": {"running": {}}}
+            for name in ("python", "fetcher")
+        ],
+    }  # fmt: skip
+    answer = await cluster.call(
+        "PATCH", f"{PODS}/hello-1/status", {"status": status}, "application/merge-patch+json"
+    )
+    assert answer.status == 200, answer.body
+    uid = made["metadata"]["uid"]
+    folder = cluster.server.config.home / "logs" / "pods" / f"default_hello-1_{uid}"
+    for name, lines in (("python", ["one", "two", "three"]), ("fetcher", ["fetched"])):
+        path = folder / name / "0.log"
+        path.parent.mkdir(parents=True)
+        path.write_text("".join(f"2026-01-01T00:00:00.000000000Z stdout F {x}\n" for x in lines))
+    yield made
+    await cluster.call("DELETE", f"{PODS}/hello-1?gracePeriodSeconds=0")
+
+
+async def test_logs_are_what_the_users_container_printed(good, pod):
+    assert await good("fn", "logs", "--name", "hello") == "one\ntwo\nthree\n"
+    assert await good("fn", "log", "--name", "hello", "--recordcount", "1") == "three\n"
+    assert (await good("fn", "logs", "--name", "hello", "--detail")).startswith(
+        "=== Function=hello Pod=hello-1 Container=python Node=here\none\n"
+    )
+
+
+async def test_a_failed_call_is_followed_by_the_logs(fission, pod, router):
+    router.status, router.body = 500, b"broken"
+
+    result = await fission(*TEST)
+
+    assert result.out == "one\ntwo\nthree\n"
+    assert result.err.startswith('✗ function "hello" returned 500: broken\n')
+
+
+async def test_pods_are_listed(good, pod):
+    assert await good("fn", "pods", "--name", "hello") == (
+        "NAME    NAMESPACE READY STATUS  IP        EXECUTORTYPE MANAGED SERVED VERSION\n"
+        "hello-1 default   2/2   Running 127.1.2.3 poolmgr      false   true   <none>\n"
+    )
+    assert await good("env", "pods", "--name", "python") == (
+        "NAME    NAMESPACE READY STATUS  IP        EXECUTORTYPE MANAGED\n"
+        "hello-1 default   2/2   Running 127.1.2.3 poolmgr      false\n"
+    )
+    described = await good("fn", "describe", "--name", "hello")
+    assert "Invocable:   Yes (1 of 1 warm pod(s) serving)\n" in described
+
+
+async def test_a_pod_of_another_function_is_not_read(bad, pod):
+    assert await bad("fn", "logs", "--name", "hello", "--pod", "other") == (
+        'Error: pod "other" does not run this function; these do: hello-1'
+    )

@@ -1,0 +1,109 @@
+"""The same commands through the controller: FISSION_URL leads to it, no kubeconfig is needed."""
+
+import asyncio
+import random
+import socket
+
+import pytest
+import pytest_asyncio
+
+from fission.base import clock, tasks
+from fission.contracts import signing
+from fission.controller import app, config
+from fission.kube import client as kube_client
+from fission.kube import config as kube_config
+from fission_http import client as http_client
+from tests.support import cliplatform, commandline
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def controller(cluster):
+    """A controller that asks for no token."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    credentials = kube_config.from_unix_socket(cluster.socket)
+    async with (
+        kube_client.Client(credentials) as kube,
+        http_client.Client() as http,
+        tasks.Tasks() as group,
+    ):
+        deps = app.Deps(kube, http, clock.SystemClock(), signing.Masters(cliplatform.SECRET))
+        made = app.build(config.Config(auth="none"), deps)
+        group.run(made.run([listening]), "controller")
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with asyncio.timeout(5):
+            while (await http.request("GET", f"{url}/healthz")).status != 200:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        yield url
+
+
+@pytest.fixture
+def command_line(workdir, controller):
+    return commandline.CommandLine(workdir, {"FISSION_URL": controller})
+
+
+async def test_a_function_from_creation_to_deletion(good, fission, router):
+    assert await good("env", "create", "--name", "python", "--image", "i", "--poolsize", "1") == (
+        "environment 'python' created\n"
+    )
+    assert await good(
+        "fn", "create", "--name", "hello", "--env", "python", "--code", "hello.py"
+    ) == ("Package 'hello-uid-1' created\nfunction 'hello' created\n")
+    assert await good(
+        "route", "create", "--name", "hello", "--url", "/hello", "--function", "hello"
+    ) == ("trigger 'hello' created\n")
+    assert "hello python poolmgr" in await good("fn", "list")
+    assert "hello [GET]  /hello hello" in await good("route", "list")
+    assert await good("fn", "get", "--name", "hello") == "def main():\n    return 'hello'\n"
+    assert (await fission("fn", "test", "--name", "hello")).out == "hello\n"
+    assert await good("fn", "update", "--name", "hello", "--code", "other.py") == (
+        "Function 'hello' updated\n"
+    )
+    assert await good("fn", "get", "--name", "hello") == "def main():\n    return 'other'\n"
+    assert await good("fn", "delete", "--name", "hello") == "function 'hello' deleted\n"
+
+
+async def test_large_archives_go_through(good, platform, workdir):
+    content = random.Random(2).randbytes(400_000)
+    (workdir / "large.py").write_bytes(content)
+    await good("env", "create", "--name", "python", "--image", "i", "--poolsize", "1")
+
+    await good("pkg", "create", "--name", "p", "--env", "python", "--code", "large.py")
+    await good("pkg", "getdeploy", "--name", "p", "-o", "back.bin")
+
+    assert (workdir / "back.bin").read_bytes() == content
+
+
+async def test_one_that_is_not_there_names_those_that_are(good, bad):
+    await good("env", "create", "--name", "python", "--image", "i", "--poolsize", "1")
+
+    assert await bad("env", "get", "--name", "pyton") == (
+        'Error: environment "pyton" does not exist in namespace "default":'
+        ' existing are python; did you mean "python"?'
+    )
+
+
+async def test_versions(good):
+    assert (await good("version")).splitlines()[3] == "server:"
+
+
+async def test_logs_are_not_followed_through_the_controller(bad, good):
+    await good("env", "create", "--name", "python", "--image", "i", "--poolsize", "1")
+    await good("fn", "create", "--name", "hello", "--env", "python", "--code", "hello.py")
+
+    assert (await bad("fn", "logs", "--name", "hello")).startswith(
+        "Error: no active pods found for function in namespace default"
+    )
+
+
+async def test_a_controller_that_is_not_there_is_named(command_line, bad):
+    command_line.env["FISSION_URL"] = "http://127.0.0.1:1"
+
+    assert (await bad("fn", "list")).startswith(
+        "Error: the controller at http://127.0.0.1:1 cannot be reached:"
+    )
+    command_line.env["FISSION_URL"] = "nowhere"
+    assert await bad("fn", "list") == (
+        "Error: 'nowhere' is not the URL of the controller: want http://host:port"
+    )
