@@ -21,8 +21,8 @@ class Config:
 
     cache_dir: str = settings.setting("FETCHER_CACHE_DIR", "")
     """Directory of unpacked archives that pods share; empty keeps none (one pod, one function)."""
-    home: str = settings.setting("FISSION_HOME", "")
-    """A node's fetcher that is told no cache directory keeps one below the platform's home."""
+    node_cache_dir: str = settings.setting("CACHE_DIRECTORY", "")
+    """Where a node's fetcher keeps it unless told otherwise; systemd's and the kubelet's name."""
     cache_max_mib: int = settings.setting("FETCHER_CACHE_MAX_MIB", 1024)
     """Bound of that directory; the trees used longest ago go first."""
     max_archive_mib: int = settings.setting("FETCHER_MAX_ARCHIVE_MIB", 256)
@@ -32,9 +32,7 @@ class Config:
 
     def for_node(self) -> Config:
         """The settings of a fetcher whose pods share a cache."""
-        if self.cache_dir or not self.home:
-            return self
-        return replace(self, cache_dir=f"{self.home}/cache/fetcher")
+        return replace(self, cache_dir=self.cache_dir or self.node_cache_dir)
 
 
 @dataclass(frozen=True)

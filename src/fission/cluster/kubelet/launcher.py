@@ -410,7 +410,10 @@ class Launcher:
         process = self._shared.get(image.name)
         if process is None:
             path = self._places.home / "logs" / "shared" / f"{image.name}.log"
-            process = shared.SharedProcess(image, self._spawners, path, self._facts.variables)
+            # As systemd's CacheDirectory=: a place of its own that outlives the process.
+            cache = self._places.home / "cache" / image.name
+            variables = {**self._facts.variables, "CACHE_DIRECTORY": str(cache)}
+            process = shared.SharedProcess(image, self._spawners, path, variables)
             self._shared[image.name] = process
         return process
 
