@@ -27,6 +27,9 @@ FULL_SECONDS: Final = 1.0
 BUSY_SECONDS: Final = 0.05
 """How long a pod that said it was busy is left alone."""
 
+UNHELPFUL_SECONDS: Final = 0.1
+"""Pause after an answer that names a pod which is full already: the executor has yet to see it."""
+
 SHORTEST_RECHECK_SECONDS: Final = 0.01
 
 
@@ -161,7 +164,7 @@ class Capacity:
         now = loop.time()
         first = own.waiting[0]
         waited = now - first.since if isinstance(first, _Waiter) else 0.0
-        if now >= own.full_until or not own.ready:
+        if now >= own.ask_not_before and (now >= own.full_until or not own.ready):
             wanted = own.asks_wanted(self._max_starting_per_function, waited)
             for _ in range(min(wanted, self._max_starting - self._starting)):
                 own.asking += 1
@@ -203,6 +206,8 @@ class Capacity:
         if target.executor_type == function_types.POOLMGR:
             endpoint.untaps_owed += 1
         own.wake(now)
+        if own.waiting and endpoint.in_flight >= own.limit:
+            own.ask_not_before = now + UNHELPFUL_SECONDS  # it was known, and is full
         if endpoint.untaps_owed and not endpoint.in_flight:
             self._untap(target, endpoint)
         self._ask_more(target, loop)

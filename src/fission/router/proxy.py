@@ -317,8 +317,11 @@ class Front(asyncio.Protocol):
         self._deadline = math.inf
         if self.transport.is_closing():
             return
-        if not keep_alive or not self._keep_alive or self._shared.closing:
+        if not keep_alive:
             self._end()
+            return
+        if not self.keeps_alive:
+            self.transport.close()
             return
         self.expect_within(self._shared.settings.client_idle_seconds)
         if self._buffer:

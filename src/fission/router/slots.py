@@ -101,6 +101,7 @@ class Slots:
         "_bounds",
         "_ready",
         "_resting",
+        "ask_not_before",
         "asking",
         "cold_start_seconds",
         "full_until",
@@ -119,6 +120,8 @@ class Slots:
         self.waiting: collections.deque[Waiter] = collections.deque()
         self.asking = 0
         """Calls to the executor under way."""
+        self.ask_not_before = 0.0
+        """Until then asking is known to be of no use."""
         self.full_until = 0.0
         """Until then the executor is known to give no more pods."""
         self.service_seconds = 0.0
