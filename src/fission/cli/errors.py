@@ -15,7 +15,7 @@ class UsageError(CliError):
     reason = "Usage"
 
 
-class Reported(CliError):
-    """The failure has been printed already; only the exit code is left to say."""
+class CallFailed(CliError):
+    """A function's call failed; what is to be said of it was shown, and usage would not help."""
 
-    reason = "Reported"
+    reason = "CallFailed"

@@ -70,9 +70,9 @@ async def finish(session: context.Session, pending: Any) -> int:
 def report(session: context.Session, error: Exception) -> int:
     """Print an expected failure; anything else is a fault of ours and keeps its traceback."""
     ctx = session.command
-    if isinstance(error, errors.Reported):
-        return 1
-    if isinstance(error, errors.UsageError):
+    if isinstance(error, errors.CallFailed):
+        session.out.error(str(error))
+    elif isinstance(error, errors.UsageError):
         session.out.error(str(error), _usage(ctx) if ctx else "")
     elif isinstance(error, base_errors.Error):
         session.out.error(str(error), f"{help.usage_line(ctx)}\n" if ctx else "")

@@ -7,6 +7,8 @@ from fission.base import errors as base_errors
 from fission.cli import command as commands
 from fission.cli import context, options
 
+EMPTY = '""'
+
 
 @commands.command("Show versions of client and server")
 @options.boolean("--client-only", "--client", help="Show the client's version alone")
@@ -41,4 +43,4 @@ def _show(session: context.Session, document: dict[str, Any], output: str | None
         for part, values in parts.items():
             session.out.line(f"  {part}:")
             for key, value in values.items():
-                session.out.line(f"    {key}: {value}")
+                session.out.line(f"    {key}: {value or EMPTY}")

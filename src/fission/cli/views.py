@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fission.api import labels
+from fission.api import function_types, labels
 from fission.cli import context, output
 from fission.meta import conditions
 
@@ -85,7 +85,12 @@ def is_terminating(pod: Obj) -> bool:
     return bool(pod["metadata"].get("deletionTimestamp"))
 
 
-def is_ready_pod(pod: Obj) -> bool:
-    """Whether a pod takes requests."""
+def is_serving(pod: Obj) -> bool:
+    """Whether a pod takes requests of a function: ready, and not being drained."""
     state = pod.get("status") or {}
-    return conditions.is_true(state.get("conditions"), "Ready") and not is_terminating(pod)
+    marks = pod["metadata"].get("labels") or {}
+    is_drained = (
+        marks.get(labels.EXECUTOR_TYPE) == function_types.POOLMGR
+        and marks.get(labels.SERVED) != "true"
+    )
+    return conditions.is_true(state.get("conditions"), "Ready") and not is_drained

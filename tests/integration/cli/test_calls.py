@@ -67,7 +67,6 @@ async def test_an_error_of_the_function_is_shown_as_it_came(fission, router):
     assert result.out == ""
     assert result.err == (
         '✗ function "hello" returned 500: division by zero\n'
-        "Usage:\n  fission function test [flags]\n\n"
         "Error: error getting function response\n"
     )
 
@@ -82,6 +81,27 @@ async def test_an_error_of_the_platform_says_which_part(fission, router):
 
     assert result.err.splitlines()[0] == (
         '✗ function "hello" failed in executor (capacity_exceeded) — status 429, request r'
+    )
+
+
+async def test_a_traceback_keeps_its_lines(fission, router):
+    router.status = 500
+    router.body = json.dumps(
+        {
+            "component": "executor",
+            "reason": "specialization_failed",
+            "requestId": "r",
+            "traceId": "",
+            "message": "Traceback:\n  line 1\nValueError: x\n",
+        }
+    ).encode()
+
+    result = await fission(*TEST)
+
+    assert result.err == (
+        '✗ function "hello" failed in executor (specialization_failed) — status 500, request r:\n'
+        "Traceback:\n  line 1\nValueError: x\n"
+        "Error: error getting function response\n"
     )
 
 

@@ -3,7 +3,7 @@ import textwrap
 import pytest
 
 import fission as package
-from fission.cli import command, errors, tree
+from fission.cli import command, tree
 
 
 def test_the_clients_version_asks_nobody(fission):
@@ -142,7 +142,3 @@ def test_every_command_of_the_tree_exists(leaf):
 
     assert isinstance(loaded, command.Command)
     assert loaded.help
-
-
-def test_a_failure_that_was_shown_is_not_shown_again():
-    assert issubclass(errors.Reported, errors.CliError)

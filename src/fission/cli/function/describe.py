@@ -56,7 +56,7 @@ def describe_invocable(
     ready = conditions.get((function.get("status") or {}).get("conditions"), "Ready")
     if ready is not None and ready.get("status") == "False":
         return f"No - function not Ready: {ready.get('message', '')}"
-    warm = [pod for pod in pods if views.is_ready_pod(pod)]
+    warm = [pod for pod in pods if views.is_serving(pod)]
     if not warm:
         return "Yes (cold start on first call)"
     return f"Yes ({len(warm)} of {len(pods)} warm pod(s) serving)"

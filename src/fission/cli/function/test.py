@@ -130,16 +130,16 @@ def _show_accepted(session: context.Session, answer: protocol.Answer) -> None:
 async def _show_failure(
     session: context.Session, function: dict[str, Any], answer: protocol.Answer
 ) -> None:
-    """One line on what failed, then what the newest pod printed."""
+    """What failed where, then what the newest pod printed."""
     name = function["metadata"]["name"]
     session.out.note(diagnose(name, answer))
     if answer.status not in (401, 403):
         await _show_logs(session, function)
-    raise errors.CliError("error getting function response")
+    raise errors.CallFailed("error getting function response")
 
 
 def diagnose(name: str, answer: protocol.Answer) -> str:
-    """What failed where, in one line."""
+    """What failed where, in one line; a traceback follows on its own."""
     error = invocation.decode_error(answer.body)
     component = answer.header(invocation.COMPONENT)
     if answer.status in (401, 403) and (component or error or not answer.body):
@@ -149,6 +149,8 @@ def diagnose(name: str, answer: protocol.Answer) -> str:
         )
     if error is not None:
         detail = f": {error.message}" if error.message else ""
+        if "\n" in error.message:
+            detail = f":\n{error.message.rstrip()}"
         return (
             f'✗ function "{name}" failed in {error.component} ({error.reason}) — '
             f"status {answer.status}, request {error.request_id or 'unknown'}{detail}"
