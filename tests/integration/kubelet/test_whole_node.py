@@ -92,6 +92,21 @@ async def test_a_host_port_reaches_the_pods_of_its_service(whole):
     ]
 
 
+async def test_a_service_that_comes_after_its_pods_reaches_them(whole):
+    await whole.client.delete(gvk.SERVICES, "router", "default")
+    await whole.up()
+    await whole.create(a_pod("router", "platform", labels={"app": "router"}))
+    await whole.ready("router")
+
+    await whole.client.create(gvk.SERVICES, SERVICE)
+
+    pod = await whole.wait(
+        "router", lambda p: nodes.container(p)["restartCount"] == 1, "it was not restarted"
+    )
+    await until(lambda: whole.pids(pod), "it runs again")
+    assert await whole.get_host_port() == whole.pids(pod)["main"]
+
+
 @pytest.mark.parametrize("victims", [("supervisor",), ("supervisor", "kubelet")])
 async def test_traffic_goes_on_and_everything_is_taken_over(whole, victims):
     state = await whole.up()

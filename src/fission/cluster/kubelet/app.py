@@ -384,6 +384,10 @@ class Kubelet:
         current = ((new.get("status") or {}).get("loadBalancer") or {}).get("ingress")
         if ingress is not None and ingress != current:
             self._tasks.spawn(self._write_ingress(new, ingress), "ingress")
+        if ingress is not None:
+            for worker in list(self._workers.values()):
+                if worker.pod["metadata"]["namespace"] == new["metadata"]["namespace"]:
+                    worker.services_changed()
 
     async def _write_ingress(self, service: Obj, ingress: list[Obj]) -> None:
         meta = service["metadata"]

@@ -119,7 +119,14 @@ class HostSockets:
 
     def copies_for(self, pod: Obj, ports: Mapping[int, str]) -> list[tuple[str, int]]:
         """(socket name, descriptor) of every host port whose Service selects the pod."""
-        found: list[tuple[str, int]] = []
+        return [(name, os.dup(e.sock.fileno())) for e, name in self._chosen(pod, ports)]
+
+    def addresses_for(self, pod: Obj, ports: Mapping[int, str]) -> frozenset[tuple[str, int]]:
+        """The same as addresses, for comparing."""
+        return frozenset((e.host, e.host_port) for e, _ in self._chosen(pod, ports))
+
+    def _chosen(self, pod: Obj, ports: Mapping[int, str]) -> list[tuple[HostSocket, str]]:
+        found: list[tuple[HostSocket, str]] = []
         for entry in self._sockets:
             if entry.namespace != pod["metadata"]["namespace"]:
                 continue
@@ -128,7 +135,7 @@ class HostSockets:
                 continue
             name = target_name(service, entry.port, ports)
             if name is not None:
-                found.append((name, os.dup(entry.sock.fileno())))
+                found.append((entry, name))
         return found
 
     def ingress(self, service: Obj) -> list[Obj] | None:

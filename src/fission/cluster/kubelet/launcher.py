@@ -67,6 +67,8 @@ class Running:
     is_shared: bool = False
     pid: int = 0
     unconfined: tuple[str, ...] = ()
+    host_ports: frozenset[tuple[str, int]] | None = None
+    """The machine's addresses that it was handed; None when an earlier kubelet handed them."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,7 @@ class Launcher:
             request.endpoint.port_map,
             {m.mount_path: m.host_path for m in mounts} if remapped else {},
         )
+        handed = self._host_ports(pod, container["name"], image)
         names, opened = await self._sockets(request, image)
         try:
             if image.shared:
@@ -262,9 +265,25 @@ class Launcher:
             logs.Pump(self._log_path(request), stdout, stderr, time.time_ns),
             pid=state.pid,
             unconfined=state.confinement,
+            host_ports=handed,
         )
         self._running[identifier] = running
         return running, state.started_at or time.time()
+
+    def _host_ports(
+        self, pod: Obj, container: str, image: images.Image
+    ) -> frozenset[tuple[str, int]]:
+        if image.confined or image.shared:
+            return frozenset()
+        return self._host.addresses_for(pod, self.declared_ports(pod).get(container, {}))
+
+    def lacks_host_port(self, pod: Obj, container: Obj, attempt: int) -> bool:
+        """Whether a Service has come to select the container since it was started."""
+        identifier = records.container_id(pod["metadata"]["uid"], container["name"], attempt)
+        running, image = self._running.get(identifier), self._known_image(container)
+        if running is None or running.host_ports is None or image is None:
+            return False
+        return bool(self._host_ports(pod, container["name"], image) - running.host_ports)
 
     def _environment(self, request: Request, image: images.Image) -> dict[str, str]:
         return environment.make(

@@ -137,6 +137,14 @@ class PodWorker:
     def evict(self, reason: str, message: str) -> None:
         self._inbox.put_nowait(podstate.Fail(reason, message, self._now()))
 
+    def services_changed(self) -> None:
+        """Restart what a host port's Service has come to select: sockets come with the start."""
+        for spec in self._pod["spec"]["containers"]:
+            state = self._state.of(spec["name"])
+            if self._deps.launcher.lacks_host_port(self._pod, spec, state.attempt):
+                self._tell("HostPort", f"Restarting container {spec['name']} for its host port")
+                self._inbox.put_nowait(podstate.Probed(spec["name"], "liveness", False, 5.0))
+
     def out_of_memory(self, container: str) -> None:
         """A container uses more memory than its limit, and no cgroup ended it."""
         self._over_limit.add(container)
@@ -357,6 +365,7 @@ class PodWorker:
         self._inbox.put_nowait(podstate.Started(name, identifier, started_at))
         self._tell("Started", f"Started container {name}")
         self._watch_health(name, attempt)
+        self.services_changed()
 
     async def _lookup(
         self,
