@@ -92,16 +92,32 @@ def generic_pod(pod: Obj) -> pool.GenericPod:
         fetcher_address=f"{host}:{fetcher_port}",
         service_address=f"{host}:{service_port}",
         runtime_hash=meta_labels.of(pod).get(labels.ENV_RUNTIME_HASH, ""),
+        restarts=restarts(pod),
     )
 
 
-def runtime_restarted(pod: Obj) -> bool:
-    """Whether a container other than the fetcher ended since the pod was made."""
-    return any(
-        one.get("restartCount") or (one.get("state") or {}).get("terminated")
+def restarts(pod: Obj) -> int:
+    """How often containers other than the fetcher were started again."""
+    return sum(int(one.get("restartCount") or 0) for one in _runtime_statuses(pod))
+
+
+def runtime_ended(pod: Obj) -> bool:
+    """Whether the process that loaded the function is not the one that runs now.
+
+    A pod may have waited through restarts before a function came: those do not count.
+    """
+    before = int(meta_labels.annotations_of(pod).get(resources.RESTARTS_BEFORE) or 0)
+    if restarts(pod) > before:
+        return True
+    return any((one.get("state") or {}).get("terminated") for one in _runtime_statuses(pod))
+
+
+def _runtime_statuses(pod: Obj) -> list[Obj]:
+    return [
+        one
         for one in (pod.get("status") or {}).get("containerStatuses") or ()
         if one.get("name") != fetcher_wire.CONTAINER_NAME
-    )
+    ]
 
 
 def decide(
@@ -127,7 +143,7 @@ def decide(
         return Delete("the function was deleted")
     if environment is None or environment.metadata.uid != found.get(labels.ENVIRONMENT_UID):
         return Delete("the environment was deleted")
-    if runtime_restarted(pod):
+    if runtime_ended(pod):
         return Delete("the runtime ended")
     if found.get(labels.FUNCTION_GENERATION) != str(function.metadata.generation):
         generation = int(found.get(labels.FUNCTION_GENERATION) or 0)
@@ -156,6 +172,8 @@ def record_patch(
     }
     if settings_hash:
         annotations[resources.SETTINGS_HASH] = settings_hash
+    if pod.restarts:
+        annotations[resources.RESTARTS_BEFORE] = str(pod.restarts)
     return {
         "metadata": {
             "labels": {

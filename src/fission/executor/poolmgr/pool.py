@@ -30,6 +30,7 @@ class GenericPod:
     fetcher_address: str
     service_address: str
     runtime_hash: str = ""
+    restarts: int = 0
 
 
 class Pool:

@@ -81,6 +81,7 @@ def test_a_ready_pod_of_the_present_generation_serves() -> None:
         (a_pod(deleting=True), {}, pods.Forget()),
         (a_pod(phase="Failed"), {}, pods.Delete("the pod has ended")),
         (a_pod(restarts=1), {}, pods.Delete("the runtime ended")),
+        (a_pod(restarts=1, annotations={resources.RESTARTS_BEFORE: "1"}), {}, pods.Serve()),
         (a_pod(), {"function": None}, pods.Delete("the function was deleted")),
         (a_pod(), {"function": a_function(uid="x")}, pods.Delete("the function was deleted")),
         (a_pod(), {"environment": None}, pods.Delete("the environment was deleted")),
