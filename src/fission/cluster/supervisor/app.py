@@ -276,6 +276,9 @@ class Supervisor:
                 os.kill(pid, signal.SIGKILL)
         if not leftover:
             self._close_sockets()
+            for path in self._run.glob("*.sock"):
+                if path.name != "supervisor.sock":
+                    path.unlink(missing_ok=True)
             self._phase = "stopped"
 
     # -- what others see --------------------------------------------------------------------
