@@ -104,12 +104,14 @@ def restarts(pod: Obj) -> int:
 def runtime_ended(pod: Obj) -> bool:
     """Whether the process that loaded the function is not the one that runs now.
 
-    A pod may have waited through restarts before a function came: those do not count.
+    A pod may have waited through restarts before a function came: those do not count. When it came
+    the runtime was running, so one that waits to be started has ended.
     """
     before = int(meta_labels.annotations_of(pod).get(resources.RESTARTS_BEFORE) or 0)
     if restarts(pod) > before:
         return True
-    return any((one.get("state") or {}).get("terminated") for one in _runtime_statuses(pod))
+    states = [one.get("state") or {} for one in _runtime_statuses(pod)]
+    return any("terminated" in state or "waiting" in state for state in states)
 
 
 def _runtime_statuses(pod: Obj) -> list[Obj]:

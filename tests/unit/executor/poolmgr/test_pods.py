@@ -51,6 +51,7 @@ def a_pod(**changes: Any) -> dict[str, Any]:
         metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     container = {"name": "python", "ready": changes.pop("ready", True)}
     container["restartCount"] = changes.pop("restarts", 0)
+    container["state"] = {changes.pop("state", "running"): {}}
     status = {
         "phase": changes.pop("phase", "Running"),
         "podIP": "127.1.0.2",
@@ -82,6 +83,7 @@ def test_a_ready_pod_of_the_present_generation_serves() -> None:
         (a_pod(phase="Failed"), {}, pods.Delete("the pod has ended")),
         (a_pod(restarts=1), {}, pods.Delete("the runtime ended")),
         (a_pod(restarts=1, annotations={resources.RESTARTS_BEFORE: "1"}), {}, pods.Serve()),
+        (a_pod(state="waiting", ready=False), {}, pods.Delete("the runtime ended")),
         (a_pod(), {"function": None}, pods.Delete("the function was deleted")),
         (a_pod(), {"function": a_function(uid="x")}, pods.Delete("the function was deleted")),
         (a_pod(), {"environment": None}, pods.Delete("the environment was deleted")),
