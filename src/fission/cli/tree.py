@@ -105,6 +105,13 @@ ARCHIVE: Final = Branch(
     ("ar",),
 )
 
+SPEC: Final = Branch(
+    "spec",
+    "Keep an application as files",
+    (Leaf("init", "Begin a directory of specs", "spec.init"),),
+    ("specs",),
+)
+
 ROOT: Final[tuple[Branch | Leaf, ...]] = (
     Leaf("up", "Start the platform on this machine", "cluster.up"),
     Leaf("down", "Stop the platform on this machine", "cluster.down"),
@@ -114,6 +121,7 @@ ROOT: Final[tuple[Branch | Leaf, ...]] = (
     FUNCTION,
     HTTPTRIGGER,
     ARCHIVE,
+    SPEC,
     Leaf("version", "Show versions of client and server", "version"),
     Leaf("check", "Check that the platform works", "check"),
 )

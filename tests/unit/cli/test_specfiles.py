@@ -113,3 +113,20 @@ def test_a_missing_file_is_named(fission):
 
     assert result.code == 1
     assert result.err.splitlines()[-1] == "Error: --code nope.py: no such file or directory"
+
+
+def test_a_directory_of_specs_is_begun_once(fission, tmp_path):
+    begun = fission("spec", "init", "--name", "app")
+    again = fission("spec", "init")
+
+    assert begun.out == "Creating fission spec directory 'specs'\n"
+    assert (tmp_path / "specs" / "fission-deployment-config.yaml").read_text() == (
+        "apiVersion: fission.io/v1\nkind: DeploymentConfig\nname: app\nuid: uid-1\n"
+    )
+    assert (tmp_path / "specs" / "README").exists()
+    assert again.code == 1
+    assert again.err.splitlines()[-1] == (
+        "Error: spec directory 'specs' exists already: it has fission-deployment-config.yaml"
+    )
+    saved = fission("route", "create", "--name", "r", "--url", "/a", "--function", "f", "--spec")
+    assert saved.out == "Saving HTTPTrigger '/r' to 'specs/route-0.yaml'\n"

@@ -92,7 +92,8 @@ class KubernetesBackend:
         return True
 
     async def function_pods(self, function: Obj) -> Objs:
-        return await self.list(gvk.PODS, None, {labels.FUNCTION_UID: function["metadata"]["uid"]})
+        metadata = function["metadata"]
+        return await self._list_pods({labels.FUNCTION_UID: metadata["uid"]}, metadata["namespace"])
 
     async def environment_pods(self, environment: Obj, executor_type: str) -> Objs:
         metadata = environment["metadata"]
@@ -102,7 +103,7 @@ class KubernetesBackend:
         }
         if executor_type:
             wanted[labels.EXECUTOR_TYPE] = executor_type
-        return await self.list(gvk.PODS, None, wanted)
+        return await self._list_pods(wanted, metadata["namespace"])
 
     async def logs(self, function: Obj, query: protocol.LogQuery) -> AsyncIterator[bytes]:
         wanted: dict[str, Any] = {"container": query.container}
@@ -184,6 +185,13 @@ class KubernetesBackend:
         for caller in self._callers.values():
             await caller.aclose()
         await self._client.aclose()
+
+    async def _list_pods(self, wanted: Mapping[str, str], namespace: str) -> Objs:
+        """Pods wherever they are; in the object's namespace for who may not look further."""
+        try:
+            return await self.list(gvk.PODS, None, wanted)
+        except status.Forbidden:
+            return await self.list(gvk.PODS, namespace, wanted)
 
     async def _storage(
         self,

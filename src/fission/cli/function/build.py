@@ -53,8 +53,8 @@ def _apply_executor(spec: function_types.FunctionSpec, given: Any) -> None:
     if given.executortype is not None:
         if given.executortype == function_types.CONTAINER:
             raise errors.UsageError(
-                "this command does not support creating container functions; they are made with"
-                " `fission fn run-container`"
+                "this command does not support creating container functions: its code comes as an"
+                " archive, theirs as an image"
             )
         if given.executortype not in _EXECUTORS:
             raise errors.UsageError(

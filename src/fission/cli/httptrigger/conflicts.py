@@ -4,12 +4,13 @@ from typing import Any
 
 from fission.api import httptrigger_defaults, httptrigger_types, objects, resources
 from fission.cli import context, errors, lookups
+from fission.meta import status
 
 
 async def refuse(session: context.Session, trigger: httptrigger_types.HTTPTrigger) -> None:
     """Refuse a route whose host, path and methods another one has, in any namespace."""
     metadata = trigger.metadata
-    for raw in await session.backend.list(resources.HTTPTRIGGERS, None):
+    for raw in await _all_routes(session, metadata.namespace):
         if (lookups.namespace_of(raw), lookups.name_of(raw)) == (metadata.namespace, metadata.name):
             continue
         other = objects.decode(httptrigger_types.HTTPTrigger, raw)
@@ -17,6 +18,14 @@ async def refuse(session: context.Session, trigger: httptrigger_types.HTTPTrigge
             raise errors.CliError(
                 f"HTTPTrigger with same Host, URL & method already exists ({lookups.name_of(raw)})"
             )
+
+
+async def _all_routes(session: context.Session, namespace: str) -> list[lookups.Obj]:
+    """Routes of all namespaces; of one for who may not look further."""
+    try:
+        return await session.backend.list(resources.HTTPTRIGGERS, None)
+    except status.Forbidden:
+        return await session.backend.list(resources.HTTPTRIGGERS, namespace)
 
 
 async def warn_missing(session: context.Session, trigger: httptrigger_types.HTTPTrigger) -> None:

@@ -222,8 +222,6 @@ async def change_code(
             package.spec.source = made.spec.source
         if code.deployment or code.oci:
             package.spec.deployment = made.spec.deployment
-        elif code.source:
-            package.spec.deployment = package_types.Archive()
         if code.build_command is not None:
             package.spec.build_command = code.build_command
         if environment is not None:

@@ -1,0 +1,1 @@
+"""``fission spec``: an application kept as files."""
