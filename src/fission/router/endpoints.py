@@ -93,10 +93,6 @@ class EndpointIndex:
                 kept.setdefault(uid, {})[generation] = found
         self._slots = kept
 
-    def all_slots(self) -> list[slots.Slots]:
-        """The slots of every function."""
-        return [found for of_uid in self._slots.values() for found in of_uid.values()]
-
     def changed(self, old: Obj | None, new: Obj | None) -> None:
         """A slice appeared, changed or went: an informer's handler."""
         wire = new if new is not None else old

@@ -42,39 +42,35 @@ CLIENT_CLOSED: Final = 499
 class Exchange:
     """A request on its way."""
 
-    __slots__ = (
-        "_attached_at",
-        "_attempted",
-        "_attempts",
-        "_buffer",
-        "_busy_answers",
-        "_chunks",
-        "_client_full",
-        "_ended",
-        "_endpoint",
-        "_framing",
-        "_fresh_only",
-        "_front",
-        "_head",
-        "_held",
-        "_held_bytes",
-        "_left",
-        "_plan",
-        "_received",
-        "_request_id",
-        "_response",
-        "_response_chunks",
-        "_response_left",
-        "_shape",
-        "_shared",
-        "_started",
-        "_stream_until",
-        "_task",
-        "_tunnel",
-        "_upstream",
-        "upstream_full",
-        "wants_body",
-    )
+    # What every request begins with. Defaults of the class, not set one by one on each object:
+    # this is made for every request.
+    _task: asyncio.Task[None] | None = None
+    _endpoint: slots.Endpoint | None = None
+    _upstream: upstreams.Upstream | None = None
+    _attempts = 0
+    _attempted = False
+    _busy_answers = 0
+    _fresh_only = False
+    _ended = False
+    _tunnel = False
+    _left = 0
+    _chunks: bodies.ChunkedScanner | None = None
+    wants_body = False
+    """The request's body has not arrived in full."""
+    _held: list[bytes] | None = None
+    """The body so far, raw, for another attempt; None when it grew too large or is not needed."""
+    _held_bytes = 0
+    _received = 0
+    upstream_full = False
+    """The pod takes less than the client sends."""
+    _buffer = b""
+    _response: heads.ResponseHead | None = None
+    _framing = bodies.Framing.NONE
+    _shape: headedit.ResponsePlan | None = None
+    _response_left = 0
+    _response_chunks: bodies.ChunkedScanner | None = None
+    _client_full = False
+    _stream_until = math.inf
 
     def __init__(
         self,
@@ -90,34 +86,19 @@ class Exchange:
         self._head = head
         self._plan = plan
         self._request_id = shared.ids.accept(head.get(b"x-fission-request-id"))
-        self._started = shared.loop.time()
-        self._attached_at = self._started
-        self._task: asyncio.Task[None] | None = None
-        self._endpoint: slots.Endpoint | None = None
-        self._upstream: upstreams.Upstream | None = None
-        self._attempts = 0
-        self._busy_answers = 0
-        self._attempted = False
-        self._fresh_only = False
-        self._ended = False
-        self._tunnel = False
-        # The request's body: what is left of it, and what is held for another attempt.
-        self._left = head.content_length or 0
-        self._chunks = bodies.ChunkedScanner() if head.chunked else None
-        self.wants_body = body is None and (head.chunked or self._left > 0)
-        self._held: list[bytes] | None = body if body is not None else []
-        self._held_bytes = 0
-        self._received = 0
-        self.upstream_full = False
-        # The answer.
-        self._buffer = b""
-        self._response: heads.ResponseHead | None = None
-        self._framing = bodies.Framing.NONE
-        self._shape: headedit.ResponsePlan | None = None
-        self._response_left = 0
-        self._response_chunks: bodies.ChunkedScanner | None = None
-        self._client_full = front.writing_paused
-        self._stream_until = math.inf
+        self._started = self._attached_at = shared.loop.time()
+        if body is not None:
+            self._held = body
+        else:
+            self._held = []
+            if head.chunked:
+                self._chunks = bodies.ChunkedScanner()
+                self.wants_body = True
+            elif head.content_length:
+                self._left = head.content_length
+                self.wants_body = True
+        if front.writing_paused:
+            self._client_full = True
 
     # Way there
 

@@ -48,6 +48,7 @@ class Own:
     body: bytes = b""
 
 
+SLASH: Final = 0x2F
 NOT_FOUND: Final = Own(404, (answers.TEXT,), answers.NOT_FOUND)
 ROUTE_MISS: Final = Own(404, (answers.TEXT, (invocation.ROUTE_MISS, "1")), answers.NOT_FOUND)
 METHOD_NOT_ALLOWED: Final = Own(405, (answers.TEXT,), answers.METHOD_NOT_ALLOWED)
@@ -91,13 +92,13 @@ class PublicGateway:
 
     def plan(self, head: heads.RequestHead) -> Plan | Own:
         """A trigger's function, or an answer."""
-        target = head.origin_form()
-        raw = target.partition(b"?")[0].decode("ascii")
-        path = raw
+        target = head.target if head.target[0] == SLASH else head.origin_form()
+        raw = path = target.partition(b"?")[0].decode("ascii")
         if "%" in raw and not self._use_encoded_path:
             path = urllib.parse.unquote(raw)
         method = head.method.decode("ascii")
-        found = self._catalog.table.find(_host(head.host), path, method)
+        table = self._catalog.table
+        found = table.find(_host(head.host) if table.has_hosts else "", path, method)
         if isinstance(found, routetable.Match):
             return self._planned(head, target, path, method, found)
         own = self._own.get(raw)

@@ -1,4 +1,8 @@
-"""Request ids of the data plane: the client's where it is fit to be passed on, else a new one."""
+"""Request ids of the data plane: the client's where it is fit to be passed on, else a new one.
+
+New ones look like random UUIDs. They must be unique, not secret, so randomness is drawn for many at
+once and the last twelve digits count on from a random start.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +11,29 @@ import re
 from typing import Final
 
 _FIT: Final = re.compile(rb"[\x20-\x7e]{1,192}\Z")
-_BATCH: Final = 256
+_BATCH: Final = 4096
 
 
 class Source:
-    """Makes random UUIDs from randomness fetched in batches: one system call for many ids."""
+    """Makes ids."""
 
-    __slots__ = ("_at", "_digits")
+    __slots__ = ("_end", "_next", "_prefix")
 
     def __init__(self) -> None:
-        self._digits = ""
-        self._at = 0
+        self._prefix = b""
+        self._next = self._end = 0
 
     def make(self) -> bytes:
-        """A fresh UUID, version 4."""
-        at = self._at
-        if at >= len(self._digits):
-            self._digits = os.urandom(16 * _BATCH).hex()
-            at = 0
-        self._at = at + 32
-        d = self._digits[at : at + 32]
-        return f"{d[:8]}-{d[8:12]}-4{d[13:16]}-a{d[17:20]}-{d[20:]}".encode()
+        """A fresh id in the form of a UUID, version 4."""
+        number = self._next
+        if number == self._end:
+            drawn = os.urandom(16).hex()
+            prefix = f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-a{drawn[17:20]}-"
+            self._prefix = prefix.encode()
+            number = int(drawn[20:], 16) % ((1 << 48) - _BATCH)
+            self._end = number + _BATCH
+        self._next = number + 1
+        return b"%b%012x" % (self._prefix, number)
 
     def accept(self, received: bytes | None) -> bytes:
         """The id that a client sent, when it is printable and at most 192 bytes."""

@@ -146,6 +146,11 @@ class Table:
                 if len(same) == 1
             }
 
+    @property
+    def has_hosts(self) -> bool:
+        """Whether the host of a request matters at all."""
+        return bool(self._hosts)
+
     def find(self, host: str, path: str, method: str) -> Match | str | None:
         """The match; METHOD_NOT_ALLOWED when only the path matches; None when nothing does."""
         plain = self._plain.get(path)
@@ -164,10 +169,6 @@ class Table:
                 return match
             path_matched = True
         return METHOD_NOT_ALLOWED if path_matched else None
-
-    def claims(self, path: str, method: str) -> bool:
-        """Whether a trigger serves exactly this path on any host."""
-        return any(method in route.methods for route in self._any.exact.get(path, ()))
 
 
 def build(triggers: Iterable[httptrigger_types.HTTPTrigger], lookup: resolver.Lookup) -> Table:

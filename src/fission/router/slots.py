@@ -239,10 +239,6 @@ class Slots:
         if self._resting:
             self._end_rests(now)
 
-    def next_return(self) -> float:
-        """When the first resting endpoint comes back."""
-        return min((endpoint.resting_until for endpoint in self._resting), default=math.inf)
-
     # Decisions
 
     def expected_wait_seconds(self) -> float:

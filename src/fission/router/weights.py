@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 T = TypeVar("T")
-
-_FNV_OFFSET: Final = 0xCBF29CE484222325
-_FNV_PRIME: Final = 0x100000001B3
 
 
 class Weighted(Generic[T]):
@@ -33,11 +30,3 @@ class Weighted(Generic[T]):
     def pick(self, number: int) -> T:
         """The first thing whose sum exceeds `number`, which lies in [0, total)."""
         return self.things[bisect.bisect_right(self._sums, number)]
-
-
-def hash_key(key: bytes) -> int:
-    """FNV-1a, 64 bits: sends equal sticky keys the same way on every router."""
-    value = _FNV_OFFSET
-    for byte in key:
-        value = ((value ^ byte) * _FNV_PRIME) & 0xFFFFFFFFFFFFFFFF
-    return value

@@ -443,8 +443,8 @@ async def test_a_client_that_leaves_frees_its_slot():
         await began.wait()
         call.cancel()
         await asyncio.wait_for(cancelled.wait(), 5)
-        (slots,) = routed.core.index.all_slots()
-        await waiting.until(lambda: slots.ready[0].in_flight == 0)
+        (function,) = routed.core.catalog.functions()
+        await waiting.until(lambda: function.slots.ready[0].in_flight == 0)
         families = {family.name: family for family in routed.core.metrics.collect()}
         assert families["fission_function_calls"].samples[0].labels["code"] == "499"
     await pod.stop()
@@ -512,8 +512,8 @@ async def test_a_websocket_is_passed_through():
         assert await reader.readexactly(5) == b"FRAME"
         writer.close()
         await writer.wait_closed()
-        (slots,) = routed.core.index.all_slots()
-        await waiting.until(lambda: slots.ready[0].in_flight == 0)
+        (function,) = routed.core.catalog.functions()
+        await waiting.until(lambda: function.slots.ready[0].in_flight == 0)
 
 
 async def test_plain_text_errors_can_be_asked_for():

@@ -3,7 +3,7 @@
 import pytest
 
 from fission.api import httptrigger_types, objects
-from fission.router import resolver, routetable, weights
+from fission.router import routetable, weights
 from tests.support import routing
 
 FUNCTIONS = {("default", name): object() for name in ("f", "g", "h")}
@@ -158,11 +158,6 @@ def test_weights_are_drawn_in_proportion():
     assert (picked.count("a"), picked.count("c")) == (20, 80)
 
 
-def test_sticky_keys_hash_like_every_fnv_1a():
-    assert weights.hash_key(b"") == 0xCBF29CE484222325
-    assert weights.hash_key(b"foobar") == 0x85944171F73967E8
-
-
 def test_weighted_references_need_a_function_with_weight():
     table = build(
         routing.a_trigger(
@@ -181,4 +176,3 @@ def test_weighted_references_need_a_function_with_weight():
     )
     assert {refusal.reason for refusal in table.refused.values()} == {"FunctionNotFound"}
     assert len(table.refused) == 3
-    assert isinstance(resolver.FunctionNotFound("x"), Exception)
