@@ -47,6 +47,7 @@ def tracker(call: calls.Call, manager: str, subresource: str = "") -> writer.Man
     """Keeps ``managedFields`` of tracked objects true after creates, updates and patches."""
 
     def manage(new: Object, old: Object | None) -> None:
+        call.guard(new, old)
         given = new["metadata"].get("managedFields")
         before = (old or {"metadata": {}})["metadata"].get("managedFields")
         if old is not None and given is not None and given != before:
@@ -103,6 +104,7 @@ async def apply_object(call: calls.Call, subresource: str = "") -> Response:
         return decoder.admit(created, None, call.kind, call.admission)
 
     def manage(new: Object, old: Object | None) -> None:
+        call.guard(new, old)
         new["metadata"]["managedFields"] = managers.write(entries)
 
     outcome = await call.services.writer.update(

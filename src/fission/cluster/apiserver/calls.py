@@ -24,7 +24,7 @@ from fission.cluster.apiserver import (
     writer,
 )
 from fission.cluster.storage import store
-from fission.meta import status
+from fission.meta import gvk, status
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,16 @@ class Call:
         )
         self.admission.validation = found.field_validation
         return found
+
+    def guard(self, new: hooks.Object, old: hooks.Object | None) -> None:
+        """Nobody grants what they do not have; raises Forbidden. Other kinds pass."""
+        resource = self.kind.resource
+        if resource.group != gvk.ROLES.group:
+            return
+        fields = ("rules", "aggregationRule", "roleRef", "subjects")
+        if old is not None and all(new.get(field) == old.get(field) for field in fields):
+            return
+        self.services.parts.authorizer.forbid_escalation(self.user, resource, self.namespace, new)
 
     def answer(self, value: hooks.Object, code: int = 200) -> Response:
         """One object."""

@@ -84,7 +84,9 @@ class Discovery:
             entry["shortNames"] = list(resource.short_names)
         if kind.categories:
             entry["categories"] = list(kind.categories)
-        subresources = sorted(self._subresources(kind), key=lambda item: str(item["subresource"]))
+        subresources = list(self._subresources(kind))
+        if kind.custom is None:
+            subresources.sort(key=lambda item: str(item["subresource"]))
         if subresources:
             entry["subresources"] = subresources
         return entry

@@ -62,7 +62,7 @@ def make_table(
             }
             for column in definitions
         ],
-        "rows": rows or None,
+        "rows": rows,
     }
 
 

@@ -72,3 +72,38 @@ async def test_the_store_outlives_the_server(tmp_path):
         await first.call("POST", CONFIGMAPS, a_configmap("kept"))
     async with apiserver.running(tmp_path) as second:
         assert (await second.call("GET", f"{CONFIGMAPS}/kept")).status == 200
+
+
+async def test_nobody_grants_what_they_do_not_have(api):
+    group = "rbac.authorization.k8s.io"
+    role = {
+        "metadata": {"name": "r"},
+        "rules": [
+            {"apiGroups": [group], "resources": ["roles"], "verbs": ["create", "patch", "get"]},
+        ],
+    }
+    roles = f"/apis/{group}/v1/namespaces/default/roles"
+    assert (await api.call("POST", roles, role)).status == 201
+    binding = {
+        "metadata": {"name": "b"},
+        "roleRef": {"kind": "Role", "name": "r"},
+        "subjects": [{"kind": "User", "name": "eve"}],
+    }
+    bindings = f"/apis/{group}/v1/namespaces/default/rolebindings"
+    assert (await api.call("POST", bindings, binding)).status == 201
+    eve = {"impersonate-user": "eve"}
+    wide = {
+        "metadata": {"name": "wide"},
+        "rules": [
+            {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]},
+        ],
+    }
+    refused = await api.call("POST", roles, wide, headers=eve)
+    assert refused.status == 403
+    assert "is attempting to grant RBAC permissions not currently held" in refused.body["message"]
+    patch = "application/merge-patch+json"
+    wider = await api.call("PATCH", f"{roles}/r", {"rules": wide["rules"]}, patch, headers=eve)
+    assert wider.status == 403
+    label = {"metadata": {"labels": {"a": "b"}}}
+    assert (await api.call("PATCH", f"{roles}/r", label, patch, headers=eve)).status == 200
+    assert (await api.call("GET", "/api/v1/secrets", headers=eve)).status == 403
