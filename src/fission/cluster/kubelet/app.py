@@ -182,6 +182,7 @@ class Kubelet:
         self._launcher = launcher.Launcher(
             self._places, self._catalog, self._spawners, self._addresses, self._host, facts
         )
+        self._launcher.on_forgotten = self._shared_forgotten
         self._http = http_client.Client()
         self._recorder = events.Recorder(self._client, "kubelet", instance=options.node_name)
         sources = volumes.Sources(self._secret, self._config_map, self._claim, self._token)
@@ -316,6 +317,12 @@ class Kubelet:
         if parsed is not None and worker is not None:
             worker.container_ended(parsed[1], parsed[2], state)
 
+    def _shared_forgotten(self, member: str) -> None:
+        uid, container = member.split("/")
+        worker = self._workers.get(uid)
+        if worker is not None and not self._shutting_down:
+            worker.serve_again(container)
+
     # -- sources ----------------------------------------------------------------------------
 
     async def _secret(self, namespace: str, name: str) -> Obj | None:
@@ -449,6 +456,10 @@ class Kubelet:
             {"name": name, "pid": one.pid, "role": "spawner"}
             for name, one in sorted(self._spawners.clients().items())
         ]
+        listed += [
+            {"name": name, "pid": pid, "role": "shared"}
+            for name, pid in sorted(self._launcher.shared_pids().items())
+        ]
         for worker in self._workers.values():
             meta = worker.pod["metadata"]
             listed += [
@@ -477,12 +488,16 @@ class Kubelet:
             (signal.SIGTERM, deadline),
             (signal.SIGKILL, deadline + SHUTDOWN_EXTRA_SECONDS),
         ):
-            running = await self._running_ids()
-            if not running:
-                return
-            await asyncio.gather(*(self._spawners.signal(one, number) for one in running))
+            told: set[str] = set()
             pause = 0.01
-            while time.monotonic() < until and await self._running_ids():
+            while time.monotonic() < until:
+                running = await self._running_ids()
+                if not running:
+                    return
+                # A start that was under way when this began shows up late.
+                late = [one for one in running if one not in told]
+                await asyncio.gather(*(self._spawners.signal(one, number) for one in late))
+                told.update(late)
                 await asyncio.sleep(pause)
                 pause = min(0.1, pause * 2)
 

@@ -161,6 +161,8 @@ class Launcher:
         self._held: dict[tuple[str, str], str] = {}
         """(pod uid, container) → ended container whose sockets the spawner still keeps."""
         self._shared: dict[str, shared.SharedProcess] = {}
+        self.on_forgotten: Callable[[str], None] = lambda member: None
+        """Told of `<pod uid>/<container>` that its shared process has to be told of anew."""
 
     @property
     def running(self) -> Mapping[str, Running]:
@@ -432,9 +434,16 @@ class Launcher:
             # As systemd's CacheDirectory=: a place of its own that outlives the process.
             cache = self._places.home / "cache" / image.name
             variables = {**self._facts.variables, "CACHE_DIRECTORY": str(cache)}
-            process = shared.SharedProcess(image, self._spawners, path, variables)
+            process = shared.SharedProcess(
+                image, self._spawners, path, variables, lambda member: self.on_forgotten(member)
+            )
             self._shared[image.name] = process
         return process
+
+    def shared_pids(self) -> dict[str, int]:
+        """Image → its one process on this node."""
+        found = {name: process.pid for name, process in self._shared.items()}
+        return {name: pid for name, pid in found.items() if pid is not None}
 
     def shared_exit(self, state: messages.ContainerState) -> bool:
         """Tell the shared process whose end this is; False when it is nobody's."""

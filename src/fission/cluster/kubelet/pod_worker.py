@@ -33,6 +33,7 @@ from fission.cluster.kubelet import (
     podstatus,
     probes,
     records,
+    references,
     spawners,
     status_writer,
     volumes,
@@ -92,13 +93,15 @@ class PodWorker:
         self._volumes: dict[str, Path] = {}
         self._renew_at: float | None = None
         self._renew = asyncio.Event()
+        self._mounted = asyncio.Event()
         self._vanished = False
         self._over_limit: set[str] = set()
         self._found = dict(found)
         now = self._now()
         is_ours = record is not None and record.boot_id == deps.boot_id
         if record is not None and is_ours:
-            self._state = record.state
+            # Nothing starts before this process has mounted the volumes itself.
+            self._state = dataclasses.replace(record.state, sandbox_ready=False)
             self._endpoint = record.endpoint
             self._start_time = record.start_time
             if record.endpoint is not None:
@@ -151,6 +154,10 @@ class PodWorker:
         attempt = self._state.of(container).attempt
         self._tasks.spawn(self._signal(container, attempt, signal.SIGKILL), f"oom {container}")
 
+    def serve_again(self, container: str) -> None:
+        """The node's shared process is another and was not told of this container."""
+        self._tasks.spawn(self._serve_again(container), f"serve {container}")
+
     def sources_changed(self) -> None:
         """A Secret or ConfigMap that the pod may use is different."""
         self._renew.set()
@@ -167,7 +174,7 @@ class PodWorker:
 
     def names(self, kind: str, name: str) -> bool:
         """Whether the pod's volumes name this Secret or ConfigMap."""
-        return name in _sources_of(self._pod, kind)
+        return name in references.of_volumes(self._pod, kind)
 
     # -- the loop ---------------------------------------------------------------------------
 
@@ -274,6 +281,7 @@ class PodWorker:
                     await self._renew.wait()
             self._renew.clear()
             wait = min(LONGEST_PREPARE_RETRY_SECONDS, wait * 2)
+        self._mounted.set()
         self._inbox.put_nowait(podstate.SandboxReady())
         while True:
             self._renew.clear()
@@ -332,23 +340,12 @@ class PodWorker:
 
     async def _start(self, name: str, attempt: int) -> None:
         assert self._endpoint is not None
-        container = self._spec(name)
         sockets = {}
         for declared in self._deps.launcher.declared_ports(self._pod).get(name, {}):
             if declared in self._sockets:
                 sockets[declared] = self._sockets.pop(declared)
         try:
-            request = launcher.Request(
-                pod=self._pod,
-                container=container,
-                attempt=attempt,
-                endpoint=self._endpoint,
-                volumes=self._volumes,
-                secrets=await self._lookup(container, "secret", self._deps.secret),
-                config_maps=await self._lookup(container, "configMap", self._deps.config_map),
-                sockets=sockets,
-            )
-            running, started_at = await self._deps.launcher.start(request)
+            running, started_at = await self._launch(name, attempt, self._endpoint, sockets)
         except errors.Refused as error:
             self._inbox.put_nowait(podstate.Fail(error.reason, str(error), self._now()))
             self._inbox.put_nowait(podstate.StartFailed(name, error.reason, str(error)))
@@ -367,6 +364,37 @@ class PodWorker:
         self._watch_health(name, attempt)
         self.services_changed()
 
+    async def _launch(
+        self,
+        name: str,
+        attempt: int,
+        endpoint: addresses.Endpoint,
+        sockets: dict[int, socket.socket],
+    ) -> tuple[launcher.Running, float]:
+        container = self._spec(name)
+        request = launcher.Request(
+            pod=self._pod,
+            container=container,
+            attempt=attempt,
+            endpoint=endpoint,
+            volumes=self._volumes,
+            secrets=await self._lookup(container, "secret", self._deps.secret),
+            config_maps=await self._lookup(container, "configMap", self._deps.config_map),
+            sockets=sockets,
+        )
+        return await self._deps.launcher.start(request)
+
+    async def _serve_again(self, name: str) -> None:
+        await self._mounted.wait()
+        attempt = self._state.of(name).attempt
+        assert self._endpoint is not None
+        try:
+            await self._launch(name, attempt, self._endpoint, {})
+        except base_errors.Error as error:
+            self._warn(error.reason, str(error))
+            lost = spawners.lost(records.container_id(self.uid, name, attempt))
+            await self._ended(name, attempt, lost)
+
     async def _lookup(
         self,
         container: Obj,
@@ -374,7 +402,9 @@ class PodWorker:
         get: Callable[[str, str], Awaitable[Obj | None]],
     ) -> environment.Lookup:
         namespace = self._rules.namespace
-        found = {name: await get(namespace, name) for name in _referenced(container, kind)}
+        found = {
+            name: await get(namespace, name) for name in references.of_container(container, kind)
+        }
         return found.get
 
     def _watch_health(self, name: str, attempt: int) -> None:
@@ -468,6 +498,7 @@ class PodWorker:
                         podstate.StartFailed(name, "RunContainerError", "the node was restarted")
                     )
                 else:
+                    self._forgive(name)
                     self._tasks.spawn(self._ended(name, attempt, lost), f"end {name}")
                 continue
             await self._deps.launcher.adopt(self._pod, name, attempt, state)
@@ -478,6 +509,14 @@ class PodWorker:
                 self._watch_health(name, attempt)
             else:
                 self._tasks.spawn(self._ended(name, attempt, state), f"end {name}")
+
+    def _forgive(self, name: str) -> None:
+        """The node went down with this container in it: no reason to start it any later."""
+        containers = tuple(
+            dataclasses.replace(c, backoff_seconds=0.0) if c.name == name else c
+            for c in self._state.containers
+        )
+        self._state = dataclasses.replace(self._state, containers=containers)
 
     def _reattach_shared(self, container: podstate.Container) -> bool:
         try:
@@ -553,27 +592,3 @@ def _identified(pod: Obj) -> Obj:
 def _ended_quietly() -> messages.ContainerState:
     """The end of a container that has no process of its own."""
     return messages.ContainerState(id="", pid=-1, start_time_ticks=0, boot_id="", exit_code=0)
-
-
-def _referenced(container: Obj, kind: str) -> set[str]:
-    names: set[str] = set()
-    for source in container.get("envFrom") or ():
-        reference = source.get(f"{kind}Ref")
-        if reference:
-            names.add(reference["name"])
-    for entry in container.get("env") or ():
-        reference = (entry.get("valueFrom") or {}).get(f"{kind}KeyRef")
-        if reference:
-            names.add(reference["name"])
-    return names
-
-
-def _sources_of(pod: Obj, kind: str) -> set[str]:
-    names: set[str] = set()
-    for volume in pod["spec"].get("volumes") or ():
-        sources = [volume, *((volume.get("projected") or {}).get("sources") or ())]
-        for source in sources:
-            reference = source.get(kind)
-            if reference:
-                names.add(reference.get("secretName") or reference.get("name") or "")
-    return names

@@ -28,6 +28,8 @@ LONGEST_BACKOFF_SECONDS = 60.0
 """1 s to 60 s: the values of Kubernetes' KEP-4603, made for nodes that start containers fast."""
 BACKOFF_RESET_SECONDS = 120.0
 """A run of twice the longest back-off counts as healthy (the kubelet's rule)."""
+HEALTHY_RUN_FACTOR = 10.0
+"""So does one this many times longer than the back-off so far: 10 s after a first failure."""
 FIRST_RETRY_SECONDS = 0.25
 LONGEST_RETRY_SECONDS = 15.0
 """Between tries to create a container whose image, volume or secret is missing."""
@@ -451,7 +453,8 @@ def _container_exits(
     )
     if not restarts(rules, own, ended):
         return base
-    steady = ended.finished_at - ended.started_at >= BACKOFF_RESET_SECONDS
+    healthy_run = min(BACKOFF_RESET_SECONDS, HEALTHY_RUN_FACTOR * before.backoff_seconds)
+    steady = ended.finished_at - ended.started_at >= healthy_run
     wait = 0.0 if steady else before.backoff_seconds
     following = FIRST_BACKOFF_SECONDS if wait == 0 else min(LONGEST_BACKOFF_SECONDS, wait * 2)
     return dataclasses.replace(base, not_before=now + wait, backoff_seconds=following)

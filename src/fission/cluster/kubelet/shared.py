@@ -16,7 +16,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,8 +67,11 @@ class SharedProcess:
         pool: spawners.Spawners,
         log_path: Path,
         variables: Mapping[str, str],
+        on_forgotten: Callable[[str], None],
     ) -> None:
+        """`on_forgotten` is told of containers that a fresh process cannot be told of here."""
         self.log_path = log_path
+        self._on_forgotten = on_forgotten
         self._image = image
         self._spawners = pool
         self._variables = variables
@@ -78,6 +81,7 @@ class SharedProcess:
         self._answers: dict[str, asyncio.Future[None]] = {}
         self._pump: logs.Pump | None = None
         self._id: str | None = None
+        self._pid = 0
         self._starts = 0
         self._started_at = 0.0
         self._delay = FIRST_RESTART_SECONDS
@@ -88,6 +92,11 @@ class SharedProcess:
     @property
     def is_running(self) -> bool:
         return self._id is not None
+
+    @property
+    def pid(self) -> int | None:
+        """The process; None while there is none."""
+        return self._pid if self._id is not None else None
 
     async def add(self, member: Member) -> None:
         """Have a container served; CannotRun when the process does not take it."""
@@ -141,7 +150,7 @@ class SharedProcess:
             theirs, ours = kept[0], kept[1]
             os.close(theirs)
             self._listen(socket.socket(fileno=ours))
-            self._id = state.id
+            self._id, self._pid = state.id, state.pid
             self._started_at = time.monotonic()
             log.info("adopted shared process", extra={"image": self._image.name, "pid": state.pid})
 
@@ -180,13 +189,13 @@ class SharedProcess:
                     wire.prepare(end)
                 one = await self._spawners.get(self._image)
                 self._spawners.own(identifier, one)
-                _, (stdout, stderr) = await one.start(spec, [theirs.fileno(), ours.fileno()])
+                state, (stdout, stderr) = await one.start(spec, [theirs.fileno(), ours.fileno()])
         except (client.SpawnerError, ValueError, errors.CannotRun) as error:
             ours.close()
             await self._spawners.acknowledge(identifier)
             raise errors.CannotRun(f"shared process of {self._image.name}: {error}") from error
         self._pump = logs.Pump(self.log_path, stdout, stderr, time.time_ns)
-        self._id = identifier
+        self._id, self._pid = identifier, state.pid
         self._started_at = time.monotonic()
         self._listen(ours)
         for member in list(self._members.values()):
@@ -257,6 +266,9 @@ class SharedProcess:
         self._delay = (
             FIRST_RESTART_SECONDS if steady else min(LONGEST_RESTART_SECONDS, self._delay * 2)
         )
+        for member in [member for member, known in self._members.items() if known is None]:
+            del self._members[member]
+            self._on_forgotten(member)
         task = asyncio.get_running_loop().create_task(self._again(state.id, steady))
         self._restarts.add(task)
         task.add_done_callback(self._restarts.discard)

@@ -167,6 +167,9 @@ def watch_as_init(program: int) -> int:
 def call_entry(entry: str, argv: list[str]) -> int:
     """Run ``module:function`` to its end; its value is the exit code, an exception is 1."""
     sys.argv = list(argv) or [entry]
+    if os.getpid() == 1:
+        # The first process of a pid namespace is deaf to signals it does not handle.
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
