@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import random
 from collections.abc import Iterator
@@ -26,6 +27,10 @@ logger = logging.getLogger(__name__)
 WATCH_SECONDS = 300
 """Length of one watch; the server ends it and the next continues. client-go: 5 to 10 minutes."""
 FIRST_RETRY_SECONDS = 0.02
+RESTART_RETRY_SECONDS = 0.25
+"""Delays grow to this at first: a server that restarts is found again soon after it is back."""
+RESTART_ATTEMPTS = 24
+"""With the delays above: five to six seconds of a restart. Then it is an outage."""
 LARGEST_RETRY_SECONDS = 5.0
 WARNING_DELAY_SECONDS = 1.0
 """Shorter delays are a server that restarts: no line in the log above debug."""
@@ -126,6 +131,13 @@ class Reflector:
 
 
 def _delays() -> Iterator[float]:
-    return backoff.delays(
-        FIRST_RETRY_SECONDS, cap_seconds=LARGEST_RETRY_SECONDS, jitter=0.2, draw=random.random
+    restart = backoff.delays(
+        FIRST_RETRY_SECONDS, cap_seconds=RESTART_RETRY_SECONDS, jitter=0.2, draw=random.random
     )
+    outage = backoff.delays(
+        2 * RESTART_RETRY_SECONDS,
+        cap_seconds=LARGEST_RETRY_SECONDS,
+        jitter=0.2,
+        draw=random.random,
+    )
+    return itertools.chain(itertools.islice(restart, RESTART_ATTEMPTS), outage)
