@@ -6,7 +6,6 @@ import asyncio
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fission.base import clock, ids, tasks
 from fission.cluster.apiserver import (
@@ -127,6 +126,6 @@ class ApiServer:
         await self.store.close()
 
     @property
-    def services(self) -> Any:
-        """For tests of the parts."""
+    def services(self) -> calls.Services:
+        """The parts that the verbs work with."""
         return self._services
