@@ -23,11 +23,14 @@ from fission.base import errors
 from fission.bundle import data
 from fission.kube import client as kube_client
 from fission.meta import gvk, status
+from fission_http import errors as http_errors
 
 NAMESPACE = "fission"
 MANAGED_BY = ("app.kubernetes.io/managed-by", "fission-bundle")
 DIGEST_NAME = "fission-bundle"
 AUTH_SECRET_NAME = "fission-internal-auth"
+PROBE_SECONDS = 2.0
+"""For one look at a component; a look that hangs is tried again."""
 
 Obj = dict[str, Any]
 
@@ -50,6 +53,14 @@ _PHASES = (
     ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "ConfigMap"),
     ("PersistentVolumeClaim", "Service", "Deployment"),
 )
+_READY_PATHS = {
+    "controller": "/healthz",
+    "executor": "/readyz",
+    "router": "/readyz",
+    "storagesvc": "/healthz",
+}
+"""Service → what answers 200 once its component works; asked through the API server's proxy."""
+
 _PRUNED = ("Deployment", "Service", "ClusterRoleBinding", "ClusterRole", "ServiceAccount")
 
 
@@ -114,9 +125,10 @@ async def apply(client: kube_client.Client, resource: gvk.Resource, obj: Obj) ->
 async def wait_ready(
     client: kube_client.Client, deadline_seconds: float, clock: clocks.Clock
 ) -> None:
-    """Wait until every Deployment of the platform is available.
+    """Wait until every Deployment of the platform is available and its component answers.
 
-    Raises InstallError that names those that are not and what their pods say.
+    A status may be older than the platform's last stop, so it is not enough. Raises InstallError
+    that names what is missing and what its pods say.
     """
     give_up = clock.monotonic() + deadline_seconds
     async for missing in _unready(client):
@@ -133,9 +145,23 @@ async def _unready(client: kube_client.Client) -> AsyncIterator[list[str]]:
     pause = 0.01
     while True:
         found = await client.list(gvk.DEPLOYMENTS, NAMESPACE)
-        yield [obj["metadata"]["name"] for obj in found.items if not _is_available(obj)]
+        missing = [obj["metadata"]["name"] for obj in found.items if not _is_available(obj)]
+        if not missing:
+            answers = await asyncio.gather(*(_answers(client, name) for name in _READY_PATHS))
+            missing = [name for name, good in zip(_READY_PATHS, answers, strict=True) if not good]
+        yield missing
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, 0.1)
+
+
+async def _answers(client: kube_client.Client, name: str) -> bool:
+    path = gvk.SERVICES.path(NAMESPACE, f"{name}:http", "proxy") + _READY_PATHS[name]
+    try:
+        answer = await client.raw("GET", path, timeout_seconds=PROBE_SECONDS)
+        await answer.read()
+    except (errors.Error, http_errors.HttpError):
+        return False
+    return answer.status == 200
 
 
 def _is_available(deployment: Mapping[str, Any]) -> bool:

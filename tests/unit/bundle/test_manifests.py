@@ -39,6 +39,14 @@ def test_every_component_is_installed_and_can_be_run() -> None:
     assert installed == set(serve.COMPONENTS) - {"fetcher"}
 
 
+def test_every_component_is_waited_for_at_its_readiness_path() -> None:
+    paths = {
+        container["name"]: container["readinessProbe"]["httpGet"]["path"]
+        for container in containers()
+    }
+    assert paths == install._READY_PATHS
+
+
 def test_every_image_is_one_that_the_embedded_kubelet_has() -> None:
     patterns = [pattern for image in image_manifests() for pattern in image["match"]]
     for container in containers():

@@ -27,6 +27,10 @@ def main(arguments: list[str]) -> int:
     except (errors.Error, control.ControlError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`fission status | head`); what ran has run.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 if __name__ == "__main__":
