@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import site
 import subprocess
 import sys
 
@@ -14,6 +13,8 @@ from fission.cluster.kubelet.sandbox import rootfs
 
 ORDINARY_UID = 65534
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+PACKAGES = str(pathlib.Path(landlockpy.__file__).parents[1])
+"""Where the libraries are that a scene needs."""
 SYSTEM_PYTHONS = ("/usr/bin/python3", "/usr/local/bin/python3")
 
 
@@ -30,7 +31,7 @@ class Account:
         self, *arguments: str, check: bool = True, before: tuple[str, ...] = ()
     ) -> subprocess.CompletedProcess[str]:
         """Run the interpreter, after the words of ``before``, with our packages in reach."""
-        places = [str(ROOT / "src"), *site.getsitepackages()]
+        places = [str(ROOT / "src"), PACKAGES]
         environment = {
             "PATH": "/usr/bin:/bin",
             "PYTHONPATH": ":".join(places),
@@ -76,7 +77,7 @@ _NO_INTERPRETER = (
 
 def _open_interpreter() -> str:
     """This interpreter where others can read it, else the system's of the same version."""
-    packages = [str(ROOT / "src"), str(ROOT / "tests"), *site.getsitepackages()]
+    packages = [str(ROOT / "src"), str(ROOT / "tests"), PACKAGES]
     if rootfs.unreadable_to_others(packages, with_ancestors=True):
         return ""
     for python in (sys.executable, *SYSTEM_PYTHONS):

@@ -108,6 +108,7 @@ async def _attack(
     full = mode == "full"
     targets: dict[str, Any] = {
         "full": full,
+        "confined": mode != "none",
         "own_network": full and outbound == "none",
         "volume": "/userfunc" if full else str(scene.volumes["attacker"]),
         "token": str(scene.token),
@@ -130,6 +131,7 @@ async def _attack(
     if not full:
         sibling_targets["volume"] = str(scene.volumes["sibling"])
     sibling = await _start(spawner, scene, "sibling", "be_a_sibling", sibling_targets, outbound)
+    niceness = os.getpriority(os.PRIO_PROCESS, sibling.pid)
     said = await _read_json(scene.volumes["sibling"] / "sibling.json")
     targets["sibling_pid"] = sibling.pid
     targets["sibling_address"] = said["address"]
@@ -139,7 +141,7 @@ async def _attack(
         outcome = await _read_json(scene.volumes["attacker"] / "outcome.json")
         if scene.token.stat().st_mode & 0o777 != 0o600:
             outcome["chmod_the_platforms_token"] = "done"
-        if os.getpriority(os.PRIO_PROCESS, sibling.pid) != 6:
+        if os.getpriority(os.PRIO_PROCESS, sibling.pid) == niceness:
             outcome["slow_every_process_of_the_user_down"] = "refused: without effect"
         outcome["sibling_lives_on"] = "done" if _alive(sibling.pid) else "broken: it has ended"
         outcome["killing_ends_descendants"] = await _kill_descendants(spawner, scene, outbound)

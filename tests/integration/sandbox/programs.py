@@ -38,7 +38,6 @@ def report(argv: list[str]) -> int:
         "env": dict(os.environ),
         "cwd": os.getcwd(),
         "descriptors": sorted(descriptors),
-        "sigterm": str(signal.getsignal(signal.SIGTERM)),
         "random": random.random(),
         "group_leader": os.getsid(0) == os.getpid(),
         "stdin": os.read(0, 1).decode(),

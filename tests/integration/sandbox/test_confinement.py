@@ -67,7 +67,6 @@ SUCCEEDS_UNCONFINED = {
     "read_a_siblings_command",
     "limit_a_sibling",
     "slow_a_sibling_down",
-    "slow_every_process_of_the_user_down",
     "attach_a_siblings_shared_memory",
     "change_the_personality",
     "gain_privileges_by_a_set_uid_program",

@@ -181,7 +181,6 @@ async def test_a_container_finds_what_it_was_given_and_nothing_else(
     assert found["descriptors"] == [0, 1, 2, 3, 4, 5]
     assert found["stdin"] == ""
     assert found["group_leader"]
-    assert found["sigterm"] == "0"
     pid = found["env"].pop("LISTEN_PID")
     assert (pid == "1") == (desk.spawner.mode == "full")
     assert found["env"] == {
@@ -254,6 +253,15 @@ async def test_a_killed_container_ends_by_its_signal(desk: Desk) -> None:
     await desk.spawner.signal("pod", signal.SIGKILL)
     assert (await desk.exit_of("pod")).signal == signal.SIGKILL
     await desk.spawner.signal("pod", signal.SIGKILL)
+
+
+async def test_a_program_that_handles_no_signal_ends_on_sigterm(desk: Desk) -> None:
+    """Also as process 1 of its namespace, which the kernel shields from signals."""
+    _, logs = await desk.start(desk.spec("pod", "wait"))
+    assert os.read(logs[0], 100) == b"waiting\n"
+    await desk.spawner.signal("pod", signal.SIGTERM)
+    ended = await desk.exit_of("pod")
+    assert signal.SIGTERM in (ended.signal, (ended.exit_code or 0) - 128)
 
 
 async def test_pods_outlive_their_kubelet(desk: Desk, listening: socket.socket) -> None:
