@@ -193,7 +193,9 @@ class Destination(schema.Model):
     """Where the result of an asynchronous call goes: a function or a topic."""
 
     rules: ClassVar[tuple[schema.Rule, ...]] = (
-        schema.Rule("has(self.__function__) != has(self.topic)", "exactly one of function and topic"),
+        schema.Rule(
+            "has(self.__function__) != has(self.topic)", "exactly one of function and topic"
+        ),
     )
 
     function: Annotated[
