@@ -9,7 +9,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("tool", ["generate_crds.py", "generate_cli_reference.py"])
+@pytest.mark.parametrize(
+    "tool", ["generate_crds.py", "generate_cli_reference.py", "generate_settings.py"]
+)
 def test_generated_files_are_fresh(tool):
     done = subprocess.run(
         [sys.executable, ROOT / "tools" / tool, "--check"], capture_output=True, text=True

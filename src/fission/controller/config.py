@@ -22,10 +22,14 @@ class Config:
     and a right that is taken away is gone in seconds."""
     max_object_bytes: int = settings.setting("CONTROLLER_MAX_OBJECT_BYTES", 3 << 20)
     """The API server's own limit for one object."""
-    max_archive_bytes: int = settings.setting("STORAGE_MAX_ARCHIVE_SIZE_BYTES", 256 << 20)
-    """Storagesvc's default limit for one archive."""
+    max_archive_size_mib: int = settings.setting("STORAGE_MAX_ARCHIVE_SIZE_MIB", 256)
+    """Largest archive that is passed on; the storage service's own setting and default."""
     forward_timeout_seconds: float = settings.setting("CONTROLLER_FORWARD_TIMEOUT", 600.0)
     """For an upload or an invocation; the router has the function's own, shorter limit."""
+
+    @property
+    def max_archive_bytes(self) -> int:
+        return self.max_archive_size_mib << 20
 
 
 def from_env(env: Mapping[str, str]) -> Config:

@@ -15,22 +15,34 @@ class Config:
     namespace: str = settings.setting("POD_NAMESPACE", "fission")
     """Where the platform is installed."""
     default_namespace: str = settings.setting("FISSION_DEFAULT_NAMESPACE", "default")
+    """The first namespace with functions; Kubernetes' own default."""
     resource_namespaces: tuple[str, ...] = settings.setting("FISSION_RESOURCE_NAMESPACES", ())
+    """Further namespaces with functions; with any, every namespace is watched."""
     function_namespace: str = settings.setting("FISSION_FUNCTION_NAMESPACE", "")
     """Where pods of functions in ``default`` go; empty: beside the function."""
     tenancy_mode: str = settings.setting("FISSION_TENANCY_MODE", "static")
+    """``cluster``: every namespace; ``static`` and ``dynamic``: those named above."""
     fetcher_image: str = settings.setting("FETCHER_IMAGE", "ghcr.io/fission/fetcher")
+    """Image of the container beside every runtime; should be of the executor's own version."""
     fetcher_image_pull_policy: str = settings.setting("FETCHER_IMAGE_PULL_POLICY", "IfNotPresent")
+    """A pull for each pod would be the longest part of a pool's start."""
     runtime_image_pull_policy: str = settings.setting("RUNTIME_IMAGE_PULL_POLICY", "IfNotPresent")
+    """The same for runtimes; their tags are expected not to move."""
     fetcher_min_cpu: str = settings.setting("FETCHER_MINCPU", "")
+    """CPU request of the fetcher's container, as a Kubernetes quantity; empty: none."""
     fetcher_max_cpu: str = settings.setting("FETCHER_MAXCPU", "")
+    """Its CPU limit; empty: none, since a throttled fetcher makes cold starts slow."""
     fetcher_min_mem: str = settings.setting("FETCHER_MINMEM", "")
+    """Its memory request, as a Kubernetes quantity; empty: none."""
     fetcher_max_mem: str = settings.setting("FETCHER_MAXMEM", "")
+    """Its memory limit; empty: none."""
     pod_ready_timeout_seconds: float = settings.setting("POD_READY_TIMEOUT", 300.0)
-    """How long a request waits for a pod of its pool."""
+    """Seconds that a request waits for a pod of its pool: a large image may have to be pulled."""
     hopeless_seconds: float = settings.setting("EXECUTOR_HOPELESS_POOL_TIMEOUT", 5.0)
-    """How long it waits when the pool has no pod at all, or none that can start."""
+    """Seconds that it waits when the pool has no pod at all, or none that can start: nothing is
+    gained by waiting longer."""
     reaper_interval_seconds: float = settings.setting("OBJECT_REAPER_INTERVAL", 5.0)
+    """Seconds between looks at idle pods; as often as routers report use."""
     poolmgr_reaper_interval_seconds: float = settings.setting("POOLMGR_OBJECT_REAPER_INTERVAL", 0.0)
     """0: as ``OBJECT_REAPER_INTERVAL``."""
     specialization_concurrency: int = settings.setting("EXECUTOR_SPECIALIZATION_CONCURRENCY", 0)
@@ -38,19 +50,25 @@ class Config:
     max_pending_per_function: int = settings.setting(
         "EXECUTOR_MAX_PENDING_SPECIALIZATIONS_PER_FUNCTION", 20
     )
+    """Specializations of one function at once: a burst of one must not empty the pool."""
     max_waiting_per_function: int = settings.setting(
         "EXECUTOR_MAX_WAITING_REQUESTS_PER_FUNCTION", 1000
     )
     """Requests in line for a pod of one function; more get 429."""
     adopt_existing: bool = settings.setting("ADOPT_EXISTING_RESOURCES", True)
+    """Whether pods of an earlier executor are taken over; otherwise they are replaced."""
     enable_function_services: bool = settings.setting("ENABLE_FUNCTION_SERVICES", True)
+    """Whether each function gets a headless Service, by which routers see its pods at once."""
     enable_istio: bool = settings.setting("ENABLE_ISTIO", False)
+    """Whether pods are marked for Istio's sidecar."""
     disable_owner_references: bool = settings.setting("DISABLE_OWNER_REFERENCES", False)
+    """Whether made objects are left without an owner, for clusters that forbid owners."""
     podspec_patch_file: str = settings.setting(
         "RUNTIME_PODSPEC_PATCH", "/etc/fission/runtime-podspec-patch.yaml"
     )
     """PodSpec merged into every runtime pod, where the file exists."""
     leader_election: bool = settings.setting("LEADER_ELECTION_ENABLED", False)
+    """Whether several executors agree on one that works; one replica needs none."""
 
     @property
     def watched_namespace(self) -> str | None:

@@ -40,10 +40,15 @@ class Arguments:
     """A fetcher container's command line, with Fission's flags."""
 
     shared_dir: str = wire.USER_FUNCTION_DIR
+    """Declared path of the volume that the runtime sees too; the one positional argument."""
     secret_dir: str = wire.SECRETS_DIR
+    """``-secret-dir``: declared path under which Secrets are put."""
     config_dir: str = wire.CONFIGS_DIR
+    """``-cfgmap-dir``: declared path under which ConfigMaps are put."""
     specialize_on_startup: bool = False
+    """``-specialize-on-startup``: claim and load before the pod becomes ready."""
     specialize_request: str = ""
+    """``-specialize-request``: for which function, as JSON."""
 
 
 def from_env(env: Mapping[str, str]) -> Config:

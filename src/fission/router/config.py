@@ -70,7 +70,9 @@ class Config:
     tenancy_mode: str = settings.setting("FISSION_TENANCY_MODE", "static")
     """`cluster`: every namespace; otherwise those that the next two name."""
     default_namespace: str = settings.setting("FISSION_DEFAULT_NAMESPACE", "default")
+    """The first namespace with functions; Kubernetes' own default."""
     resource_namespaces: tuple[str, ...] = settings.setting("FISSION_RESOURCE_NAMESPACES", ())
+    """Further namespaces with functions and triggers."""
     function_namespace: str = settings.setting("FISSION_FUNCTION_NAMESPACE", "")
     """Where pods of functions of the default namespace are, if not beside them."""
     executor_url: str = settings.setting("EXECUTOR_URL", "")

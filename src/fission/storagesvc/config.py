@@ -27,6 +27,7 @@ class Config:
     prune_min_age_seconds: float = settings.setting("PRUNE_MIN_AGE", 60.0)
     """Younger archives are left alone: their Package may be on its way."""
     default_namespace: str = settings.setting("FISSION_DEFAULT_NAMESPACE", "default")
+    """The first namespace with Packages."""
     resource_namespaces: tuple[str, ...] = settings.setting("FISSION_RESOURCE_NAMESPACES", ())
     """Namespaces whose Packages are asked when the whole cluster's may not be listed."""
 

@@ -31,12 +31,19 @@ class Options:
     """What one invocation asks for."""
 
     command: str
+    """``up``, ``down`` or ``status``."""
     home: pathlib.Path
+    """``FISSION_HOME``, or ``~/.fission``."""
     detach: bool = False
+    """Return when the platform is ready, instead of staying."""
     ports: Ports = Ports()
+    """Where it listens."""
     hosts: tuple[str, ...] = ("127.0.0.1",)
+    """Addresses for function traffic and the Kubernetes API; loopback until somebody asks."""
     timeout_seconds: float = 60.0
+    """How long a start or an end may take; a busy laptop needs some seconds."""
     output: str = ""
+    """``json``, or empty for people."""
 
 
 def parse(arguments: list[str], env: Mapping[str, str]) -> Options:

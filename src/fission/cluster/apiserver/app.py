@@ -33,7 +33,9 @@ STOP_GRACE_SECONDS = 3.0
 @dataclass(frozen=True)
 class Config:
     home: Path
+    """Where the store, the keys and the pods' logs are."""
     run_dir: Path
+    """Where the unix socket is made."""
     hosts: tuple[str, ...] = ()
     """Further names that the certificate must hold."""
     history_seconds: float = compaction.HISTORY_SECONDS

@@ -63,10 +63,15 @@ class Options:
     """What a kubelet is started with."""
 
     home: Path
+    """Where pods' volumes, records and logs are."""
     run_dir: Path
+    """Where sockets are made: AF_UNIX allows only short paths."""
     image_folders: tuple[Path, ...]
+    """Folders with an ``image.json``."""
     node_name: str
+    """The Node's name; this machine's host name unless told otherwise."""
     api_host: str = HOST_IP
+    """Where pods find the API server; loopback, since nothing listens beyond it."""
     api_port: int = 0
     """Where pods reach the API server; 0: as the supervisor says."""
 

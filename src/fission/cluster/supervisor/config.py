@@ -35,10 +35,13 @@ class HostPort:
     """One Service port that is reachable from outside the cluster."""
 
     namespace: str
+    """Where the Service is."""
     service: str
+    """The Service's name; its pods get the socket."""
     port: str
     """The Service port's name."""
     hosts: tuple[str, ...]
+    """Addresses of this machine to listen on; loopback unless told otherwise."""
     host_port: int
     """0 picks a free one."""
     flag: str
@@ -54,8 +57,11 @@ class Program:
     """One process to keep alive."""
 
     name: str
+    """``apiserver`` or ``kubelet``; names its log file."""
     command: tuple[str, ...]
+    """argv; started again whenever it ends."""
     env: Mapping[str, str]
+    """Added to the supervisor's own environment."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +69,15 @@ class Config:
     """Everything the supervisor runs for one home."""
 
     host_ports: tuple[HostPort, ...]
+    """Service ports that are reachable from outside the cluster."""
     apiserver_port: HostPort
+    """Where the Kubernetes API listens with TLS."""
     apiserver: Program
+    """The API server with reconcilers and scheduler."""
     kubelet: Program
+    """The kubelet."""
     stop_grace_seconds: float
-    """How long pods may take to end on `stop`."""
+    """Seconds that pods may take to end on `stop`."""
 
 
 def load(path: Path) -> Config:
