@@ -22,8 +22,15 @@ UPLOAD: Final = "/upload"
 VERSION: Final = "/version"
 WEBSOCKET_START: Final = "/wsevent/start"
 WEBSOCKET_END: Final = "/wsevent/end"
+CLAIM: Final = "/claim"
+"""Our own: which functions this pod belongs to, for an executor that adopts it."""
 HEALTHZ: Final = "/healthz"
 READINESS: Final = "/readiness-healthz"
+
+CLAIM_HEADER: Final = "X-Fission-Claimed-By"
+"""Our own, on a 409: the function UIDs that have claimed the pod."""
+RUNTIME_HEADER: Final = "X-Fission-Runtime-Status"
+"""Our own: the answer is the runtime's, word for word; another pod would say the same."""
 
 FETCH_SOURCE: Final = 0
 FETCH_DEPLOYMENT: Final = 1

@@ -17,6 +17,8 @@ HEALTHZ: Final = "/healthz"
 
 FILE_FIELD: Final = "uploadfile"
 FILE_SIZE_HEADER: Final = "X-File-Size"
+FILE_SHA256_HEADER: Final = "X-File-Sha256"
+"""Our own, optional: what the file must hash to, so that a damaged upload is refused at once."""
 STORAGE_TYPE_HEADER: Final = "X-FISSION-STORAGETYPE"
 BUCKET_HEADER: Final = "X-FISSION-BUCKET"
 STORAGE_LOCAL: Final = "local"

@@ -13,10 +13,10 @@ from typing import Any
 
 from fission.base import clock as clocks
 from fission.base import ttlcache
+from fission.contracts import controller as contract
 from fission.kube import client as kube_client
 from fission.meta import gvk, status
 
-AUDIENCE = "fission-controller"
 MAX_REMEMBERED = 4096
 
 TOKEN_REVIEWS = gvk.Resource(
@@ -75,7 +75,7 @@ class Access:
         if scheme.lower() != "bearer" or not token.strip():
             raise status.Unauthorized(
                 "a bearer token is needed: FISSION_TOKEN, for example from "
-                f"`kubectl create token ACCOUNT --audience {AUDIENCE}`"
+                f"`kubectl create token ACCOUNT --audience {contract.TOKEN_AUDIENCE}`"
             )
         key = hashlib.sha256(token.encode()).digest()
         person = self._people.get(key)
@@ -97,7 +97,7 @@ class Access:
             raise status.Forbidden(_refusal(person, operation))
 
     async def _review_token(self, token: str) -> Person:
-        for audiences in ([AUDIENCE], None):
+        for audiences in ([contract.TOKEN_AUDIENCE], None):
             spec: dict[str, Any] = {"token": token}
             if audiences is not None:
                 spec["audiences"] = audiences

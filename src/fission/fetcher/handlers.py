@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES: Final = 4 << 20
 """A literal of 256 KiB in base64 and generous metadata."""
-CLAIM: Final = "/claim"
-"""Our own: which functions this pod belongs to, for an executor that adopts it."""
-CLAIM_HEADER: Final = "X-Fission-Claimed-By"
-RUNTIME_HEADER: Final = "X-Fission-Runtime-Status"
-"""Our own: the answer is the runtime's, word for word; another pod would say the same."""
 CODES: Final = {
     errors.BadRequest: 400,
     gojson.MessageError: 400,
@@ -57,7 +52,7 @@ def make_service(served: pod.Pod, clock: clocks.Clock) -> service.Service:
     made.route("POST", wire.FETCH, handlers.fetch)
     made.route("POST", wire.SPECIALIZE, handlers.specialize)
     made.route("POST", wire.UPLOAD, handlers.upload)
-    made.route("GET", CLAIM, handlers.claim)
+    made.route("GET", wire.CLAIM, handlers.claim)
     # Probes hold no key, and neither do the runtimes that report their websockets.
     made.route("GET", wire.VERSION, handlers.version, signed=False)
     made.route("GET", wire.READINESS, handlers.readiness, signed=False)
@@ -78,11 +73,11 @@ class _Handlers:
         try:
             await self._pod.specialize(wire.decode_specialize(await request.read(MAX_BODY_BYTES)))
         except errors.RuntimeRefused as error:
-            headers = [*failures.TEXT, (RUNTIME_HEADER, str(error.status))]
+            headers = [*failures.TEXT, (wire.RUNTIME_HEADER, str(error.status))]
             return service.Response(error.status, headers, error.message.encode())
         except errors.Claimed as error:
             held = ",".join(record.uid for record in self._pod.claims.records())
-            headers = [*failures.TEXT, (CLAIM_HEADER, held)]
+            headers = [*failures.TEXT, (wire.CLAIM_HEADER, held)]
             return service.Response(409, headers, error.message.encode())
         return service.Response()
 

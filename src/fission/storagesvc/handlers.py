@@ -21,8 +21,6 @@ from fission.web import failures, service
 if TYPE_CHECKING:
     from fission_http import headers as header_lists
 
-SHA256_HEADER: Final = "X-File-Sha256"
-"""Our own, optional: what the file must hash to, so that a damaged upload is refused at once."""
 FORM_OVERHEAD_BYTES: Final = 64 * 1024
 """Boundaries and part headers around the file."""
 
@@ -105,7 +103,7 @@ class _Handlers:
             async for chunk in request.iter_bytes():
                 await receiver.feed(chunk)
             file_sha256 = receiver.close()
-            _check_sum(request.headers.get(SHA256_HEADER), file_sha256)
+            _check_sum(request.headers.get(wire.FILE_SHA256_HEADER), file_sha256)
             self._auth.verify(request, receiver.body_sha256())
             archive_id = await upload.publish()
         except BaseException:
@@ -231,5 +229,6 @@ class _Receiver:
 def _check_sum(expected: str | None, found: str) -> None:
     if expected and expected.lower() != found:
         raise errors.InvalidInput(
-            f"checksum mismatch: {SHA256_HEADER} says {expected}, the file's sha256 is {found}"
+            f"checksum mismatch: {wire.FILE_SHA256_HEADER} says {expected}, "
+            f"the file's sha256 is {found}"
         )

@@ -14,8 +14,6 @@ from fission.executor.poolmgr import pool
 from fission.web import client as web_client
 from fission_http import errors as http_errors
 
-CLAIM_PATH = "/claim"
-RUNTIME_HEADER = "X-Fission-Runtime-Status"
 CLAIM_TIMEOUT_SECONDS = 5.0
 MAX_ANSWER_BYTES = 256 * 1024
 
@@ -72,7 +70,7 @@ class Fetchers:
         text = answer.text()
         if answer.status == 409:
             raise errors.PodLost(f"pod {pod.namespace}/{pod.name}: {text}")
-        said_by_runtime = RUNTIME_HEADER in answer.headers
+        said_by_runtime = wire.RUNTIME_HEADER in answer.headers
         final = said_by_runtime or answer.status in (400, 404, 413)
         message = text or f"the fetcher answered {answer.status}"
         raise errors.SpecializationFailed(message, final=final)
@@ -80,7 +78,7 @@ class Fetchers:
     async def claims(self, pod: pool.GenericPod) -> list[Claim]:
         """The functions that have claimed the pod; raises PodLost when it does not say."""
         try:
-            answer = await self._call("GET", pod, CLAIM_PATH, b"", CLAIM_TIMEOUT_SECONDS)
+            answer = await self._call("GET", pod, wire.CLAIM, b"", CLAIM_TIMEOUT_SECONDS)
         except http_errors.HttpError as error:
             raise errors.PodLost(f"pod {pod.namespace}/{pod.name}: {error}") from error
         if answer.status == 404:
