@@ -462,10 +462,10 @@ class PodWorker:
             code = 128 + (ended.signal or 0)
         reason, message = "", ""
         if ended.oom or name in self._over_limit:
-            reason = "OOMKilled"
+            reason = podstate.OUT_OF_MEMORY
             self._over_limit.discard(name)
         if spawners.is_lost(ended):
-            reason = "ContainerStatusUnknown"
+            reason = podstate.LOST
             message = "The process that held the container ended"
         finished = ended.finished_at or self._now()
         stimulus = podstate.Exited(name, code, finished, ended.signal, reason, message)

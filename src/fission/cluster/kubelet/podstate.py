@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import signal
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,10 @@ BACKOFF_RESET_SECONDS = 120.0
 """A run of twice the longest back-off counts as healthy (the kubelet's rule)."""
 HEALTHY_RUN_FACTOR = 10.0
 """So does one this many times longer than the back-off so far: 10 s after a first failure."""
+BLAMELESS_RUN_SECONDS = 1.0
+OUT_OF_MEMORY = "OOMKilled"
+LOST = "ContainerStatusUnknown"
+"""Kubernetes' word for a container that the node lost sight of."""
 FIRST_RETRY_SECONDS = 0.25
 LONGEST_RETRY_SECONDS = 15.0
 """Between tries to create a container whose image, volume or secret is missing."""
@@ -455,9 +460,22 @@ def _container_exits(
         return base
     healthy_run = min(BACKOFF_RESET_SECONDS, HEALTHY_RUN_FACTOR * before.backoff_seconds)
     steady = ended.finished_at - ended.started_at >= healthy_run
+    if _is_blameless(before, exited):
+        return dataclasses.replace(base, not_before=now)
     wait = 0.0 if steady else before.backoff_seconds
     following = FIRST_BACKOFF_SECONDS if wait == 0 else min(LONGEST_BACKOFF_SECONDS, wait * 2)
     return dataclasses.replace(base, not_before=now + wait, backoff_seconds=following)
+
+
+def _is_blameless(before: Container, exited: Exited) -> bool:
+    """Whether somebody killed the container, or the process that held it: no crash to back off of.
+
+    One that dies so right after its start is treated as a crash, so that nothing can spin.
+    """
+    killed = exited.signal == signal.SIGKILL and not before.kill_sent
+    if exited.reason == OUT_OF_MEMORY or not (killed or exited.reason == LOST):
+        return False
+    return exited.at - before.started_at >= BLAMELESS_RUN_SECONDS
 
 
 def _advance(rules: PodRules, state: PodState, now: float, actions: list[Action]) -> PodState:

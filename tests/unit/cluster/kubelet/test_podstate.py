@@ -123,6 +123,44 @@ def test_a_long_healthy_run_resets_the_back_off():
     assert life.exit("main", 1, after=podstate.BACKOFF_RESET_SECONDS) == [Start("main", 5)]
 
 
+def test_a_run_far_longer_than_the_back_off_so_far_resets_it():
+    life = Life(a_pod())
+    life(SandboxReady())
+    for attempt in range(1, 5):
+        life.run("main")
+        assert life.exit("main", 1, after=10.0) == [Start("main", attempt)]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        {"exit_code": 137, "signal": 9},
+        {"exit_code": 137, "reason": podstate.LOST},
+    ],
+)
+def test_a_container_that_somebody_killed_starts_again_at_once(end):
+    life = Life(a_pod())
+    life(SandboxReady())
+    for attempt in range(1, 6):
+        life.run("main")
+        assert life(Exited("main", at=life.now + 2.0, **end), after=2.0) == [Start("main", attempt)]
+
+    life.run("main")
+    assert life(Exited("main", at=life.now, **end)) == [Start("main", 6)]
+    life.run("main")
+    assert life(Exited("main", at=life.now, **end)) == [], "so soon after its start it is a crash"
+
+
+def test_a_container_out_of_memory_backs_off():
+    life = Life(a_pod())
+    life(SandboxReady())
+    life.run("main")
+    life.exit("main", 1)
+    life.run("main")
+    end = Exited("main", 137, life.now + 2.0, 9, podstate.OUT_OF_MEMORY)
+    assert life(end, after=2.0) == []
+
+
 @pytest.mark.parametrize(
     ("policy", "code", "expected"),
     [
