@@ -66,6 +66,8 @@ DISABLE_PACKAGE_AUTO_FOLLOW: Final = "fission.io/disable-package-auto-follow"
 PACKAGE_DELIVERY: Final = "fission.io/package-delivery"
 OUTBOUND: Final = "fission.io/outbound"
 """On an Environment: ``none``, ``ports:443,5432`` or ``open``."""
+POD_OUTBOUND: Final = "kubelet/outbound"
+"""The same on a pod, for the embedded cluster's kubelet."""
 CANCEL_REQUESTED: Final = "fission.io/cancel-requested"
 
 # Annotations by which ``fission spec`` knows its objects.

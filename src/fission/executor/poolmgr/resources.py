@@ -219,6 +219,9 @@ def _template(environment: environment_types.Environment, options: Options) -> O
         annotations[labels.SIDECAR_INJECT] = "false"
     if options.signed:
         annotations[labels.AUTH_KEY_SCHEME] = labels.AUTH_KEY_SCHEME_NAMESPACE
+    outbound = annotations.get(labels.OUTBOUND)
+    if outbound:
+        annotations[labels.POD_OUTBOUND] = outbound
     template_labels = {
         **metadata.labels,
         **pool_labels(environment),

@@ -106,6 +106,17 @@ def test_the_size_of_a_pool_follows_version_and_sharing(
     assert pool["spec"]["replicas"] == replicas
 
 
+def test_what_an_environment_may_reach_is_said_to_the_kubelet() -> None:
+    environment = an_environment()
+    plain = resources.make_deployment(environment, "default", OPTIONS)
+    environment.metadata.annotations["fission.io/outbound"] = "none"
+
+    closed = resources.make_deployment(environment, "default", OPTIONS)
+
+    assert "kubelet/outbound" not in plain["spec"]["template"]["metadata"]["annotations"]
+    assert closed["spec"]["template"]["metadata"]["annotations"]["kubelet/outbound"] == "none"
+
+
 def test_a_podspec_container_named_as_the_environment_patches_the_runtime() -> None:
     runtime = environment_types.Runtime(
         image="fission/python-env",
