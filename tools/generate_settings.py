@@ -219,6 +219,8 @@ def _type(hint: Any) -> str:
 
 def _default(field: Any) -> str:
     value = field.default
+    if field.default_factory is not dataclasses.MISSING:
+        value = field.default_factory() or ""
     if value is dataclasses.MISSING:
         return "*required*"
     if dataclasses.is_dataclass(value):
