@@ -1,10 +1,10 @@
 """The REST front door: Fission objects, uploads, logs and invocations for HTTP clients.
 
-Owns no state. Reads and writes objects through the Kubernetes API, and passes archives, logs and
-invocations on to storagesvc, the pods' logs and the router's internal listener. Every request
-carries a bearer token; what its owner may do is asked of the API server each time, so that the
-controller's own wide rights are nobody's back door. Clients with Kubernetes credentials do not
-need it.
+Owns: nothing. Reads and writes: the eight kinds, for its callers. Serves: ``contracts.controller``.
+Calls: the Kubernetes API, storagesvc for archives, the router's internal listener for invocations.
+Every request carries a bearer token; what its owner may do is asked of the API server. It must
+never act on its own rights, decide what a reconciler decides, or keep state. Clients with
+Kubernetes credentials do not need it.
 
 ``access`` who may do what · ``objects`` the eight kinds · ``forwarding`` to other components ·
 ``handlers`` requests → those · ``routes`` the table and its description.
