@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = sorted(
     path
     for path in ROOT.rglob("*.md")
-    if not any(part.startswith(".") or part == "node_modules" for part in path.parts)
+    if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
 )
 FENCE = re.compile(r"^```[a-z]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHELL_WORDS = {"|", "&&", "||", ";", "&", ">", ">>", "<", "2>", "2>&1"}
