@@ -8,7 +8,9 @@ its drain is over                      delete it
 its drain goes on                      forget it, come back at the end
 function or environment gone           delete it
 its runtime ended and was restarted    delete it: whether an image reloads its function by itself
-                                       is not known, and a generic one would answer for it
+                                       is not known, and a generic one would answer for it; where
+                                       it serves again drain it: what was known of the pod when it
+                                       was chosen may have been old, and calls may be in it
 older generation, runtime or settings  drain it: out of the endpoints, deleted when done
 not ready                              forget it until it is
 otherwise                              it serves
@@ -146,7 +148,8 @@ def decide(
     if environment is None or environment.metadata.uid != found.get(labels.ENVIRONMENT_UID):
         return Delete("the environment was deleted")
     if runtime_ended(pod):
-        return Delete("the runtime ended")
+        reason = "the runtime ended"
+        return Drain(reason) if is_ready(pod) else Delete(reason)
     if found.get(labels.FUNCTION_GENERATION) != str(function.metadata.generation):
         generation = int(found.get(labels.FUNCTION_GENERATION) or 0)
         if generation > function.metadata.generation:
