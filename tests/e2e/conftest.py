@@ -10,34 +10,13 @@ import pytest
 from tests.e2e import accounts
 from tests.e2e import platform as platforms
 
-PYTHON_ENVIRONMENT = ("env", "create", "--name", "python", "--image", "fission/python-env")
-
-
-def _started(account: accounts.Account, poolsize: int = 3) -> platforms.Platform:
-    platform = platforms.Platform(account)
-    try:
-        platform.up()
-        platform.fission(*PYTHON_ENVIRONMENT, "--poolsize", str(poolsize))
-    except BaseException:
-        print(platform.log_tail())
-        platform.down()
-        raise
-    return platform
-
-
-def _ended(platform: platforms.Platform) -> None:
-    platform.down()
-    remaining = platforms.leftovers(platform.home)
-    platform.remove()
-    assert remaining == []
-
 
 @pytest.fixture(scope="session")
 def platform() -> Iterator[platforms.Platform]:
     """A platform under the account that runs the tests."""
-    started = _started(accounts.everyone()[0])
+    started = platforms.started(accounts.everyone()[0])
     yield started
-    _ended(started)
+    platforms.ended(started)
 
 
 @pytest.fixture(scope="module", params=accounts.everyone(), ids=lambda account: account.name)
@@ -47,9 +26,9 @@ def any_platform(request: pytest.FixtureRequest) -> Iterator[platforms.Platform]
     why = account.missing()
     if why:
         pytest.skip(f"account {account.name}: {why}")
-    started = _started(account)
+    started = platforms.started(account)
     yield started
-    _ended(started)
+    platforms.ended(started)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from typing import Any
 from tests.e2e import accounts
 
 DEADLINE_SECONDS = 30.0
+PYTHON_ENVIRONMENT = ("env", "create", "--name", "python", "--image", "fission/python-env")
 
 
 class Answer:
@@ -137,6 +138,27 @@ class Platform:
             if text:
                 parts.append(f"--- {path.relative_to(self.home)}\n{text}")
         return "\n".join(parts)
+
+
+def started(account: accounts.Account, poolsize: int = 3) -> Platform:
+    """A platform that runs, with an environment for Python."""
+    platform = Platform(account)
+    try:
+        platform.up()
+        platform.fission(*PYTHON_ENVIRONMENT, "--poolsize", str(poolsize))
+    except BaseException:
+        print(platform.log_tail())
+        platform.down()
+        raise
+    return platform
+
+
+def ended(platform: Platform) -> None:
+    """Stop it; nothing of it may be left."""
+    platform.down()
+    remaining = leftovers(platform.home)
+    platform.remove()
+    assert remaining == []
 
 
 def call(url: str, method: str = "GET", body: bytes = b"", headers: Any = None) -> Answer:
