@@ -21,7 +21,7 @@ from typing import Any
 
 from fission_http import messages
 from fission_http import server as servers
-from fission_python import calling, loader
+from fission_python import calling, loader, wsgi
 
 PORT = 8888
 """Where the platform expects an environment to listen when it hands over no socket."""
@@ -60,6 +60,10 @@ class Runtime:
         self._active += 1
         try:
             response = await self._caller.call(request)
+        except wsgi.BodyTooLarge as error:
+            self._active -= 1
+            print(error, file=sys.stderr)
+            return _text(413, str(error))
         except Exception:
             self._active -= 1
             traceback.print_exc(file=sys.stderr)

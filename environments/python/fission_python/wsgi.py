@@ -5,6 +5,8 @@ Everything here runs in a worker thread: a slow function holds its thread and no
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import sys
 import tempfile
@@ -20,24 +22,49 @@ SPOOL_BYTES = 1 << 20
 MAX_BODY_BYTES = 1 << 30
 """Largest request body. The router in front has a lower limit of its own."""
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 StartResponse = Callable[..., Callable[[bytes], object]]
 
 
+class BodyTooLarge(Exception):
+    """The request's body has no room here."""
+
+
 async def read_body(request: messages.Request) -> IO[bytes]:
-    """Take in the whole body: WSGI reads synchronously, and a thread must not wait for a peer."""
+    """Take in the whole body: WSGI reads synchronously, and a thread must not wait for a peer.
+
+    Raises BodyTooLarge beyond MAX_BODY_BYTES, and when the pod's temporary files are full.
+    """
     length = request.body_length
     if length is not None and length <= SPOOL_BYTES:
         return io.BytesIO(await request.read(SPOOL_BYTES))
     spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed by the call
-    taken = 0
-    async for piece in request.iter_bytes():
-        taken += len(piece)
-        if taken > MAX_BODY_BYTES:
+    try:
+        await _spool(request, spool)
+    except BaseException:
+        with contextlib.suppress(OSError):  # closing writes what is left, into a full disk
             spool.close()
-            raise OverflowError(f"the request body is larger than {MAX_BODY_BYTES} bytes")
-        spool.write(piece)
+        raise
     spool.seek(0)
     return spool
+
+
+async def _spool(request: messages.Request, spool: IO[bytes]) -> None:
+    taken = 0
+    try:
+        async for piece in request.iter_bytes():
+            taken += len(piece)
+            if taken > MAX_BODY_BYTES:
+                raise BodyTooLarge(f"the request body is larger than {MAX_BODY_BYTES} bytes")
+            spool.write(piece)
+        spool.flush()
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise BodyTooLarge(
+            f"the request body does not fit into this pod's temporary files: {taken} bytes came"
+        ) from error
 
 
 def make_environ(request: messages.Request, body: IO[bytes]) -> dict[str, Any]:

@@ -75,8 +75,10 @@ class Runtime:
 
 
 @contextlib.contextmanager
-def running(language: str, volume: pathlib.Path, log: pathlib.Path) -> Iterator[Runtime]:
-    """Start a runtime on a loopback socket and end it afterwards."""
+def running(
+    language: str, volume: pathlib.Path, log: pathlib.Path, file_kib: int | str = "unlimited"
+) -> Iterator[Runtime]:
+    """Start a runtime on a loopback socket and end it afterwards; files are limited in size."""
     command, folder = COMMANDS[language]
     volume.mkdir(exist_ok=True)
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -90,7 +92,10 @@ def running(language: str, volume: pathlib.Path, log: pathlib.Path) -> Iterator[
     }
     with log.open("ab") as sink:
         process = subprocess.Popen(
-            ["bash", "-c", 'exec 3<&"$0" "$@"', str(listener.fileno()), *command],
+            [
+                *("bash", "-c", 'ulimit -f "$1"; exec 3<&"$0" "${@:2}"'),
+                *(str(listener.fileno()), str(file_kib), *command),
+            ],
             env=env,
             pass_fds=[listener.fileno()],
             stdout=sink,
