@@ -254,10 +254,13 @@ class PodWorker:
                 self._tasks.spawn(self._signal(name, attempt, signal.SIGKILL), f"kill {name}")
 
     def _note_deletion(self) -> None:
-        text = self._pod["metadata"].get("deletionTimestamp")
+        meta, now = self._pod["metadata"], self._now()
+        text = meta.get("deletionTimestamp")
         if text:
-            deadline = clocks.parse_rfc3339(text).timestamp()
-            self._inbox.put_nowait(podstate.Deleted(max(deadline, self._now())))
+            # Written in whole seconds, cut off: a grace of one second must not become none.
+            deadline = clocks.parse_rfc3339(text).timestamp() + 1.0
+            grace = float(meta.get("deletionGracePeriodSeconds") or 0)
+            self._inbox.put_nowait(podstate.Deleted(max(min(deadline, now + grace), now)))
 
     # -- address and volumes ----------------------------------------------------------------
 
