@@ -51,7 +51,9 @@ class Desk:
             entry=f"programs:{entry}" if entry else None,
             env={"PATH": "/usr/bin:/bin", "GREETING": "hi"},
             confinement=messages.Confinement(
-                self.spawner.mode, "none", uid=32001 if confined and os.geteuid() == 0 else None
+                self.spawner.mode,
+                "open" if self.spawner.mode == "none" else "none",
+                uid=32001 if confined and os.geteuid() == 0 else None,
             ),
         )
 

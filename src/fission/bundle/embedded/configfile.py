@@ -59,6 +59,12 @@ def make(options: option_sets.Options) -> dict[str, Any]:
             "command": [
                 *(sys.executable, "-m", "fission.cluster.kubelet", "--home", home),
                 *("--images", ",".join(str(folder) for folder in data.image_folders())),
+                *("--public", "fission/router/http"),
+                *("--service-url", "FISSION_ROUTER_URL=fission/router/http"),
+                *(
+                    "--service-url",
+                    "FISSION_ROUTER_INTERNAL_URL=fission/router-internal/http-internal",
+                ),
             ],
             "env": env,
         },

@@ -34,6 +34,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--node-name", default=node.default_name())
     parser.add_argument("--api-host", default=app.HOST_IP, help="where pods find the API server")
     parser.add_argument("--api-port", type=int, default=0)
+    parser.add_argument(
+        "--public",
+        action="append",
+        default=[],
+        metavar="NAMESPACE/SERVICE/PORT",
+        help="a host port that every pod may call",
+    )
+    parser.add_argument(
+        "--service-url",
+        action="append",
+        default=[],
+        type=_named_service,
+        metavar="VARIABLE=NAMESPACE/SERVICE/PORT",
+        help="a variable that tells containers the URL of a host port",
+    )
+    parser.add_argument("--pod-max-pids", type=int, default=app.DEFAULT_POD_MAX_PIDS)
     chosen = parser.parse_args(arguments)
     os.umask(0o022)
     logs.configure("kubelet", os.environ.get("LOG_LEVEL", "INFO"))
@@ -46,6 +62,9 @@ def main(arguments: list[str] | None = None) -> int:
         node_name=chosen.node_name,
         api_host=chosen.api_host,
         api_port=chosen.api_port,
+        public=tuple(chosen.public),
+        service_urls=dict(chosen.service_url),
+        pod_max_pids=chosen.pod_max_pids,
     )
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     try:
@@ -54,6 +73,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _named_service(text: str) -> tuple[str, str]:
+    name, _, key = text.partition("=")
+    if not name or key.count("/") != 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not VARIABLE=NAMESPACE/SERVICE/PORT")
+    return name, key
 
 
 def restricted(found: probe.Isolation, wanted: str | None) -> probe.Isolation:
@@ -72,7 +98,7 @@ def restricted(found: probe.Isolation, wanted: str | None) -> probe.Isolation:
     if wanted == found.mode:
         return found
     mode: messages.Mode = "landlock" if wanted == "landlock" else "none"
-    gaps = tuple(probe.find_gaps(mode, found.landlock_abi, "memory" in found.cgroup_controllers))
+    gaps = tuple(probe.find_gaps(mode, found.landlock_abi, found.cgroup_controllers))
     return dataclasses.replace(
         found, mode=mode, gaps=gaps, failed_step=f"mode {wanted!r} was asked for", remedy=""
     )

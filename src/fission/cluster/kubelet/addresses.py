@@ -3,7 +3,8 @@
 Addresses are 127.A.B.C with A from the home's path, so two homes keep apart without knowing each
 other; where they meet all the same, a bound port shows it and another address is taken. A port
 that is taken on several fresh addresses belongs to a stranger on the wildcard address: then the
-pod gets one of the reserved range, told through the pod's annotation before its address is.
+pod gets one of the reserved range, told through the pod's annotation before its address is. So it
+does for a port that other pods could connect to (see `outbound`).
 
 A freed address is handed out again last: late connections of old peers find nobody there.
 """
@@ -15,7 +16,7 @@ import errno
 import hashlib
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fission.cluster.kubelet import errors
@@ -42,7 +43,10 @@ class Endpoint:
 class Pool:
     """Who has which address. Sockets are opened here and owned by the caller."""
 
-    def __init__(self, home: os.PathLike[str] | str) -> None:
+    def __init__(
+        self, home: os.PathLike[str] | str, is_kept: Callable[[int], bool] = lambda port: True
+    ) -> None:
+        """`is_kept`: whether pods are kept from connecting to a port, so that one may serve it."""
         digest = hashlib.sha256(os.fsencode(os.path.abspath(home))).digest()
         self._second = 1 + digest[0] % 254
         """127.0.x.y is left to the machine itself."""
@@ -50,6 +54,7 @@ class Pool:
         self._used: set[str] = set()
         self._freed: collections.deque[str] = collections.deque()
         self._next_port = int.from_bytes(digest[3:5], "big") % len(RESERVED_PORTS)
+        self._is_kept = is_kept
 
     def claim(self, ip: str) -> None:
         """Mark an address that an adopted pod has."""
@@ -105,6 +110,10 @@ class Pool:
         port_map: dict[int, int] = {}
         try:
             for port in ports:
+                if not self._is_kept(port):
+                    opened[port] = self._reserved(ip, port)
+                    port_map[port] = opened[port].getsockname()[1]
+                    continue
                 try:
                     opened[port] = listen(ip, port)
                 except OSError as error:

@@ -15,8 +15,8 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from fission.cluster.kubelet import (
     images,
     launcher,
     node,
+    outbound,
     paths,
     pod_worker,
     records,
@@ -56,6 +57,7 @@ SYNC_SECONDS = 120.0
 SHUTDOWN_EXTRA_SECONDS = 3.0
 SUPERVISOR_SECONDS = 2.0
 NAMING_SECONDS = 0.5
+DEFAULT_POD_MAX_PIDS = 1024
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,12 @@ class Options:
     """Where pods find the API server; loopback, since nothing listens beyond it."""
     api_port: int = 0
     """Where pods reach the API server; 0: as the supervisor says."""
+    public: tuple[str, ...] = ()
+    """Host ports (`namespace/service/port`) that every pod may call."""
+    service_urls: Mapping[str, str] = field(default_factory=dict)
+    """Variables that tell containers the URL of a host port, by the variable's name."""
+    pod_max_pids: int = DEFAULT_POD_MAX_PIDS
+    """Processes and threads that one container of a confined image may have."""
 
 
 class Kubelet:
@@ -165,7 +173,7 @@ class Kubelet:
         listed, fds = control.ask_supervisor(self._places.supervisor_socket, SUPERVISOR_SECONDS)
         self._host.keep(listed, fds)
         api_host, api_port = self._host.apiserver() or (options.api_host, options.api_port)
-        blocked = blocked_ports(self._catalog, self._host.ports(), api_port)
+        blocked = self._kept_ports(api_port)
         self._spawners = spawners.Spawners(
             self._places.spawners,
             self._places.spawner_logs,
@@ -173,16 +181,19 @@ class Kubelet:
             blocked,
             self._container_ended,
         )
-        self._addresses = addresses.Pool(options.home)
+        self._addresses = addresses.Pool(options.home, self._is_kept(blocked))
+        self._variables = {
+            "KUBERNETES_SERVICE_HOST": api_host,
+            "KUBERNETES_SERVICE_PORT": str(api_port),
+            "KUBERNETES_SERVICE_PORT_HTTPS": str(api_port),
+            **self._service_urls(),
+        }
         facts = launcher.NodeFacts(
             host_ip=HOST_IP,
-            variables={
-                "KUBERNETES_SERVICE_HOST": api_host,
-                "KUBERNETES_SERVICE_PORT": str(api_port),
-                "KUBERNETES_SERVICE_PORT_HTTPS": str(api_port),
-            },
+            variables=self._variables,
             blocked_ports=blocked,
             is_root=os.getuid() == 0,
+            max_pids=options.pod_max_pids,
         )
         self._launcher = launcher.Launcher(
             self._places, self._catalog, self._spawners, self._addresses, self._host, facts
@@ -215,6 +226,23 @@ class Kubelet:
             self._isolation,
             clock,
         )
+
+    def _kept_ports(self, api_port: int) -> tuple[messages.PortRange, ...]:
+        public = {entry[1] for entry in map(self._host.find, self._options.public) if entry}
+        declared = {*self._catalog.ports(), *self._host.ports(), *([api_port] if api_port else [])}
+        return outbound.kept_ports(declared, public)
+
+    def _is_kept(self, kept: tuple[messages.PortRange, ...]) -> Callable[[int], bool]:
+        """Where pods may listen. Spawners of an earlier kubelet have taken on its list for good:
+        while the public ports are not known again, only the reserved range is certain.
+        """
+        if all(self._host.find(key) for key in self._options.public):
+            return lambda port: outbound.contains(kept, port)
+        return addresses.RESERVED_PORTS.__contains__
+
+    def _service_urls(self) -> dict[str, str]:
+        found = {name: self._host.find(key) for name, key in self._options.service_urls.items()}
+        return {name: f"http://{a[0]}:{a[1]}" for name, a in found.items() if a is not None}
 
     async def _start(self) -> None:
         found = await self._spawners.adopt(self._catalog.images)
@@ -275,6 +303,7 @@ class Kubelet:
                 control.ask_supervisor, self._places.supervisor_socket, SUPERVISOR_SECONDS
             )
             self._host.keep(listed, fds)
+            self._variables.update(self._service_urls())
 
     # -- pods -------------------------------------------------------------------------------
 
@@ -512,12 +541,3 @@ class Kubelet:
             with contextlib.suppress(spawner_client.SpawnerError):
                 found += [state.id for state in await one.list() if state.running]
         return found
-
-
-def blocked_ports(
-    catalog: images.Catalog, host_ports: set[int], api_port: int
-) -> tuple[messages.PortRange, ...]:
-    """What a pod must not connect to by default: the platform's ports and those of other pods."""
-    single = sorted({*catalog.ports(), *host_ports, *([api_port] if api_port else [])})
-    reserved = (addresses.RESERVED_PORTS.start, addresses.RESERVED_PORTS.stop - 1)
-    return (*((port, port) for port in single), reserved)

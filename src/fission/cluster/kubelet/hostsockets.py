@@ -110,6 +110,16 @@ class HostSockets:
     def ports(self) -> set[int]:
         return {e.host_port for e in self._sockets} | {port for _, port in self._recovered}
 
+    def find(self, key: str) -> tuple[str, int] | None:
+        """Where the host port `namespace/service/port` listens; on loopback if it does there."""
+        found = [
+            (e.host, e.host_port)
+            for e in self._sockets
+            if f"{e.namespace}/{e.service}/{e.port}" == key
+        ]
+        found.sort(key=lambda address: not address[0].startswith("127."))
+        return found[0] if found else None
+
     def apiserver(self) -> tuple[str, int] | None:
         """Where pods reach the API server."""
         for entry in self._sockets:

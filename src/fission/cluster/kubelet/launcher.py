@@ -8,7 +8,6 @@ decides nothing about when to start or stop: that is `podstate`'s.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -27,6 +26,7 @@ from fission.cluster.kubelet import (
     hostsockets,
     images,
     logs,
+    outbound,
     paths,
     records,
     shared,
@@ -41,8 +41,6 @@ Obj = dict[str, Any]
 
 PRELOAD_ANNOTATION = "kubelet/preload"
 """Comma-separated modules that a pod's zygote imports beside its image's own."""
-OUTBOUND_ANNOTATION = "kubelet/outbound"
-"""`none`, `open` or `ports:443,5432`; absent: all but the platform's and other pods' ports."""
 FIRST_UID = 1_000_000_000
 """Users of confined pods where the kubelet is root: this plus the pod's address."""
 
@@ -56,6 +54,8 @@ class NodeFacts:
     """KUBERNETES_SERVICE_HOST and the like."""
     blocked_ports: tuple[messages.PortRange, ...] = ()
     is_root: bool = False
+    max_pids: int | None = None
+    """Processes and threads that one confined container may have."""
 
 
 @dataclass
@@ -123,22 +123,6 @@ def ports_of(pod: Obj, find: Callable[[Obj], images.Image | None]) -> dict[str, 
     return found
 
 
-def parse_outbound(text: str | None) -> messages.Outbound:
-    if not text or text == "default":
-        return "default"
-    if text == "none":
-        return "none"
-    if text == "open":
-        return "open"
-    kind, _, listed = text.partition(":")
-    if kind == "ports" and listed:
-        with contextlib.suppress(ValueError):
-            return tuple(int(port) for port in listed.split(","))
-    raise errors.Refused(
-        f"annotation {OUTBOUND_ANNOTATION}: found {text!r}, allowed are none, open, ports:443,…"
-    )
-
-
 class Launcher:
     """Starts containers and keeps those that run."""
 
@@ -184,6 +168,13 @@ class Launcher:
             return None
         return uid_of(ip)
 
+    def asked_outbound(self, pod: Obj) -> messages.Outbound:
+        """Where the pod may connect to; ContainerConfigError names a wrong annotation."""
+        text = (pod["metadata"].get("annotations") or {}).get(outbound.ANNOTATION)
+        asked = outbound.parse(text)
+        outbound.check(asked, self._facts.blocked_ports)
+        return asked
+
     def declared_ports(self, pod: Obj) -> dict[str, dict[int, str]]:
         """Container → declared ports with the names of their sockets."""
         return ports_of(pod, self._known_image)
@@ -228,9 +219,7 @@ class Launcher:
                 return await self._start_shared(
                     request, image, identifier, argv, env, mounts, names, opened
                 )
-            outbound = parse_outbound(
-                (pod["metadata"].get("annotations") or {}).get(OUTBOUND_ANNOTATION)
-            )
+            asked = self.asked_outbound(pod)
             spec = messages.ContainerSpec(
                 id=identifier,
                 argv=argv,
@@ -238,8 +227,8 @@ class Launcher:
                 env=env,
                 cwd=container.get("workingDir") or image.working_dir,
                 mounts=tuple(mounts),
-                limits=limits_of(container),
-                confinement=self._confinement(request, image, outbound),
+                limits=limits_of(container, self._facts.max_pids if image.confined else None),
+                confinement=self._confinement(request, image, asked),
                 socket_names=tuple(names),
                 image_root=image.root,
                 hold_sockets=not image.confined,
@@ -249,7 +238,7 @@ class Launcher:
             one = await self._spawners.get(
                 image,
                 tuple(m.strip() for m in preload.split(",") if m.strip()),
-                chosen_outbound=outbound != "default",
+                chosen_outbound=asked != "default",
             )
             try:
                 # Owned before it exists: its end may arrive before this answer does.
@@ -318,7 +307,7 @@ class Launcher:
         return mounts
 
     def _confinement(
-        self, request: Request, image: images.Image, outbound: messages.Outbound
+        self, request: Request, image: images.Image, asked: messages.Outbound
     ) -> messages.Confinement:
         if not image.confined:
             return messages.Confinement(mode="none", outbound="open")
@@ -326,7 +315,7 @@ class Launcher:
         is_user = self._facts.is_root and self._spawners.mode != "none"
         return messages.Confinement(
             mode=self._spawners.mode,
-            outbound=outbound,
+            outbound=asked,
             uid=uid_of(request.endpoint.ip) if is_user else None,
             hostname=name,
             blocked_ports=self._facts.blocked_ports,
@@ -545,10 +534,11 @@ class Launcher:
         await asyncio.sleep(0)
 
 
-def limits_of(container: Obj) -> messages.Limits:
+def limits_of(container: Obj, max_pids: int | None = None) -> messages.Limits:
     limits = (container.get("resources") or {}).get("limits") or {}
     memory, cpu = limits.get("memory"), limits.get("cpu")
     return messages.Limits(
         memory_bytes=quantity.whole(memory) if memory else None,
         cpu_millis=quantity.millis(cpu) if cpu else None,
+        max_processes=max_pids,
     )

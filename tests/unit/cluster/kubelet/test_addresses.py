@@ -108,3 +108,18 @@ def test_an_adopted_address_is_taken():
     fresh.claim(endpoint.ip)
 
     assert fresh.acquire([])[0].ip != endpoint.ip
+
+
+def test_a_port_that_other_pods_could_connect_to_is_moved_into_the_reserved_range():
+    port, public = free_port(), free_port()
+    pool = addresses.Pool("/home/a", is_kept=lambda number: number != public)
+
+    endpoint, sockets = pool.acquire([port, public])
+
+    assert set(endpoint.port_map) == {public}
+    assert endpoint.real(public) in addresses.RESERVED_PORTS
+    assert sockets[public].getsockname() == (endpoint.ip, endpoint.real(public))
+    close(sockets)
+    again = pool.reopen(endpoint, [public])
+    assert again[public].getsockname()[1] == endpoint.real(public)
+    close(again)

@@ -1,6 +1,4 @@
-import pytest
-
-from fission.cluster.kubelet import errors, images, launcher
+from fission.cluster.kubelet import images, launcher
 
 ENV = images.Image(name="env", root="/e", match=("env",), entry="m:f", ports={"http-env": 8888})
 FETCHER = images.Image(
@@ -50,15 +48,6 @@ def test_a_port_belongs_to_one_container_and_never_to_an_init_container():
     )
 
     assert found == {"one": {}, "two": {}, "three": {8888: "x"}}
-
-
-def test_outbound_policies():
-    assert launcher.parse_outbound(None) == "default"
-    assert launcher.parse_outbound("none") == "none"
-    assert launcher.parse_outbound("open") == "open"
-    assert launcher.parse_outbound("ports:443,5432") == (443, 5432)
-    with pytest.raises(errors.Refused, match="found 'ports:x', allowed are none, open, ports:443"):
-        launcher.parse_outbound("ports:x")
 
 
 def test_users_are_as_many_as_addresses():

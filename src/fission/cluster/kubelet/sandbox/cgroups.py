@@ -26,6 +26,10 @@ class Hierarchies:
     def has_memory(self) -> bool:
         return "memory" in self.directories
 
+    @property
+    def has_cpu(self) -> bool:
+        return "cpu" in self.directories
+
 
 @dataclass
 class Group:
@@ -37,6 +41,10 @@ class Group:
     @property
     def has_memory(self) -> bool:
         return "memory" in self.directories
+
+    @property
+    def has_cpu(self) -> bool:
+        return "cpu" in self.directories
 
     def enter(self) -> None:
         """Move the calling process, which has one thread, in; its children follow.

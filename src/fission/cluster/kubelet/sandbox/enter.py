@@ -6,6 +6,7 @@ child. The order is forced: mounts need capabilities, ``/proc`` must be mounted 
 goes, a uid change clears the parent-death signal, and seccomp is last because it refuses the rest.
 """
 
+import dataclasses
 import fcntl
 import os
 import signal
@@ -35,6 +36,8 @@ NO_SCOPES = (
     "signalled"
 )
 NO_MEMORY_GROUP = "memory is limited per process, not for the container as a whole"
+NO_CPU_GROUP = "a limit on processor time is not enforced: no control group can be made"
+NOT_CONFINED = "functions are not confined: they can do what this user can do"
 TASKS_COUNTED_FOR_SECONDS = 5.0
 
 _SIOCSIFFLAGS = 0x8914
@@ -142,7 +145,11 @@ def prepare(
             grounds.template.show(image_root)
         elif image_root not in grounds.readable:
             grounds.readable = (*grounds.readable, image_root)
-    group = cgroups.make(grounds.hierarchies, f"{grounds.name}-{name}", bounds)
+    grouped = bounds
+    if grounds.mode == "full" or asked.uid is not None:
+        # The limit of the process itself counts exactly there: see ``_process_ceiling``.
+        grouped = dataclasses.replace(bounds, max_processes=None)
+    group = cgroups.make(grounds.hierarchies, f"{grounds.name}-{name}", grouped)
     try:
         return _prepare(grounds, asked, bounds, tuple(mounts), group)
     except BaseException:
@@ -208,6 +215,10 @@ def _check(grounds: Grounds, asked: policy.Confinement) -> None:
             f"{asked.mode!r}"
         )
     if grounds.mode == "none":
+        if asked.outbound == "none" or isinstance(asked.outbound, tuple):
+            raise policy.PolicyError(
+                "an outbound policy was asked for; this host confines no container"
+            )
         return
     if (asked.uid is None) == (os.geteuid() == 0):
         raise policy.PolicyError(
@@ -239,7 +250,8 @@ def _prepare(
     group: cgroups.Group | None,
 ) -> Preparation:
     if grounds.mode == "none":
-        return Preparation("none", mounts, bounds, group=group)
+        notes = tuple(_notes(grounds, asked, bounds, group))
+        return Preparation("none", mounts, bounds, group=group, notes=notes)
     full = grounds.template is not None
     if grounds.template is not None:
         grounds.template.refresh_resolver()
@@ -296,12 +308,17 @@ def _notes(
     group: cgroups.Group | None,
 ) -> list[str]:
     notes = []
-    if asked.outbound == "default" and not grounds.ports_adopted:
+    if grounds.mode == "none":
+        if asked.outbound == "default":
+            notes.append(NOT_CONFINED)
+    elif asked.outbound == "default" and not grounds.ports_adopted:
         notes.append(NO_PORT_RULES)
     if grounds.mode == "landlock" and grounds.landlock_abi < landlock.ABI_SCOPES:
         notes.append(NO_SCOPES)
     if bounds.memory_bytes is not None and (group is None or not group.has_memory):
         notes.append(NO_MEMORY_GROUP)
+    if bounds.cpu_millis is not None and (group is None or not group.has_cpu):
+        notes.append(NO_CPU_GROUP)
     return notes
 
 

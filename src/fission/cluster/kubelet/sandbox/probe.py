@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,15 +93,15 @@ def run(wanted: policy.Mode = "full") -> Isolation:
         cgroup_controllers=tuple(sorted(hierarchies.directories)),
         failed_step=failed,
         remedy=find_remedy(failed, _read_settings()),
-        gaps=tuple(find_gaps(mode, abi, hierarchies.has_memory)),
+        gaps=tuple(find_gaps(mode, abi, hierarchies.directories)),
     )
 
 
-def find_gaps(mode: policy.Mode, abi: int, has_memory_group: bool) -> list[str]:
-    """What the mode does not keep on a host with these facilities."""
+def find_gaps(mode: policy.Mode, abi: int, controllers: Collection[str]) -> list[str]:
+    """What the mode does not keep on a host with these facilities and control groups."""
     gaps = []
     if mode == "none":
-        return ["functions are not confined: they can do what this user can do"]
+        return [enter.NOT_CONFINED]
     if mode == "landlock":
         gaps += [
             "volumes are not at their declared paths: programs find them through POD_VOLUME_PATHS",
@@ -111,8 +112,10 @@ def find_gaps(mode: policy.Mode, abi: int, has_memory_group: bool) -> list[str]:
         gaps.append(enter.NO_PORT_RULES)
     if mode == "landlock" and abi < landlock.ABI_SCOPES:
         gaps.append(enter.NO_SCOPES)
-    if not has_memory_group:
+    if "memory" not in controllers:
         gaps.append(enter.NO_MEMORY_GROUP)
+    if "cpu" not in controllers:
+        gaps.append(enter.NO_CPU_GROUP)
     return gaps
 
 

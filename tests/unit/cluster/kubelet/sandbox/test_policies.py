@@ -29,6 +29,21 @@ def test_the_default_without_port_rules_runs_and_says_so() -> None:
     assert prepared.notes == (enter.NO_PORT_RULES, enter.NO_SCOPES)
 
 
+@pytest.mark.parametrize("outbound", ["none", (443,)])
+def test_where_nothing_is_confined_an_asked_for_policy_is_refused(
+    outbound: policy.Outbound,
+) -> None:
+    words = refusal(enter.Grounds("none"), policy.Confinement("none", outbound))
+    assert words == "an outbound policy was asked for; this host confines no container"
+
+
+def test_where_nothing_is_confined_a_function_runs_and_says_so() -> None:
+    bounds = policy.Limits(memory_bytes=1, cpu_millis=1)
+    asked = policy.Confinement("none", "default")
+    prepared = enter.prepare(enter.Grounds("none"), "test", asked, bounds, ())
+    assert prepared.notes == (enter.NOT_CONFINED, enter.NO_MEMORY_GROUP, enter.NO_CPU_GROUP)
+
+
 def test_landlock_mode_without_landlock_is_refused() -> None:
     asked = policy.Confinement("landlock", "none", uid=MINE)
     assert refusal(enter.Grounds("landlock"), asked) == "this kernel has no Landlock"

@@ -5,6 +5,7 @@ import pytest
 from fission.cluster.kubelet.sandbox import enter, probe
 
 APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
+GROUPS = ("cpu", "memory", "pids")
 DEBIAN = "/proc/sys/kernel/unprivileged_userns_clone"
 
 
@@ -31,16 +32,16 @@ def test_success_and_the_unknown_have_no_remedy() -> None:
 
 
 def test_full_mode_on_a_new_kernel_with_groups_has_no_gap() -> None:
-    assert probe.find_gaps("full", 7, True) == []
+    assert probe.find_gaps("full", 7, GROUPS) == []
 
 
 def test_an_old_kernel_says_that_the_platforms_ports_are_reachable() -> None:
-    assert probe.find_gaps("full", 3, True) == [enter.NO_PORT_RULES]
-    assert enter.NO_SCOPES in probe.find_gaps("landlock", 5, True)
+    assert probe.find_gaps("full", 3, GROUPS) == [enter.NO_PORT_RULES]
+    assert enter.NO_SCOPES in probe.find_gaps("landlock", 5, GROUPS)
 
 
-def test_without_groups_memory_is_counted_per_process() -> None:
-    assert probe.find_gaps("full", 7, False) == [enter.NO_MEMORY_GROUP]
+def test_without_groups_memory_is_counted_per_process_and_processor_time_not_at_all() -> None:
+    assert probe.find_gaps("full", 7, ()) == [enter.NO_MEMORY_GROUP, enter.NO_CPU_GROUP]
 
 
 def test_findings_come_back_from_json() -> None:
