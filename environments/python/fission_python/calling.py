@@ -45,7 +45,7 @@ class Caller(Protocol):
     async def stop(self) -> None: ...
 
 
-def make_caller(target: Any, entry_point: object) -> Caller:
+def make_caller(target: Any, entry_point: object, stage: Stage) -> Caller:
     """Return the caller for what the entry point names; raises LoadError for anything else."""
     if isinstance(target, type) or not callable(target):
         raise loader.LoadError(
@@ -53,7 +53,7 @@ def make_caller(target: Any, entry_point: object) -> Caller:
             "ASGI application"
         )
     if hasattr(target, "wsgi_app"):
-        return _Wsgi(target)
+        return _Wsgi(target, stage)
     required, takes_request = _parameters(target)
     is_async = inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(
         getattr(target, "__call__", None)  # noqa: B004 - an object with an async __call__
@@ -61,18 +61,18 @@ def make_caller(target: Any, entry_point: object) -> Caller:
     if is_async and required == 3:
         return asgi.Application(target)
     if not is_async and required == 2:
-        return _Wsgi(target)
+        return _Wsgi(target, stage)
     if required > 1:
         raise loader.LoadError(
             f"entry point {entry_point} takes {required} parameters; a function takes none (and "
             "uses flask.request) or the request, a WSGI application two, an ASGI application three"
         )
     function = _with_request(target) if takes_request else target
-    return _Asynchronous(function) if is_async else _Synchronous(function)
+    return _Asynchronous(function, stage) if is_async else _Synchronous(function, stage)
 
 
-class _Threads:
-    """The worker threads of one caller. Calls that belong together share a context."""
+class Threads:
+    """The worker threads of a process. Calls that belong together share a context."""
 
     def __init__(self) -> None:
         self._pool = concurrent.futures.ThreadPoolExecutor(WORKER_THREADS, "function")
@@ -99,18 +99,26 @@ class _Threads:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
+class Stage:
+    """What functions are called on: made before there is one, so that its first call is short."""
+
+    def __init__(self) -> None:
+        self.app = make_flask()
+        self.threads = Threads()
+
+
 class _Wsgi:
     """A WSGI application."""
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: Any, stage: Stage) -> None:
         self._application = application
-        self._threads = _Threads()
+        self._threads = stage.threads
 
     async def start(self) -> None:
         """Nothing to prepare."""
 
     async def stop(self) -> None:
-        self._threads.close()
+        """Nothing to end: the threads are the stage's."""
 
     async def call(self, request: messages.Request) -> messages.Response:
         body = await wsgi.read_body(request)
@@ -133,9 +141,8 @@ class _Wsgi:
 class _Synchronous(_Wsgi):
     """A function in Flask's style: the environ goes through Flask, which calls the function."""
 
-    def __init__(self, function: Callable[[], Any]) -> None:
-        app = make_flask()
-        super().__init__(functools.partial(_through_flask, app, function))
+    def __init__(self, function: Callable[[], Any], stage: Stage) -> None:
+        super().__init__(functools.partial(_through_flask, stage.app, function), stage)
 
     def _answer(self, environ: dict[str, Any]) -> messages.Response:
         try:
@@ -147,16 +154,16 @@ class _Synchronous(_Wsgi):
 class _Asynchronous:
     """An ``async def``, run on the event loop inside Flask's request context."""
 
-    def __init__(self, function: Callable[[], Awaitable[Any]]) -> None:
+    def __init__(self, function: Callable[[], Awaitable[Any]], stage: Stage) -> None:
         self._function = function
-        self._app = make_flask()
-        self._threads = _Threads()
+        self._app = stage.app
+        self._threads = stage.threads
 
     async def start(self) -> None:
         """Nothing to prepare."""
 
     async def stop(self) -> None:
-        self._threads.close()
+        """Nothing to end: the threads are the stage's."""
 
     async def call(self, request: messages.Request) -> messages.Response:
         environ = wsgi.make_environ(request, await wsgi.read_body(request))
@@ -188,7 +195,7 @@ class _Streamed:
         return iter(self._pieces)
 
 
-def _from_flask(response: flask.Response, threads: _Threads) -> messages.Response:
+def _from_flask(response: flask.Response, threads: Threads) -> messages.Response:
     status, headers = response.status_code, list(response.headers)
     if not response.is_streamed and not response.direct_passthrough:
         body = response.get_data()

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import json
 import os
-import pathlib
 import signal
 import socket
 import sys
@@ -21,13 +20,16 @@ from typing import Any
 
 from fission_http import messages
 from fission_http import server as servers
-from fission_python import calling, loader, wsgi
+from fission_python import calling, loader, rehearsal
 
 PORT = 8888
 """Where the platform expects an environment to listen when it hands over no socket."""
 
 SOCKET_NAME = "http-env"
 CODE_PATH_V1 = "/userfunc/user"
+STATE_PATH = "/userfunc/state.json"
+"""The load request of the function that runs here, for whoever is started next in this pod."""
+
 MAX_LOAD_REQUEST_BYTES = 1 << 20
 """A load request is object metadata: kilobytes. The platform's largest object is 3 MiB."""
 
@@ -40,12 +42,22 @@ _TEXT = [("Content-Type", "text/plain; charset=utf-8")]
 class Runtime:
     """One function, from generic to specialized."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, env: Mapping[str, str], stage: calling.Stage, *, remembers: bool = True
+    ) -> None:
+        """``remembers``: leave word of what is loaded for a successor in this pod."""
         self._env = env
+        self._stage = stage
+        self._state_path = _real_path(STATE_PATH, env) if remembers else None
         self._caller: calling.Caller | None = None
         self._loading = False
         self._limit = 0
         self._active = 0
+
+    @property
+    def is_generic(self) -> bool:
+        """Whether a function is still to come."""
+        return self._caller is None and not self._loading
 
     async def handle(self, request: messages.Request) -> messages.Response:
         """Answer one request."""
@@ -60,10 +72,6 @@ class Runtime:
         self._active += 1
         try:
             response = await self._caller.call(request)
-        except wsgi.BodyTooLarge as error:
-            self._active -= 1
-            print(error, file=sys.stderr)
-            return _text(413, str(error))
         except Exception:
             self._active -= 1
             traceback.print_exc(file=sys.stderr)
@@ -80,9 +88,9 @@ class Runtime:
     async def restore(self) -> None:
         """Load again what a predecessor in this pod had loaded; the platform does not ask twice."""
         try:
-            await self._load(json.loads(self._state_path.read_bytes()))
-        except FileNotFoundError:
-            return
+            remembered = self._remembered()
+            if remembered is not None:
+                await self._load(remembered)
         except (OSError, ValueError, loader.LoadError) as error:
             print(f"could not restore the function: {error}", file=sys.stderr, flush=True)
 
@@ -90,8 +98,9 @@ class Runtime:
         """Shut the application down and forget what was loaded."""
         if self._caller is not None:
             await self._caller.stop()
-        with contextlib.suppress(OSError):
-            self._state_path.unlink()
+        if self._state_path is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._state_path)
 
     async def _handle_generic(self, request: messages.Request, path: str) -> messages.Response:
         if path not in ("/v2/specialize", "/specialize"):
@@ -105,7 +114,7 @@ class Runtime:
             body = await request.read(MAX_LOAD_REQUEST_BYTES)
             load_request = _decode(body) if path == "/v2/specialize" else {}
             await self._load(load_request)
-            self._remember(load_request)
+            self._remember(body if load_request else b"{}")
         except loader.LoadError as error:
             print(error, file=sys.stderr, flush=True)
             return _text(500, str(error))
@@ -123,7 +132,7 @@ class Runtime:
             entry_point = loader.EntryPoint("main", "main")
             path = CODE_PATH_V1
         target = loader.load(_real_path(path, self._env), entry_point)
-        caller = calling.make_caller(target, entry_point)
+        caller = calling.make_caller(target, entry_point, self._stage)
         try:
             await caller.start()
         except RuntimeError as error:
@@ -131,15 +140,20 @@ class Runtime:
         self._limit = int(load_request.get("requestsPerPod") or 0)
         self._caller = caller
 
-    def _remember(self, load_request: Mapping[str, Any]) -> None:
+    def _remembered(self) -> dict[str, Any] | None:
+        if self._state_path is None or not os.path.exists(self._state_path):
+            return None
+        with open(self._state_path, "rb") as file:
+            return _decode(file.read())
+
+    def _remember(self, load_request: bytes) -> None:
+        if self._state_path is None:
+            return
         try:
-            self._state_path.write_text(json.dumps(load_request))
+            with open(self._state_path, "wb", buffering=0) as file:
+                file.write(load_request)
         except OSError as error:
             print(f"a restart will not restore the function: {error}", file=sys.stderr, flush=True)
-
-    @property
-    def _state_path(self) -> pathlib.Path:
-        return pathlib.Path(_real_path("/userfunc", self._env), "state.json")
 
     async def _counted(self, body: Any) -> Any:
         try:
@@ -152,17 +166,21 @@ class Runtime:
 
 async def run(env: Mapping[str, str], *, stop: asyncio.Event | None = None) -> int:
     """Serve until SIGTERM; returns the exit code."""
-    runtime = Runtime(env)
+    stage = calling.Stage()
+    runtime = Runtime(env, stage)
     await runtime.restore()
     ended = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
     if stop is None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)
+    if runtime.is_generic:
+        await rehearsal.run(Runtime(env, stage, remembers=False).handle)
     server = await servers.serve(runtime.handle, listening_sockets(env))
     await ended.wait()
     await server.close(GRACE_SECONDS)
     await runtime.stop()
+    stage.threads.close()
     return 0
 
 

@@ -238,15 +238,11 @@ def test_a_call_above_the_limit_is_refused_without_being_run(runtime: runtimes.R
     assert (second.status, second.headers["X-Fission-Busy"]) == (503, "1")
 
 
-def test_a_body_that_does_not_fit_is_the_callers_error_and_the_next_call_is_fine(
-    tmp_path: pathlib.Path, log: pathlib.Path
+def test_a_runtime_that_waits_for_its_function_has_left_no_trace(
+    runtime: runtimes.Runtime, log: pathlib.Path
 ) -> None:
-    with runtimes.running("python", tmp_path / "userfunc", log, file_kib=2048) as runtime:
-        load(
-            runtime,
-            "from flask import request\ndef main():\n    return str(len(request.get_data()))\n",
-        )
-        refused = runtime.call("POST", "/", bytes(6 << 20))
-        assert refused.status == 413
-        assert "does not fit" in refused.text
-        assert runtime.call("POST", "/", bytes(3 << 19)).text == str(3 << 19)
+    assert runtime.call(path="/healthz").status == 200  # it has rehearsed, then it serves
+    assert list(runtime.volume.iterdir()) == []
+    assert log.read_text() == ""
+    load(runtime, "import sys\ndef main():\n    return [m for m in sys.modules if 'user_f' in m]\n")
+    assert runtime.call().json() == []

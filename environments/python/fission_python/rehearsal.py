@@ -1,0 +1,54 @@
+"""A rehearsal: a function of our own is loaded and called once, before anybody waits.
+
+Whatever happens for the first time in a forked process is slow: pages are copied, caches are
+filled, a thread is started. So a generic process goes the whole way of a first call, from bytes to
+bytes, with a function that says nothing. Only what that warmed stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+
+from fission_http import connection, messages
+from fission_python import loader
+
+DEADLINE_SECONDS = 5.0
+FUNCTION = b"def main():\n    return ''\n"
+
+Handler = Callable[[messages.Request], Awaitable[messages.Response]]
+
+
+async def run(handler: Handler) -> None:
+    """Specialize and call by way of the handler; without it the first call is only slower."""
+    with (
+        contextlib.suppress(OSError, asyncio.IncompleteReadError),
+        tempfile.NamedTemporaryFile(prefix="rehearsal-") as code,
+    ):
+        code.write(FUNCTION)
+        code.flush()
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await _perform(handler, code.name)
+    sys.modules.pop(loader.SINGLE_FILE_MODULE, None)
+
+
+async def _perform(handler: Handler, path: str) -> None:
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    shared = connection.Shared(handler, connection.Limits(), loop)
+    await loop.connect_accepted_socket(lambda: connection.Connection(shared), theirs)
+    reader, writer = await asyncio.open_connection(sock=ours)
+    try:
+        load = json.dumps({"filepath": path, "functionName": "main"})
+        head = f"POST /v2/specialize HTTP/1.1\r\nHost: rehearsal\r\nContent-Length: {len(load)}"
+        writer.write(f"{head}\r\n\r\n{load}".encode())
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"GET / HTTP/1.1\r\nHost: rehearsal\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+    finally:
+        writer.close()
