@@ -6,7 +6,7 @@ from typing import Any
 import fission
 from fission.base import errors as base_errors
 from fission.cli import command as commands
-from fission.cli import context, options
+from fission.cli import context, errors, options
 from fission.meta import gvk
 
 _COMPONENTS = ("executor", "router", "storagesvc")
@@ -18,6 +18,11 @@ _GOOD, _BAD = "\N{SQUARE ROOT}", "\N{MULTIPLICATION SIGN}"
 @options.boolean("--pre", help="Only what must hold before it is installed")
 async def command(session: context.Session, pre: bool | None) -> None:
     """Run the checks; a problem is shown, the exit code stays 0."""
+    try:
+        session.backend  # noqa: B018 - finds what all checks go through
+    except errors.CliError as error:
+        session.out.line(f"{_BAD} {error}")
+        return
     if pre:
         await _category(session, "kubernetes", [("the Kubernetes API answers", _kubernetes)])
         return

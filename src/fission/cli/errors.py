@@ -1,6 +1,11 @@
 """Failures that end a command with a message for the person at the terminal."""
 
+from typing import Final
+
 from fission.base import errors
+
+NAMESPACE_HINT: Final = "make it with: kubectl create namespace"
+"""What would help where a namespace is missing; its name follows."""
 
 
 class CliError(errors.Error):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fission.api import resources
+from fission.base import errors as base_errors
 from fission.cli import context, errors
 from fission.meta import gvk, status
 
@@ -49,6 +50,8 @@ async def describe_missing(
     word = _WORDS.get(resource.kind, resource.kind)
     text = f'{word} "{name}" does not exist in namespace "{namespace}"'
     names = sorted(names_of(await session.backend.list(resource, namespace)))
+    if not names and not await _has_namespace(session, namespace):
+        return f"{text}: there is no such namespace; {errors.NAMESPACE_HINT} {namespace}"
     if not names:
         hint = "there is none yet"
         verb = _COMMANDS.get(resource.kind)
@@ -58,6 +61,17 @@ async def describe_missing(
     close = difflib.get_close_matches(name, names, n=1)
     shown = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
     return f"{text}: existing are {shown}" + (f'; did you mean "{close[0]}"?' if close else "")
+
+
+async def _has_namespace(session: context.Session, namespace: str) -> bool:
+    """Whether a namespace is there; yes when that cannot be known."""
+    try:
+        await session.backend.get(gvk.NAMESPACES, namespace, "")
+    except status.NotFound:
+        return False
+    except base_errors.Error:
+        return True
+    return True
 
 
 async def change(

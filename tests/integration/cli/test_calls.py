@@ -1,3 +1,4 @@
+import asyncio
 import json
 
 import pytest
@@ -211,6 +212,25 @@ async def test_a_failed_call_is_followed_by_the_logs(fission, pod, router):
 
     assert result.out == "one\ntwo\nthree\n"
     assert result.err.startswith('✗ function "hello" returned 500: broken\n')
+
+
+async def test_a_pod_may_get_its_labels_after_its_first_answer(fission, cluster, pod, router):
+    router.status, router.body = 500, b"broken"
+    labels = pod["metadata"]["labels"]
+    path = f"{PODS}/hello-1"
+
+    async def label(value):
+        patch = {"metadata": {"labels": {"functionUid": value}}}
+        await cluster.call("PATCH", path, patch, "application/merge-patch+json")
+
+    await label("")
+    running = asyncio.create_task(fission(*TEST))
+    async with asyncio.timeout(5):
+        while not router.calls:  # noqa: ASYNC110 - another task makes the call
+            await asyncio.sleep(0.001)
+    await label(labels["functionUid"])
+
+    assert (await running).out == "one\ntwo\nthree\n"
 
 
 async def test_pods_are_listed(good, pod):

@@ -94,6 +94,13 @@ async def test_fields_that_are_not_known_survive_an_update(good, cluster):
     assert spec["runtime"]["podspec"]["tolerations"] == [{"key": "gpu"}]
 
 
+async def test_a_namespace_that_is_not_there_is_named(bad):
+    expected = "make it with: kubectl create namespace nowhere"
+
+    assert (await bad(*CREATE, "-n", "nowhere")).endswith(expected)
+    assert (await bad("env", "get", "--name", "python", "-n", "nowhere")).endswith(expected)
+
+
 async def test_namespaces_are_apart(good, cluster):
     await cluster.call("POST", "/api/v1/namespaces", {"metadata": {"name": "ns1"}})
     await good(*CREATE, "-n", "ns1")

@@ -220,7 +220,7 @@ async def test_a_folder_becomes_one_archive(good, workdir, cluster):
 
 
 async def test_source_waits_to_be_built(good, cluster):
-    await good(
+    said = await good(
         "fn",
         "create",
         "--name",
@@ -233,6 +233,7 @@ async def test_source_waits_to_be_built(good, cluster):
         "build",
     )
 
+    assert "Warning: environment 'python' has no builder" in said
     _, package = await package_of(cluster)
     assert package["status"]["buildstatus"] == "pending"
     assert package["spec"]["buildcmd"] == "build"

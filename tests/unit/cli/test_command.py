@@ -100,6 +100,13 @@ def test_a_run_without_a_platform_says_how_to_start_one(fission, tmp_path):
     )
 
 
+def test_a_check_without_a_platform_says_so_once(fission, tmp_path):
+    result = fission("check")
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out.count(f"nothing runs in {tmp_path}/home/.fission") == 1
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

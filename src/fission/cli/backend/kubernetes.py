@@ -16,6 +16,7 @@ from urllib import parse
 from fission.api import labels
 from fission.base import clock as clocks
 from fission.base import ids
+from fission.cli import errors
 from fission.cli.backend import http, protocol, uploads
 from fission.contracts import invocation, signing, storage
 from fission.kube import client as kube_client
@@ -66,7 +67,15 @@ class KubernetesBackend:
         return await self._client.get(resource, name, namespace)
 
     async def create(self, resource: gvk.Resource, obj: Obj) -> Obj:
-        return await self._client.create(resource, obj)
+        try:
+            return await self._client.create(resource, obj)
+        except status.NotFound as error:
+            if (error.details or {}).get("kind") != gvk.NAMESPACES.plural:
+                raise
+            name = obj["metadata"]["namespace"]
+            raise errors.CliError(
+                f'namespace "{name}" does not exist; {errors.NAMESPACE_HINT} {name}'
+            ) from error
 
     async def replace(self, resource: gvk.Resource, obj: Obj) -> Obj:
         return await self._client.replace(resource, obj)

@@ -124,7 +124,8 @@ async def _package(
 ) -> dict[str, Any]:
     if chosen.pkgname:
         return await lookups.get(session, resources.PACKAGES, chosen.pkgname)
-    await lookups.get(session, resources.ENVIRONMENTS, chosen.env)
+    environment = await lookups.get(session, resources.ENVIRONMENTS, chosen.env)
+    package_build.warn_unbuilt(session, environment, code)
     package = package_build.make_package(
         package_name_for(session, function_name), session.namespace, chosen.env
     )

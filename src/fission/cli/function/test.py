@@ -18,7 +18,9 @@ _LOG_LINES: Final = 20
 _BODY_SHOWN: Final = 2000
 _ROUTE_SECONDS: Final = 5.0
 """The function exists, so a router without a route to it is about to learn of it."""
-_ROUTE_PAUSE_SECONDS: Final = 0.05
+_LABEL_SECONDS: Final = 2.0
+"""The function answered, so a pod of it exists; its labels follow behind the answer."""
+_PAUSE_SECONDS: Final = 0.05
 _GRACE_SECONDS: Final = 5.0
 """Longer than the router's own limit, so that its answer arrives."""
 
@@ -65,7 +67,7 @@ async def _call(session: context.Session, call: protocol.Call) -> protocol.Answe
         is_miss = answer.status == 404 and answer.header(invocation.ROUTE_MISS)
         if not is_miss or session.clock.monotonic() > deadline:
             return answer
-        await asyncio.sleep(_ROUTE_PAUSE_SECONDS)
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def make_call(
@@ -134,7 +136,8 @@ async def _show_failure(
     name = function["metadata"]["name"]
     session.out.note(diagnose(name, answer))
     if answer.status not in (401, 403):
-        await _show_logs(session, function)
+        ran = invocation.decode_error(answer.body) is None
+        await _show_logs(session, function, _LABEL_SECONDS if ran else 0)
     raise errors.CallFailed("error getting function response")
 
 
@@ -174,10 +177,24 @@ def objects_body(body: bytes) -> dict[str, Any]:
     return found
 
 
-async def _show_logs(session: context.Session, function: dict[str, Any]) -> None:
+async def _show_logs(
+    session: context.Session, function: dict[str, Any], wait_seconds: float
+) -> None:
     try:
-        pods = await session.backend.function_pods(function)
+        pods = await _pods(session, function, wait_seconds)
         if pods:
             await podlogs.show(session, function, [podlogs.newest(pods)], lines=_LOG_LINES)
     except base_errors.Error as error:
         session.out.note(f"the logs could not be read: {error}")
+
+
+async def _pods(
+    session: context.Session, function: dict[str, Any], wait_seconds: float
+) -> list[dict[str, Any]]:
+    """The function's pods; a pod that answered its first call is labelled a moment later."""
+    deadline = session.clock.monotonic() + wait_seconds
+    while True:
+        pods = await session.backend.function_pods(function)
+        if pods or session.clock.monotonic() >= deadline:
+            return pods
+        await asyncio.sleep(_PAUSE_SECONDS)

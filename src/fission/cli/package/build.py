@@ -108,6 +108,16 @@ async def apply(session: context.Session, package: package_types.Package, code: 
     package.status.build_status = status_of(code)
 
 
+def warn_unbuilt(session: context.Session, environment: dict[str, Any], code: Code) -> None:
+    """Say it when sources are given that nobody is going to build."""
+    builder = (environment["spec"].get("builder") or {}).get("image")
+    if status_of(code) == package_types.PENDING and not builder:
+        session.out.warning(
+            f"environment '{lookups.name_of(environment)}' has no builder, so these sources are"
+            " not built and the package stays pending; --deploy takes code that needs no build"
+        )
+
+
 def status_of(code: Code) -> str:
     """State of a package with this code: to be built, or ready."""
     if code.source and not (code.deployment or code.oci):

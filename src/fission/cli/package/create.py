@@ -33,7 +33,8 @@ async def command(
     if mode.is_on:
         specfiles.write(session, mode, build.make_documents(session, package, code))
         return
-    await lookups.get(session, resources.ENVIRONMENTS, flags.env)
+    environment = await lookups.get(session, resources.ENVIRONMENTS, flags.env)
+    build.warn_unbuilt(session, environment, code)
     await build.apply(session, package, code)
     try:
         await build.create(session, package)
