@@ -63,9 +63,14 @@ def environment_pods_path(name: str, namespace: str, executor_type: str = "") ->
     return f"{path}?{parse.urlencode(query)}"
 
 
-def logs_path(function: str, namespace: str, lines: int = 0) -> str:
-    """Logs of the newest pod of a function; ``lines`` (our own) bounds them, 0 is all."""
+def logs_path(function: str, namespace: str, lines: int = 0, container: str = "") -> str:
+    """Logs of the newest pod of a function.
+
+    Our own: ``lines`` bounds them, 0 is all; ``container`` asks for one of its containers, plain.
+    """
     query = {"namespace": namespace}
+    if container:
+        query["container"] = container
     if lines:
         query["lines"] = str(lines)
     return f"{LOGS}/{parse.quote(function, safe='')}?{parse.urlencode(query)}"

@@ -15,7 +15,7 @@ from fission.base import clock as clocks
 from fission.contracts import signing
 from fission.kube import peers as kube_peers
 from fission.meta import status
-from fission.web import service
+from fission.web import requestids, service
 from fission_http import client as http_client
 from fission_http import errors as http_errors
 
@@ -37,7 +37,7 @@ _HOP_BY_HOP = frozenset(
 
 _NOT_FORWARDED = (
     _HOP_BY_HOP
-    | {"host", "authorization", "content-length"}
+    | {"host", "authorization", "content-length", requestids.HEADER.lower()}
     | {
         name.lower()
         for name in (
@@ -47,7 +47,10 @@ _NOT_FORWARDED = (
         )
     }
 )
-"""Of the caller's headers; signatures are the controller's own."""
+"""Of the caller's headers; signatures and the request id are the controller's own."""
+
+_NOT_RETURNED = _HOP_BY_HOP | {requestids.HEADER.lower()}
+"""Of the answer's headers; the service gives every answer its request id."""
 
 
 class Target:
@@ -109,6 +112,7 @@ class Forwarder:
         """Sign and send; the next pod is tried when one refuses the connection."""
         headers = [pair for pair in request.headers if pair[0].lower() not in _NOT_FORWARDED]
         headers.append(("Content-Length", str(length)))
+        headers.append((requestids.HEADER, request.request_id))
         if target.keys.current is not None:
             now = self._clock.now().timestamp()
             headers.extend(
@@ -164,4 +168,4 @@ async def _pieces(body: IO[bytes]) -> AsyncIterator[bytes]:
 
 
 def _end_to_end(answer: http_client.ClientResponse) -> Iterable[tuple[str, str]]:
-    return [pair for pair in answer.headers if pair[0].lower() not in _HOP_BY_HOP]
+    return [pair for pair in answer.headers if pair[0].lower() not in _NOT_RETURNED]

@@ -164,7 +164,8 @@ class Handlers:
         await self._require(request, "get", gvk.PODS, namespace, "", "log")
         asked = request.query_params.get("lines", "")
         lines = int(asked) if asked.isdigit() and asked != "0" else None
-        text = await podlogs.collect(self._client, namespace, name, lines)
+        container = request.query_params.get("container", "")
+        text = await podlogs.collect(self._client, namespace, name, lines, container)
         return service.Response(200, _TEXT, text.encode())
 
     async def service_name(self, request: service.Request) -> service.Response:

@@ -1,9 +1,10 @@
-"""Logs of a function's newest pod, every container, under banners: the form of the old API."""
+"""Logs of a function's newest pod: every container under banners, as the old API has it, or one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib import parse
 
 from fission.api import labels
 from fission.kube import client as kube_client
@@ -15,7 +16,11 @@ MAX_LOG_BYTES = 4 << 20
 
 
 async def collect(
-    client: kube_client.Client, namespace: str, function: str, lines: int | None
+    client: kube_client.Client,
+    namespace: str,
+    function: str,
+    lines: int | None,
+    container: str = "",
 ) -> str:
     """Return the text; raises NotFound when the function has no pod."""
     selector = f"{labels.FUNCTION_NAME}={function},{labels.FUNCTION_NAMESPACE}={namespace}"
@@ -23,19 +28,25 @@ async def collect(
     if not pods:
         raise status.NotFound(f"no active pods found for function {function} in {namespace}")
     pod = newest(pods)
-    metadata = pod["metadata"]
+    if container:
+        return await _read(client, pod, container, lines)
     parts = []
-    for container in pod["spec"]["containers"]:
-        name = container["name"]
-        path = gvk.PODS.path(metadata["namespace"], metadata["name"], "log")
-        query = f"?container={name}" + (f"&tailLines={lines}" if lines else "")
-        answer = await client.raw("GET", path + query)
-        text = (await answer.read(MAX_LOG_BYTES)).decode(errors="replace")
+    for each in pod["spec"]["containers"]:
+        text = await _read(client, pod, each["name"], lines)
         parts.append(
-            f"{BANNER}\nPod: {metadata['name']}, container: {name}, "
+            f"{BANNER}\nPod: {pod['metadata']['name']}, container: {each['name']}, "
             f"node: {pod['spec'].get('nodeName', '')}\n{BANNER}\n{text}"
         )
     return "\n".join(parts)
+
+
+async def _read(
+    client: kube_client.Client, pod: Mapping[str, Any], container: str, lines: int | None
+) -> str:
+    path = gvk.PODS.path(pod["metadata"]["namespace"], pod["metadata"]["name"], "log")
+    query = {"container": container, **({"tailLines": str(lines)} if lines else {})}
+    answer = await client.raw("GET", f"{path}?{parse.urlencode(query)}")
+    return (await answer.read(MAX_LOG_BYTES)).decode(errors="replace")
 
 
 def newest(pods: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:

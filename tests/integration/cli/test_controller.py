@@ -97,6 +97,16 @@ async def test_logs_are_not_followed_through_the_controller(bad, good):
     )
 
 
+async def test_an_answer_that_is_passed_on_has_one_request_id(controller, platform):
+    url = f"{controller}/proxy/storage/v1/archive"
+    async with http_client.Client() as client:
+        answer = await client.request("GET", url, [("X-Fission-Request-ID", "mine")])
+        await answer.read(1 << 20)
+
+    found = [value for name, value in answer.headers if name.lower() == "x-fission-request-id"]
+    assert (answer.status, found) == (200, ["mine"])
+
+
 async def test_a_controller_that_is_not_there_is_named(command_line, bad):
     command_line.env["FISSION_URL"] = "http://127.0.0.1:1"
 

@@ -98,7 +98,9 @@ class ControllerBackend:
                 "logs cannot be followed through the controller; use a kubeconfig, or leave out -f"
             )
         metadata = function["metadata"]
-        path = controller.logs_path(metadata["name"], metadata["namespace"], query.lines or 0)
+        path = controller.logs_path(
+            metadata["name"], metadata["namespace"], query.lines or 0, query.container
+        )
         async for chunk in http.chunks(await self._send("POST", path)):
             yield chunk
 
