@@ -40,6 +40,7 @@ def fresh() -> Iterator[Callable[[], platforms.Platform]]:
         made.append(platforms.Platform(accounts.everyone()[0]))
         return made[-1]
 
+    make.made = made  # type: ignore[attr-defined]
     yield make
     for platform in made:
         platform.down()
@@ -62,6 +63,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
     report = yield
     if report.when == "call" and report.failed:
         for value in getattr(item, "funcargs", {}).values():
-            if isinstance(value, platforms.Platform):
-                report.sections.append(("platform logs", value.log_tail()))
+            known = [value] if isinstance(value, platforms.Platform) else []
+            for one in getattr(value, "made", known):
+                if isinstance(one, platforms.Platform):
+                    report.sections.append(("platform logs", one.log_tail()))
     return report

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tests.e2e import platform as platforms
@@ -75,8 +76,17 @@ def descendants(pid: int) -> list[int]:
 
 
 def is_alive(pid: int) -> bool:
+    """Whether any thread is left: a first thread that has ended may leave others with its files."""
     try:
-        stat = pathlib.Path(f"/proc/{pid}/stat").read_bytes()
+        threads = list(pathlib.Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return False
+    return any(_runs(thread) for thread in threads)
+
+
+def _runs(thread: pathlib.Path) -> bool:
+    try:
+        stat = (thread / "stat").read_bytes()
     except OSError:
         return False
     return stat[stat.rindex(b")") + 2 :].split()[0] not in (b"Z", b"X")
@@ -193,12 +203,12 @@ class ColdFunctions:
         self.platform.kubectl("create", "-f", "-", stdin="\n".join(map(json.dumps, items)))
         self.names += names
         self.fresh += names
-        # The router answers 404 until it has seen the route; a HEAD is no call of the function.
+        # The router answers 404 until it has seen the route; these routes allow no PUT.
         for name in names:
-            platforms.eventually(
-                lambda name=name: platforms.call(f"{self.platform.router}/{name}", "PUT").status,
-                lambda status: status == 405,
-            )
+            platforms.eventually(partial(self._put, name), lambda status: status == 405)
+
+    def _put(self, name: str) -> int:
+        return platforms.call(f"{self.platform.router}/{name}", "PUT").status
 
     def take(self) -> str:
         return self.fresh.pop()
