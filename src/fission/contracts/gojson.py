@@ -85,6 +85,7 @@ def _fields(kind: type[msgspec.Struct]) -> tuple[dict[str, Any], dict[str, str]]
     return exact, {name.lower(): name for name in exact}
 
 
+@functools.cache
 def _plain(kind: Any) -> Any:
     """``kind`` without ``Annotated`` and without ``| None``."""
     if typing.get_origin(kind) is typing.Annotated:
@@ -95,5 +96,6 @@ def _plain(kind: Any) -> Any:
     return kind
 
 
+@functools.cache
 def _argument(kind: Any, container: type, index: int) -> Any:
     return typing.get_args(kind)[index] if typing.get_origin(kind) is container else Any
