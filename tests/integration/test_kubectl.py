@@ -1,5 +1,6 @@
 """kubectl itself against the API server as a process, over TLS, with its own kubeconfig."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -163,3 +164,12 @@ def test_definitions_appear_in_discovery(kubectl):
     assert "spec.size" in large
     kubectl("delete", "crd", "things.example.com", "--timeout=10s")
     assert "could not find the requested resource" in kubectl("get", "th", fails=True)
+
+
+def test_a_list_is_created_item_by_item(kubectl):
+    items = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"item-{n}"}} for n in (1, 2)
+    ]
+    document = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    said = kubectl("create", "-f", "-", stdin=document)
+    assert said == "configmap/item-1 created\nconfigmap/item-2 created\n"

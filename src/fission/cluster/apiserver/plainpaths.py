@@ -42,6 +42,13 @@ VERSION = {
 HEALTH = ("/healthz", "/livez", "/readyz")
 NOT_FOUND = "404 page not found\n"
 
+OPENAPI_V2_ASKED = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+OPENAPI_V2_GIVEN = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+"""Clients ask with an ``@``, which is no valid media type, and Go refuses it in an answer."""
+
+_OPENAPI_V2_EMPTY = b"\x0a\x032.0\x12\x10\x0a\x0aKubernetes\x12\x02v1\x42\x00"
+"""``Document{swagger: "2.0", info{title, version}, paths{}}``; fields 1, 2 and 8 of openapiv2."""
+
 
 class Plain:
     def __init__(
@@ -109,7 +116,7 @@ class Plain:
         for group in self._documents.group_list()["groups"]:
             found.append(f"/apis/{group['name']}")
             found += [f"/apis/{version['groupVersion']}" for version in group["versions"]]
-        return {"paths": [*found, *HEALTH, "/metrics", "/openapi/v3", "/version"]}
+        return {"paths": [*found, *HEALTH, "/metrics", "/openapi/v2", "/openapi/v3", "/version"]}
 
     # --- discovery ---
 
@@ -151,6 +158,8 @@ class Plain:
         self, request: Request, parts: list[str], query: Mapping[str, str]
     ) -> Callable[[], Response] | None:
         openapi = self._services.parts.openapi
+        if parts[1:] == ["v2"]:
+            return lambda: self._openapi_v2(request)
         if openapi is None or parts[1:2] != ["v3"]:
             return None
         if len(parts) == 2:
@@ -174,6 +183,16 @@ class Plain:
             return Response(document, 200, headers)
 
         return answer
+
+    def _openapi_v2(self, request: Request) -> Response:
+        """Return an empty document. kubectl asks for it when version 3 lacks a kind (``List``), and
+        leaves the validation of what it does not find there to the server."""
+        accepted = request.headers.get("accept", "")
+        if OPENAPI_V2_ASKED in accepted or OPENAPI_V2_GIVEN in accepted:
+            return Response(_OPENAPI_V2_EMPTY, 200, {"content-type": OPENAPI_V2_GIVEN})
+        body = {"swagger": "2.0", "info": {"title": "Kubernetes", "version": "v1"}, "paths": {}}
+        content = render.encode(body, negotiation.Accepted())
+        return Response(content, 200, {"content-type": "application/json"})
 
     # --- health ---
 
