@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -174,6 +175,7 @@ async def run(env: Mapping[str, str], *, stop: asyncio.Event | None = None) -> i
     if stop is None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)
+        _keep_signals_from_children(signal.SIGTERM, signal.SIGINT)
     if runtime.is_generic:
         await rehearsal.run(Runtime(env, stage, remembers=False).handle)
     server = await servers.serve(runtime.handle, listening_sockets(env))
@@ -182,6 +184,29 @@ async def run(env: Mapping[str, str], *, stop: asyncio.Event | None = None) -> i
     await runtime.stop()
     stage.threads.close()
     return 0
+
+
+def _keep_signals_from_children(*numbers: signal.Signals) -> None:
+    """A process that a function forks shares the loop's wake-up pipe: with these handlers a SIGTERM
+    meant for it (``multiprocessing`` ends its pools so) would end the runtime, and not the process.
+
+    Held back while it forks, as a signal may come before the child has run at all.
+    """
+    masks = threading.local()
+
+    def hold() -> None:
+        masks.before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+
+    def release() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.before)
+
+    def forget() -> None:
+        signal.set_wakeup_fd(-1)
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+        release()
+
+    os.register_at_fork(before=hold, after_in_parent=release, after_in_child=forget)
 
 
 def listening_sockets(env: Mapping[str, str]) -> list[socket.socket]:

@@ -198,6 +198,25 @@ def test_output_is_in_the_log_before_the_answer(
     assert "printed\n" in log.read_text()
 
 
+def test_a_signal_to_a_process_that_a_function_forked_is_that_ones_alone(
+    runtime: runtimes.Runtime,
+) -> None:
+    load(
+        runtime,
+        "import os, signal\n"
+        "def main():\n"
+        "    for _ in range(50):\n"
+        "        pid = os.fork()\n"
+        "        while pid == 0:\n"
+        "            signal.pause()\n"
+        "        os.kill(pid, signal.SIGTERM)\n"
+        "        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGTERM\n"
+        "    return 'fine'\n",
+    )
+    assert runtime.call().text == "fine"
+    assert runtime.call().text == "fine"
+
+
 def test_a_slow_function_blocks_neither_health_nor_other_calls(runtime: runtimes.Runtime) -> None:
     load(
         runtime,
