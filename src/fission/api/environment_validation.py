@@ -3,9 +3,10 @@
 from typing import Final
 
 from fission.api import common_validation as common
-from fission.api import environment_types, fielderrors
+from fission.api import environment_types, fielderrors, labels
 from fission.api.fielderrors import FieldError
 
+_LAST_PORT: Final = 65535
 _SHARING: Final = ("", environment_types.SINGLE, environment_types.INFINITE)
 
 
@@ -26,6 +27,7 @@ def validate(environment: environment_types.Environment) -> list[FieldError]:
     grace = spec.termination_grace_period
     return [
         *errors,
+        *validate_outbound(environment),
         *common.validate_at_least("spec.poolsize", spec.pool_size, 0),
         *common.validate_at_least("spec.terminationGracePeriod", grace, 0),
         *common.validate_podspec(spec.runtime.podspec, "spec.runtime.podspec"),
@@ -36,6 +38,19 @@ def validate(environment: environment_types.Environment) -> list[FieldError]:
     ]
 
 
+def validate_outbound(environment: environment_types.Environment) -> list[FieldError]:
+    """The annotation that says where functions may connect to; absent is the default."""
+    found = environment.metadata.annotations.get(labels.OUTBOUND)
+    if found in (None, "none", "open"):
+        return []
+    kind, _, listed = (found or "").partition(":")
+    if kind == "ports" and all(_is_port(number.strip()) for number in listed.split(",")):
+        return []
+    field = f"metadata.annotations[{labels.OUTBOUND}]"
+    detail = "must be none, open, or ports: and numbers from 1 to 65535, as in ports:443,5432"
+    return [fielderrors.invalid(field, found, detail)]
+
+
 def validate_update(
     old: environment_types.Environment, new: environment_types.Environment
 ) -> list[FieldError]:
@@ -44,6 +59,10 @@ def validate_update(
     if old.spec.version != new.spec.version:
         errors.append(fielderrors.invalid("spec.version", new.spec.version, "version is immutable"))
     return errors
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 1 <= int(text) <= _LAST_PORT
 
 
 def _validate_container_names(environment: environment_types.Environment) -> list[FieldError]:

@@ -386,3 +386,20 @@ def test_names_are_dns_labels(name):
     function.metadata.name = name
 
     assert messages(function)[0].startswith("metadata.name: Invalid value: ")
+
+
+@pytest.mark.parametrize("text", ["none", "open", "ports:443", "ports:443, 5432"])
+def test_where_functions_may_connect_to(text):
+    environment = an_environment()
+    environment.metadata.annotations["fission.io/outbound"] = text
+    assert messages(environment) == []
+
+
+@pytest.mark.parametrize("text", ["", "all", "ports:", "ports:0", "ports:65536", "ports:443,x"])
+def test_other_words_for_it_are_refused(text):
+    environment = an_environment()
+    environment.metadata.annotations["fission.io/outbound"] = text
+    assert messages(environment) == [
+        f'metadata.annotations[fission.io/outbound]: Invalid value: "{text}": must be none, open, '
+        "or ports: and numbers from 1 to 65535, as in ports:443,5432"
+    ]

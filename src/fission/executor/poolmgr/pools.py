@@ -10,7 +10,7 @@ import asyncio
 import itertools
 from typing import Any
 
-from fission.api import environment_defaults, environment_types, labels
+from fission.api import environment_defaults, environment_types, environment_validation, labels
 from fission.base import clock as clocks
 from fission.executor import catalog, config, errors
 from fission.executor.poolmgr import pods, pool, resources
@@ -119,6 +119,9 @@ class Pools:
         name = f"environment {metadata.namespace}/{metadata.name}"
         if environment_defaults.pool_size(environment.spec) == 0:
             raise errors.NoPod(f"{name} has poolsize 0: it keeps no pod that could take a function")
+        faults = environment_validation.validate_outbound(environment)
+        if faults:
+            raise errors.NoPod(f"{name} gets no pods: {faults[0]}")
         began = self._clock.monotonic()
         hopeless_since: float | None = None
         while True:

@@ -9,10 +9,12 @@ from typing import Any, Final
 from fission.api import (
     environment_defaults,
     environment_types,
+    environment_validation,
     function_types,
     labels,
     objects,
 )
+from fission.base import errors
 from fission.contracts import environment as runtime_wire
 from fission.contracts import fetcher as fetcher_wire
 from fission.contracts import signing
@@ -212,7 +214,11 @@ def make_keys_secret(namespace: str, masters: signing.Masters) -> Obj:
 
 
 def _template(environment: environment_types.Environment, options: Options) -> Obj:
+    """The pod's template; InvalidInput names what the Environment asks for in vain."""
     metadata = environment.metadata
+    faults = environment_validation.validate_outbound(environment)
+    if faults:
+        raise errors.InvalidInput(str(faults[0]))
     annotations = dict(metadata.annotations)
     annotations.pop("kubectl.kubernetes.io/last-applied-configuration", None)
     if options.istio and environment.spec.allow_access_to_external_network:

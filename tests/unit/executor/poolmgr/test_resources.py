@@ -117,6 +117,13 @@ def test_what_an_environment_may_reach_is_said_to_the_kubelet() -> None:
     assert closed["spec"]["template"]["metadata"]["annotations"]["kubelet/outbound"] == "none"
 
 
+def test_an_unknown_word_for_what_it_may_reach_makes_no_pool() -> None:
+    environment = an_environment()
+    environment.metadata.annotations["fission.io/outbound"] = "all"
+    with pytest.raises(errors.InvalidInput, match=r"\[fission.io/outbound\]: Invalid value: .all."):
+        resources.make_deployment(environment, "default", OPTIONS)
+
+
 def test_a_podspec_container_named_as_the_environment_patches_the_runtime() -> None:
     runtime = environment_types.Runtime(
         image="fission/python-env",
