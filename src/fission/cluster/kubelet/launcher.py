@@ -204,6 +204,8 @@ class Launcher:
         env = self._environment(request, image)
         uses_entry, argv = environment.arguments(container, image, env)
         mounts = self._mounts(request)
+        if image.confined and self._spawners.mode == "landlock":
+            mounts += self._temporary_folder(request, mounts)
         identifier = records.container_id(
             pod["metadata"]["uid"], container["name"], request.attempt
         )
@@ -305,6 +307,19 @@ class Launcher:
                 messages.Mount(str(folder), mount["mountPath"], bool(mount.get("readOnly")))
             )
         return mounts
+
+    def _temporary_folder(
+        self, request: Request, mounts: list[messages.Mount]
+    ) -> list[messages.Mount]:
+        """Without a mount namespace the machine's /tmp is closed: a folder, named by TMPDIR."""
+        if any(mount.mount_path == "/tmp" for mount in mounts):
+            return []
+        folder = self._places.temporary(request.pod["metadata"]["uid"], request.container["name"])
+        folder.mkdir(parents=True, exist_ok=True)
+        owner = self.owner_of(request.pod, request.endpoint.ip)
+        if owner is not None:
+            os.chown(folder, owner, owner)
+        return [messages.Mount(str(folder), "/tmp")]
 
     def _confinement(
         self, request: Request, image: images.Image, asked: messages.Outbound

@@ -24,6 +24,10 @@ class Paths:
     def volume(self, uid: str, name: str) -> Path:
         return self.pod(uid) / "volumes" / name
 
+    def temporary(self, uid: str, container: str) -> Path:
+        """A container's `/tmp`, where it cannot have a file system of its own there."""
+        return self.pod(uid) / "tmp" / container
+
     def record(self, uid: str) -> Path:
         return self.pod(uid) / "record.json"
 

@@ -105,6 +105,7 @@ def find_gaps(mode: policy.Mode, abi: int, controllers: Collection[str]) -> list
     if mode == "landlock":
         gaps += [
             "volumes are not at their declared paths: programs find them through POD_VOLUME_PATHS",
+            "temporary files lie on the machine's disk, in a folder without a bound",
             "functions see that other processes and files exist, not their contents",
             "processes that a function leaves behind are ended by its spawner, not by the kernel",
         ]
