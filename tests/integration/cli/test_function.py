@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import json
 import re
@@ -149,6 +150,27 @@ async def test_new_code_goes_into_the_package_and_points_the_function_at_it(good
     version = after["spec"]["package"]["packageref"]["resourceversion"]
     assert version == new["metadata"]["resourceVersion"] != old["metadata"]["resourceVersion"]
     assert after["metadata"]["generation"] == before["metadata"]["generation"] + 1
+
+
+async def test_an_update_ends_when_the_platform_has_seen_it(good, cluster):
+    await good(*CREATE)
+
+    async def see(generation):
+        patch = {"status": {"observedGeneration": generation}}
+        answer = await cluster.call(
+            "PATCH", f"{FUNCTION}/status", patch, "application/merge-patch+json"
+        )
+        assert answer.status == 200, answer.body
+
+    await see(1)
+    updating = asyncio.create_task(good("fn", "update", "--name", "hello", "--ft", "7"))
+    async with asyncio.timeout(5):
+        while (await cluster.call("GET", FUNCTION)).body["metadata"]["generation"] < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    assert not updating.done()
+    await see(2)
+
+    assert await updating == "Function 'hello' updated\n"
 
 
 async def test_only_what_is_given_changes(good, cluster):

@@ -1,13 +1,17 @@
 """``fission function update``."""
 
+import asyncio
 import types
-from typing import Any
+from typing import Any, Final
 
 from fission.api import function_types, objects, resources, validation
 from fission.cli import command as commands
 from fission.cli import context, errors, lookups, options
 from fission.cli.function import build, create, features, flags
 from fission.cli.package import build as package_build
+
+_SETTLE_SECONDS: Final = 2.0
+_SETTLE_PAUSE_SECONDS: Final = 0.02
 
 
 @commands.command(
@@ -44,7 +48,23 @@ async def command(session: context.Session, name: str, force: bool | None, **giv
     warning = build.warn_limits(chosen, function.spec)
     if warning:
         session.out.warning(warning)
+    await _settle(session, changed)
     session.out.line(f"Function '{name}' updated")
+
+
+async def _settle(session: context.Session, changed: dict[str, Any]) -> None:
+    """Wait a moment until the platform has seen the change: the next call shall be served by it.
+
+    A function that nobody ever looked at is not waited for.
+    """
+    deadline = session.clock.monotonic() + _SETTLE_SECONDS
+    generation = changed["metadata"].get("generation", 0)
+    seen = changed
+    while 0 < (seen.get("status") or {}).get("observedGeneration", 0) < generation:
+        if session.clock.monotonic() > deadline:
+            return
+        await asyncio.sleep(_SETTLE_PAUSE_SECONDS)
+        seen = await lookups.get(session, resources.FUNCTIONS, lookups.name_of(changed))
 
 
 def _rehearse(raw: dict[str, Any], chosen: Any, input_schema: str | None) -> None:
