@@ -108,7 +108,7 @@ def fill(path, mebibytes):
 
 @a_try
 def search(starts, needles):
-    """Which files that can be seen, and variables, hold one of the texts; and how many were read."""
+    """Which visible files and variables hold one of the texts, and how many were read."""
     own = tuple({sys.prefix, sys.base_prefix, *(path for path in sys.path if path)})
     skipped = ("/usr", "/proc", "/sys", "/lib", "/lib64", "/etc/ssl", *own)
     wanted = [needle.encode() for needle in needles]
@@ -289,7 +289,7 @@ def change_personality():
 @a_try
 def privileges():
     with open("/proc/self/status") as file:
-        lines = dict(line.rstrip().split(":\t", 1) for line in file if ":\t" in line)
+        lines = {name: text.strip() for name, _, text in (line.partition(":") for line in file)}
     return {name: int(lines[name], 16) for name in ("CapPrm", "CapEff", "NoNewPrivs", "Seccomp")}
 
 
@@ -302,23 +302,31 @@ def user():
 
 
 @a_try
-def start_processes(count):
-    """Start that many; Refused says after how many it was over."""
-    children = []
+def start_without_end(count):
+    """Start that many threads, which count as processes do; Refused says after how many no thread
+    and no process could be started.
+    """
+    over, threads = threading.Event(), []
     try:
         for _ in range(count):
-            pid = os.fork()
-            if pid == 0:
-                signal.pause()
-                os._exit(0)
-            children.append(pid)
+            thread = threading.Thread(target=over.wait, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                break
+            threads.append(thread)
+        else:
+            return
+        pid = os.fork()
     except OSError as error:
-        raise Refused(f"after {len(children)}") from error
+        raise Refused(f"after {len(threads)}") from error
     finally:
-        for pid in children:
-            os.kill(pid, signal.SIGKILL)
-        for pid in children:
-            _status(pid)
+        over.set()
+        for thread in threads:
+            thread.join()
+    if pid == 0:
+        os._exit(0)
+    _status(pid)
 
 
 @a_try
@@ -397,6 +405,17 @@ def use_process_pool():
 
     with multiprocessing.get_context("fork").Pool(2) as pool:
         assert pool.map(abs, [-1, -2]) == [1, 2]
+
+
+@a_try
+def end_a_child():
+    """A signal to a child is the child's alone."""
+    pid = os.fork()
+    if pid == 0:
+        while True:
+            signal.pause()
+    os.kill(pid, signal.SIGTERM)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 @a_try
