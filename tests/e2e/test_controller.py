@@ -217,4 +217,47 @@ def test_who_asks_is_known_and_may_do_what_its_account_may(
     assert status("DELETE", "/v2/functions/any") == 403
     assert status("POST", "/proxy/storage/v1/archive") == 403
     assert status("GET", "/proxy/storage/v1/archive") == 403
+
+
+def test_archives_of_another_namespace_are_not_there(
+    platform: platforms.Platform, rest: Rest
+) -> None:
+    platform.kubectl("create", "namespace", "neighbour")
+    platform.kubectl("create", "serviceaccount", "packer", "-n", "neighbour")
+    platform.kubectl(
+        *("create", "role", "packer", "-n", "neighbour"),
+        *("--verb=get,list,create,delete", "--resource=packages.fission.io"),
+    )
+    platform.kubectl(
+        *("create", "rolebinding", "packer", "-n", "neighbour", "--role=packer"),
+        "--serviceaccount=neighbour:packer",
+    )
+    words = ("create", "token", "packer", "-n", "neighbour", "--audience", "fission-controller")
+    bearer = {"Authorization": f"Bearer {platform.kubectl(*words).strip()}"}
+    neighbour = {**bearer, "X-Fission-Auth-Namespace": "neighbour"}
+    base = platform.status()["controller"]
+    code = platform.write("private.py", "# " + "x" * 300_000 + "\ndef main():\n    return 'p'\n")
+    platform.fission("fn", "create", "--name", "private", "--env", "python", "--code", code)
+    assert platform.fission("fn", "test", "--name", "private").stdout == "p"
+
+    described = json.loads(
+        platform.fission("fn", "getmeta", "--name", "private", "-o", "json").stdout
+    )
+    package_name = described["spec"]["package"]["packageref"]["name"]
+    listing = "/proxy/storage/v1/archive"
+    url = platform.kubectl(
+        *("get", "packages", "-o", "jsonpath={.items[*].spec.deployment.url}"),
+        *("--field-selector", f"metadata.name={package_name}"),
+    )
+    ours = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)["id"][0]
+    assert ours in json.loads(rest("GET", listing).text)
+    one = f"{listing}?id={urllib.parse.quote(ours, safe='')}"
+    assert rest("GET", one).status == 200
+    assert ours not in json.loads(platforms.call(base + listing, "GET", b"", neighbour).text)
+    for method in ("GET", "HEAD", "DELETE"):
+        assert platforms.call(base + one, method, b"", neighbour).status in (400, 404)
+        assert platforms.call(base + one, method, b"", bearer).status == 403
+        claimed = {**bearer, "X-Fission-Auth-Namespace": "default"}
+        assert platforms.call(base + one, method, b"", claimed).status == 403
+    assert rest("GET", one).status == 200
     assert rest("GET", "/v2/functions").status == 200

@@ -181,7 +181,7 @@ async def _upload(
 ) -> package_types.Archive:
     digest = await asyncio.to_thread(zips.sha256_file, path)
     show = session.out.progress(f"Uploading {name}", size)
-    archive_id = await session.backend.upload(path, name, show)
+    archive_id = await session.backend.upload(path, name, show, session.namespace)
     return package_types.Archive(
         type=package_types.URL,
         url=await session.backend.archive_url(archive_id),

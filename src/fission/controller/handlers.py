@@ -140,16 +140,20 @@ class Handlers:
         return handle
 
     async def archive(self, request: service.Request) -> service.Response:
-        """Pass an archive on; who may create Packages may store, who may read them may fetch."""
-        namespace = request.headers.get(signing.NAMESPACE_HEADER) or objects.DEFAULT_NAMESPACE
+        """Pass an archive on; who may create Packages may store, who may read them may fetch.
+
+        For the namespace that the caller names: storagesvc shows it no other one's archives. Who
+        names none must have the right in every namespace.
+        """
+        namespace = request.headers.get(signing.NAMESPACE_HEADER) or ""
         verb = {"POST": "create", "DELETE": "delete"}.get(request.method, "get")
         await self._require(request, verb, resources.PACKAGES, namespace)
         uri = storage.ARCHIVE + (f"?{request.query}" if request.query else "")
         target = forwarding.Target(
-            "storagesvc", storage.SOCKET_NAME, self._masters.keys(signing.STORAGESVC)
+            "storagesvc", storage.SOCKET_NAME, self._masters.keys(signing.STORAGESVC, namespace)
         )
         limit = self._settings.max_archive_bytes + (1 << 20)  # the form around the file
-        return await self._forwarder.forward(request, target, uri, limit)
+        return await self._forwarder.forward(request, target, uri, limit, namespace)
 
     async def invoke(self, request: service.Request) -> service.Response:
         """Call a function by name; needs ``create`` on ``functions/proxy``."""

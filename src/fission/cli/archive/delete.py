@@ -8,5 +8,5 @@ from fission.cli import context, options
 @options.string("--id", help="Id of the archive", required=True)
 async def command(session: context.Session, **flags: str) -> None:
     """Delete one."""
-    await session.backend.delete_archive(flags["id"])
+    await session.backend.delete_archive(flags["id"], session.namespace)
     session.out.line(f"Deleted archive with id: {flags['id']}")

@@ -7,4 +7,5 @@ from fission.cli import context
 @commands.command("List the ids of all archives.")
 async def command(session: context.Session) -> None:
     """List them."""
-    session.out.table(("ARCHIVES",), [(each,) for each in await session.backend.list_archives()])
+    found = await session.backend.list_archives(session.namespace)
+    session.out.table(("ARCHIVES",), [(each,) for each in found])

@@ -12,5 +12,5 @@ async def command(session: context.Session, name: str) -> None:
     if not path.is_file():
         raise errors.CliError(f"--name {name}: no such file")
     show = session.out.progress(f"Uploading {path.name}", path.stat().st_size)
-    archive_id = await session.backend.upload(path, path.name, show)
+    archive_id = await session.backend.upload(path, path.name, show, session.namespace)
     session.out.line(f"File successfully uploaded with ID: {archive_id}")

@@ -10,7 +10,7 @@ from fission.base import clock as clocks
 from fission.base import ids
 from fission.cli import errors
 from fission.cli.backend import http, protocol, uploads
-from fission.contracts import controller, storage
+from fission.contracts import controller, signing, storage
 from fission.meta import gvk, selectors, status
 from fission_http import client as http_client
 
@@ -116,30 +116,34 @@ class ControllerBackend:
         return protocol.Answer(response.status, response.headers.items(), body)
 
     async def upload(
-        self, path: pathlib.Path, name: str, on_progress: Callable[[int], None]
+        self, path: pathlib.Path, name: str, on_progress: Callable[[int], None], namespace: str
     ) -> str:
         form = uploads.Upload(path, name, ids.new_uid())
         response = await self._send(
             "POST",
             controller.storage_target(),
             form.body(on_progress),
-            form.headers(),
+            [*form.headers(), (signing.NAMESPACE_HEADER, namespace)],
             http.TRANSFER_SECONDS,
         )
         return storage.decode_upload(await response.read()).id
 
-    async def download(self, archive_id: str) -> AsyncIterator[bytes]:
+    async def download(self, archive_id: str, namespace: str) -> AsyncIterator[bytes]:
         target = controller.storage_target(storage.archive_target(archive_id))
-        response = await self._send("GET", target, timeout_seconds=http.TRANSFER_SECONDS)
+        headers = [(signing.NAMESPACE_HEADER, namespace)]
+        response = await self._send("GET", target, b"", headers, http.TRANSFER_SECONDS)
         async for chunk in http.chunks(response):
             yield chunk
 
-    async def delete_archive(self, archive_id: str) -> None:
+    async def delete_archive(self, archive_id: str, namespace: str) -> None:
         target = controller.storage_target(storage.archive_target(archive_id))
-        await (await self._send("DELETE", target)).aclose()
+        headers = [(signing.NAMESPACE_HEADER, namespace)]
+        await (await self._send("DELETE", target, b"", headers)).aclose()
 
-    async def list_archives(self) -> Names:
-        found: Names = await self._json("GET", controller.storage_target())
+    async def list_archives(self, namespace: str) -> Names:
+        headers = [(signing.NAMESPACE_HEADER, namespace)]
+        response = await self._send("GET", controller.storage_target(), b"", headers)
+        found: Names = orjson.loads(await response.read(http.MAX_ANSWER_BYTES))
         return found or []
 
     async def archive_url(self, archive_id: str) -> str:

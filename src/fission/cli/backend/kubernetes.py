@@ -143,27 +143,29 @@ class KubernetesBackend:
         return protocol.Answer(response.status, response.headers.items(), body)
 
     async def upload(
-        self, path: pathlib.Path, name: str, on_progress: Callable[[int], None]
+        self, path: pathlib.Path, name: str, on_progress: Callable[[int], None], namespace: str
     ) -> str:
         form = uploads.Upload(path, name, ids.new_uid())
-        signed = await self._storage_headers("POST", storage.ARCHIVE, await form.sha256())
+        signed = await self._storage_headers(
+            "POST", storage.ARCHIVE, await form.sha256(), namespace
+        )
         response = await self._storage(
             "POST", storage.ARCHIVE, [*form.headers(), *signed], form.body(on_progress)
         )
         return storage.decode_upload(await response.read()).id
 
-    async def download(self, archive_id: str) -> AsyncIterator[bytes]:
+    async def download(self, archive_id: str, namespace: str) -> AsyncIterator[bytes]:
         target = storage.archive_target(archive_id)
         response = await self._storage("GET", target, await self._storage_headers("GET", target))
         async for chunk in http.chunks(response):
             yield chunk
 
-    async def delete_archive(self, archive_id: str) -> None:
+    async def delete_archive(self, archive_id: str, namespace: str) -> None:
         target = storage.archive_target(archive_id)
         signed = await self._storage_headers("DELETE", target)
         await (await self._storage("DELETE", target, signed)).aclose()
 
-    async def list_archives(self) -> Names:
+    async def list_archives(self, namespace: str) -> Names:
         import orjson
 
         target = storage.ARCHIVE
@@ -216,17 +218,29 @@ class KubernetesBackend:
         return await http.check(response)
 
     async def _storage_headers(
-        self, method: str, target: str, body_sha256: str = signing.EMPTY_BODY_HASH
+        self,
+        method: str,
+        target: str,
+        body_sha256: str = signing.EMPTY_BODY_HASH,
+        namespace: str = "",
     ) -> Iterable[tuple[str, str]]:
+        """Signed for a namespace, or with the key that opens every archive."""
         masters = await self._read_masters()
-        return self._signed(masters.keys(signing.STORAGESVC), method, target, body_sha256)
+        keys = masters.keys(signing.STORAGESVC, namespace)
+        return self._signed(keys, method, target, body_sha256, namespace)
 
     def _signed(
-        self, keys: signing.Keys, method: str, target: str, body: bytes | str
+        self,
+        keys: signing.Keys,
+        method: str,
+        target: str,
+        body: bytes | str,
+        namespace: str = "",
     ) -> Iterable[tuple[str, str]]:
         if keys.current is None:
             return ()
-        return signing.headers(keys.current, method, target, body, self._clock.now().timestamp())
+        now = self._clock.now().timestamp()
+        return signing.headers(keys.current, method, target, body, now, namespace)
 
     async def _service_request(
         self,

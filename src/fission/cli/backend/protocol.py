@@ -102,18 +102,18 @@ class Backend(Protocol):
         ...
 
     async def upload(
-        self, path: pathlib.Path, name: str, on_progress: Callable[[int], None]
+        self, path: pathlib.Path, name: str, on_progress: Callable[[int], None], namespace: str
     ) -> str:
-        """Store a file; its archive's id."""
+        """Store a file for a namespace, whose functions alone may fetch it; its archive's id."""
         ...
 
-    def download(self, archive_id: str) -> AsyncIterator[bytes]:
-        """The bytes of an archive."""
+    def download(self, archive_id: str, namespace: str) -> AsyncIterator[bytes]:
+        """The bytes of an archive, as somebody who works in a namespace may read it."""
         ...
 
-    async def delete_archive(self, archive_id: str) -> None: ...
+    async def delete_archive(self, archive_id: str, namespace: str) -> None: ...
 
-    async def list_archives(self) -> Names: ...
+    async def list_archives(self, namespace: str) -> Names: ...
 
     async def archive_url(self, archive_id: str) -> str:
         """The URL under which the platform itself finds an archive."""

@@ -42,7 +42,7 @@ async def _chunks(session: context.Session, archive: package_types.Archive) -> A
         return
     archive_id = storage.archive_id(archive.url)
     if archive_id:
-        async for chunk in session.backend.download(archive_id):
+        async for chunk in session.backend.download(archive_id, session.namespace):
             yield chunk
         return
     if not archives.is_url(archive.url):
