@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import sys
-import tempfile
 from collections.abc import Awaitable, Callable
 
 from fission_http import connection, messages
@@ -26,14 +26,16 @@ Handler = Callable[[messages.Request], Awaitable[messages.Response]]
 
 async def run(handler: Handler) -> None:
     """Specialize and call by way of the handler; without it the first call is only slower."""
-    with (
-        contextlib.suppress(OSError, asyncio.IncompleteReadError),
-        tempfile.NamedTemporaryFile(prefix="rehearsal-") as code,
-    ):
-        code.write(FUNCTION)
-        code.flush()
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            await _perform(handler, code.name)
+    code = os.memfd_create("rehearsal")  # a file without a place: the pod may have none to write to
+    try:
+        os.write(code, FUNCTION)
+        path = f"/proc/self/fd/{code}"
+        if os.path.exists(path):
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                async with asyncio.timeout(DEADLINE_SECONDS):
+                    await _perform(handler, path)
+    finally:
+        os.close(code)
     sys.modules.pop(loader.SINGLE_FILE_MODULE, None)
 
 
