@@ -13,7 +13,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from fission_http import connection, messages
 from fission_python import loader
@@ -26,17 +26,23 @@ Handler = Callable[[messages.Request], Awaitable[messages.Response]]
 
 async def run(handler: Handler) -> None:
     """Specialize and call by way of the handler; without it the first call is only slower."""
-    code = os.memfd_create("rehearsal")  # a file without a place: the pod may have none to write to
+    with _file_in_memory() as path, contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        if path:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                await _perform(handler, path)
+    sys.modules.pop(loader.SINGLE_FILE_MODULE, None)
+
+
+@contextlib.contextmanager
+def _file_in_memory() -> Iterator[str]:
+    """The function's path; empty without /proc. A pod may have no folder to write to."""
+    code = os.memfd_create("rehearsal")
     try:
         os.write(code, FUNCTION)
         path = f"/proc/self/fd/{code}"
-        if os.path.exists(path):
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                async with asyncio.timeout(DEADLINE_SECONDS):
-                    await _perform(handler, path)
+        yield path if os.path.exists(path) else ""
     finally:
         os.close(code)
-    sys.modules.pop(loader.SINGLE_FILE_MODULE, None)
 
 
 async def _perform(handler: Handler, path: str) -> None:
