@@ -86,6 +86,7 @@ class Platform:
         return self.fission("up", "-d", *(flags or ("--ports", "auto"))).stdout
 
     def down(self) -> None:
+        _remember(self.home, self.fission("status", "-o", "json", check=False).stdout)
         self.fission("down", check=False)
 
     def status(self) -> dict[str, Any]:
@@ -207,9 +208,40 @@ def select_pause() -> None:
     select.select([], [], [], 0.01)
 
 
+_ended: dict[pathlib.Path, set[tuple[int, str]]] = {}
+"""Home → pid and start time of what ran there when it was told to end.
+
+Spawners and pods are started with an environment of their own, which does not name the home.
+"""
+
+
+def _remember(home: pathlib.Path, status: str) -> None:
+    try:
+        processes = json.loads(status)["processes"]
+    except (ValueError, LookupError):  # nothing runs
+        return
+    for process in processes:
+        started = _start_of(process["pid"])
+        if started:
+            _ended.setdefault(home, set()).add((process["pid"], started))
+
+
+def _start_of(pid: int) -> str:
+    """Return the start time of a process, nothing of one that is gone or a zombie."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]
+
+
 def leftovers(home: pathlib.Path) -> list[str]:
     """Return the command lines of processes that still belong to a home, and its mounts."""
-    found = []
+    found = [
+        f"process {pid} that ran before"
+        for pid, started in _ended.get(home, ())
+        if _start_of(pid) == started
+    ]
     for entry in pathlib.Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
