@@ -168,6 +168,9 @@ def enter_root(
     if "/tmp" not in places:
         options = f"mode=1777,size={tmp_bytes},nr_inodes={TMP_INODES}"
         kernel.mount("tmpfs", f"{root}/tmp", "tmpfs", flags, options)
+        for path in sorted(template.bound):
+            if _is_below(path, "/tmp"):
+                _show_again(root, path)
     if "/dev/shm" not in places:
         options = f"mode=1777,size={SHM_BYTES},nr_inodes={TMP_INODES}"
         kernel.mount("tmpfs", f"{root}/dev/shm", "tmpfs", flags, options)
@@ -178,6 +181,19 @@ def enter_root(
     kernel.pivot_root(".", ".")
     kernel.umount(".", kernel.MNT_DETACH)
     os.chdir("/")
+
+
+def _show_again(root: str, path: str) -> None:
+    """Show an interpreter or image that lies below ``/tmp`` in the fresh folder mounted there."""
+    place = root + path
+    if os.path.isdir(path):
+        os.makedirs(place, 0o755, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(place), 0o755, exist_ok=True)
+        with open(place, "ab"):
+            pass
+    kernel.mount(path, place, None, kernel.MS_BIND | kernel.MS_REC)
+    kernel.mount_setattr(place, _READ_ONLY | _FILE_SYSTEM, recursive=True)
 
 
 def _bind_volume(root: str, mount: policy.Mount, owner: int | None) -> None:
