@@ -6,9 +6,11 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -116,6 +118,14 @@ def listening() -> Iterator[socket.socket]:
         made.bind(("127.3.3.3", 0))
         made.listen(16)
         yield made
+
+
+def _make_image_below_tmp() -> pathlib.Path:
+    image = pathlib.Path(tempfile.mkdtemp(prefix="image-", dir="/tmp"))
+    image.chmod(0o755)
+    (image / "early.py").write_text("def main(argv):\n    import late\n    return late.CODE\n")
+    (image / "late.py").write_text("CODE = 7\n")
+    return image
 
 
 def _found(folder: pathlib.Path, pattern: str) -> list[str]:
@@ -343,6 +353,24 @@ async def test_no_descriptor_or_child_stays_behind(desk: Desk, listening: socket
     for number in range(10):
         await one(f"pod-{number}")
     assert count() == before
+
+
+async def test_an_image_below_the_temporary_folder_stays_visible(
+    mode: messages.Mode, tmp_path: pathlib.Path
+) -> None:
+    image = _make_image_below_tmp()
+    launch = launch_of(confined=mode != "none", entry="early:main", pythonpath=(str(image),))
+    spawner = await client.SpawnerClient.launch(launch, tmp_path, mode)
+    desk = Desk(spawner, tmp_path, asyncio.Queue(), [])
+    spawner.on_exit = desk.exits.put_nowait
+    try:
+        _, logs = await desk.start(dataclasses.replace(desk.spec("late", None), entry="early:main"))
+        assert (await desk.exit_of("late")).exit_code == 7, _read_all(logs[1])
+    finally:
+        await spawner.shutdown()
+        for descriptor in desk.open_descriptors:
+            os.close(descriptor)
+        shutil.rmtree(image)
 
 
 async def test_a_preload_that_starts_a_thread_is_refused_by_name(tmp_path: pathlib.Path) -> None:
