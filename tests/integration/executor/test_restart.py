@@ -60,7 +60,8 @@ async def test_a_pod_whose_labels_were_never_written_is_adopted_by_its_claim(
             for label in pod["metadata"]["labels"]
             if label.startswith("function") or label.startswith("fission.io/function")
         }
-        labels |= {"managed": "true", "fission.io/served": None}
+        # Without its hash the ReplicaSet, which has a replacement by now, does not take it back.
+        labels |= {"managed": "true", "fission.io/served": None, "pod-template-hash": None}
         patch = {"metadata": {"labels": labels, "annotations": {"svcHost": None}}}
         blind = here.executor
         blind.pods.queue.add = lambda key: None  # type: ignore[method-assign]
