@@ -9,6 +9,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 from collections.abc import Callable
@@ -195,17 +196,13 @@ def eventually(
         pause()
 
 
+_POLL_SECONDS = 0.01
+"""Between two looks at a condition; never a guess at how long something takes."""
+
+
 def pause() -> None:
-    """Give others the processor between two attempts."""
-    os.sched_yield()
-    select_pause()
-
-
-def select_pause() -> None:
-    """Wait ten milliseconds without ``sleep``: a poll interval, never a guess at a duration."""
-    import select
-
-    select.select([], [], [], 0.01)
+    """Give others the processor between two looks."""
+    threading.Event().wait(_POLL_SECONDS)
 
 
 _ended: dict[pathlib.Path, set[tuple[int, str]]] = {}

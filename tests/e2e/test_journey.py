@@ -98,7 +98,11 @@ def test_the_same_through_the_controller(any_platform: platforms.Platform) -> No
 
     refused = platform.fission("fn", "list", check=False, env={**env, "FISSION_TOKEN": "stranger"})
     assert refused.returncode == 1
-    assert "Error: the bearer token is not valid, or no longer\n" in refused.stderr
+    assert "Error: the bearer token is not valid for the audience" in refused.stderr
+
+    elsewhere = platform.kubectl("create", "token", "writer").strip()
+    refused = platform.fission("fn", "list", check=False, env={**env, "FISSION_TOKEN": elsewhere})
+    assert "Error: the bearer token is not valid for the audience" in refused.stderr
 
 
 @pytest.mark.usefixtures("kubectl")

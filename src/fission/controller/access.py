@@ -1,6 +1,6 @@
 """Who a caller is and what that person may do, as the API server sees it.
 
-A bearer token for the audience ``fission-controller`` (or the API server's own) is looked up by
+A bearer token for the audience ``fission-controller``, and for no other, is looked up by
 TokenReview; each operation is then asked for by SubjectAccessReview in that person's name. Both
 answers are believed for a few seconds.
 """
@@ -97,22 +97,20 @@ class Access:
             raise status.Forbidden(_refusal(person, operation))
 
     async def _review_token(self, token: str) -> Person:
-        for audiences in ([contract.TOKEN_AUDIENCE], None):
-            spec: dict[str, Any] = {"token": token}
-            if audiences is not None:
-                spec["audiences"] = audiences
-            review = {
-                "apiVersion": TOKEN_REVIEWS.api_version,
-                "kind": TOKEN_REVIEWS.kind,
-                "spec": spec,
-            }
-            answer = (await self._client.create(TOKEN_REVIEWS, review)).get("status", {})
-            if answer.get("authenticated"):
-                user = answer.get("user", {})
-                return Person(
-                    user.get("username", ""), user.get("uid", ""), tuple(user.get("groups", ()))
-                )
-        raise status.Unauthorized("the bearer token is not valid, or no longer")
+        review: dict[str, Any] = {
+            "apiVersion": TOKEN_REVIEWS.api_version,
+            "kind": TOKEN_REVIEWS.kind,
+            "spec": {"token": token, "audiences": [contract.TOKEN_AUDIENCE]},
+        }
+        answer = (await self._client.create(TOKEN_REVIEWS, review)).get("status", {})
+        if answer.get("authenticated"):
+            user = answer.get("user", {})
+            return Person(
+                user.get("username", ""), user.get("uid", ""), tuple(user.get("groups", ()))
+            )
+        raise status.Unauthorized(
+            f"the bearer token is not valid for the audience {contract.TOKEN_AUDIENCE} (any more)"
+        )
 
     async def _review_access(self, person: Person, operation: Operation) -> bool:
         resource = operation.resource
