@@ -135,13 +135,9 @@ class Platform:
     def log_tail(self) -> str:
         """Return the ends of the platform's logs, for a failed test's report."""
         parts = []
-        paths = [
-            pathlib.Path(folder, name)
-            for folder, _, names in os.walk(self.home / "logs")
-            for name in names
-            if name.endswith(".log")
-        ]
-        for path in sorted(paths):
+        for path in everything_below(self.home / "logs"):
+            if path.suffix != ".log":
+                continue
             try:
                 text = path.read_text(errors="replace")[-3000:]
             except OSError:  # a pod ended meanwhile
@@ -170,6 +166,15 @@ def ended(platform: Platform) -> None:
     remaining = leftovers(platform.home)
     platform.remove()
     assert remaining == []
+
+
+def everything_below(root: pathlib.Path) -> list[pathlib.Path]:
+    """Return files and folders, sorted; folders of pods that end meanwhile are passed over."""
+    return sorted(
+        pathlib.Path(folder, name)
+        for folder, folders, files in os.walk(root)
+        for name in [*folders, *files]
+    )
 
 
 def call(url: str, method: str = "GET", body: bytes = b"", headers: Any = None) -> Answer:
