@@ -1,0 +1,113 @@
+"""The runtimes that are held to the promises, and what each says of itself.
+
+A language is one entry of ``CATALOG`` plus ``samples/<name>/``, whose README says what belongs
+there. How its process is started is read from the ``image.json`` that the platform reads. A promise
+that a language cannot keep is named with its reason in ``lacks``; its tests are then skipped with
+that reason.
+"""
+
+from __future__ import annotations
+
+import enum
+import pathlib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from fission.cluster.kubelet import images
+
+HERE = pathlib.Path(__file__).parent
+REPOSITORY = HERE.parents[2]
+ENVIRONMENTS = REPOSITORY / "environments"
+
+
+class Promise(enum.Enum):
+    """What a runtime may be unable to promise; everything else it must."""
+
+    SINGLE_FILE = "a package of one file is loaded"
+    FOLDER = "a package of several files is loaded"
+    VERSION_1 = "POST /specialize loads /userfunc/user"
+    STATUS = "a function chooses its answer's status and headers"
+    STREAMED_ANSWER = "an answer is passed on piece by piece"
+    STDOUT = "what a function writes to standard output is in the log"
+    WEBSOCKET = "a function serves WebSocket connections"
+    RESTART = "a runtime that is started again in its pod loads its function again"
+    PARALLEL = "calls of one function run at the same time"
+
+
+@dataclass(frozen=True)
+class Code:
+    """A package and its entry point; ``path`` is below the language's folder of samples."""
+
+    path: str
+    entry_point: str
+    reason: str = ""
+    """What the answer says when this cannot be loaded."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One language."""
+
+    name: str
+    image: str
+    """Folder below ``environments`` with the ``image.json``."""
+    probe: Code
+    """The folder that answers what the promises ask."""
+    hello: Code
+    """A single file that answers ``hello``; any package where there are no single files."""
+    broken: Code
+    """A package that cannot be loaded."""
+    absent: Code
+    """A package without the entry point that is asked for."""
+    version_1: str = ""
+    """A file that answers ``hello`` when it is /userfunc/user."""
+    specialized: int = 200
+    unspecialized: int = 500
+    refused: int = 500
+    """Status for a package that cannot be loaded."""
+    malformed: int = 400
+    again: int = 400
+    """Status for a second specialization."""
+    unspecialized_text: str = "Generic container"
+    lacks: Mapping[Promise, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    needs: Callable[[], str | None] = lambda: None
+    """Why this cannot run here, beside the image's own needs; None if it can."""
+    make: Callable[[pathlib.Path, pathlib.Path], None] | None = None
+    """Makes packages of the samples: from this folder into that one. None: they are packages."""
+
+    @property
+    def samples(self) -> pathlib.Path:
+        return HERE / "samples" / self.name
+
+    def load_image(self, caches: pathlib.Path) -> images.Image:
+        folder = ENVIRONMENTS / self.image
+        text = (folder / images.MANIFEST).read_text()
+        return images.parse(text, folder, sys.executable, caches)
+
+    def missing(self) -> str | None:
+        """Why this runtime cannot be tested on this machine; None when it can."""
+        image = self.load_image(pathlib.Path("/nowhere"))
+        return images.missing_needs(image) or self.needs()
+
+
+PYTHON = Runtime(
+    name="python",
+    image="python",
+    probe=Code("probe", "probe.main"),
+    hello=Code("hello.py", "hello.main"),
+    broken=Code("broken", "broken.main", "a_module_that_is_nowhere"),
+    absent=Code("hello.py", "hello.mian", "no function 'mian'"),
+    version_1="hello.py",
+    lacks={Promise.WEBSOCKET: "use an ASGI server of one's own in a container function"},
+)
+
+CATALOG = (PYTHON,)
+
+NAMES = [runtime.name for runtime in CATALOG]
+
+
+def find(name: str) -> Runtime:
+    """The entry of a language."""
+    return next(runtime for runtime in CATALOG if runtime.name == name)

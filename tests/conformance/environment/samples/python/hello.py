@@ -1,0 +1,5 @@
+"""A package of one file."""
+
+
+def main():
+    return "hello"
