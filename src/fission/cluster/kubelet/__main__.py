@@ -14,7 +14,7 @@ from pathlib import Path
 from fission.base import clock as clocks
 from fission.base import errors as base_errors
 from fission.base import logs
-from fission.cluster.kubelet import app, images, node
+from fission.cluster.kubelet import app, images, node, paths
 from fission.cluster.kubelet.sandbox import probe
 from fission.cluster.kubelet.zygote import messages
 from fission.kube import client as kube_client
@@ -107,7 +107,9 @@ def restricted(found: probe.Isolation, wanted: str | None) -> probe.Isolation:
 async def _serve(options: app.Options, boot_id: str) -> None:
     for folder in (options.home, options.run_dir, options.home / "logs"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    catalog = images.load(options.image_folders)
+    catalog = images.load(
+        options.image_folders, caches=paths.Paths(options.home, options.run_dir).image_caches
+    )
     isolation = restricted(await asyncio.to_thread(probe.detect), os.environ.get(MODE_VARIABLE))
     if os.getuid() == 0 and isolation.mode == "landlock":
         # Pods are users of their own without a mount namespace: they must be able to pass through.

@@ -336,7 +336,7 @@ class Kubelet:
         for container in pod["spec"]["containers"]:
             with contextlib.suppress(errors.UnknownImage):
                 image = self._catalog.find(container.get("image") or "")
-                if not image.shared and not images.missing_needs(image):
+                if not image.shared and self._launcher.is_startable(image):
                     self._spawners.warm(image)
 
     def _container_ended(self, state: messages.ContainerState) -> None:

@@ -76,7 +76,10 @@ def arguments(
     """Whether the image's own entry runs, and the argv: for an entry the arguments alone."""
     args = [expand(a, env) for a in container.get("args") or ()]
     if container.get("command"):
-        return False, [*(expand(c, env) for c in container["command"]), *args]
+        command = [expand(c, env) for c in container["command"]]
+        if not image.program or command[0] != image.program:
+            return False, [*command, *args]
+        args = [*command[1:], *args]
     if image.entry is not None:
         return True, args
     return False, [*image.command, *args]

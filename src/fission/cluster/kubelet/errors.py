@@ -24,6 +24,12 @@ class MissingNeed(ContainerError):
     reason = "ImageNeedsUnmet"
 
 
+class PrepareFailed(ContainerError):
+    """The image's own preparation on this machine failed."""
+
+    reason = "ImagePrepareFailed"
+
+
 class ContainerConfigError(ContainerError):
     """The container's environment names something that does not exist."""
 

@@ -4,6 +4,9 @@
 `fission/python-env` all come down to the segment between the last slash and the tag or digest,
 which is held against the patterns of every manifest: an exact name before a pattern, a longer
 pattern before a shorter one. Pure after `load`, but for `missing_needs`, which looks for programs.
+
+An image whose programs are made on this machine (`prepare`) has a folder for them, `{cache}`, whose
+name changes with everything in the image's folder and with the programs that it needs.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
@@ -57,6 +61,17 @@ class Image:
     needs: tuple[Need, ...] = ()
     init: bool = False
     working_dir: str = "/"
+    program: str = ""
+    """The path under which pods name the image's own command (`/builder`)."""
+    prepare: tuple[str, ...] = ()
+    """What fills ``cache`` before the first container; see `preparing`."""
+    cache: str = ""
+    """The folder that ``prepare`` fills; empty without one."""
+
+    @property
+    def visible(self) -> tuple[str, ...]:
+        """The folders of this image that its containers see, read-only."""
+        return (self.root, self.cache) if self.cache else (self.root,)
 
     def spawner_name(self, preload: tuple[str, ...], variant: str = "") -> str:
         """The name of the process that this image's containers are started by.
@@ -65,7 +80,7 @@ class Image:
         preload list never meets an older spawner.
         """
         content = json.dumps(
-            [self.root, self.entry, preload, self.pythonpath, dict(self.env), variant],
+            [*self.visible, self.entry, preload, self.pythonpath, dict(self.env), variant],
             sort_keys=True,
         )
         digest = hashlib.sha256(content.encode()).hexdigest()[:8]
@@ -108,22 +123,25 @@ class Catalog:
         return {port for image in self.images for port in image.ports.values()}
 
 
-def load(folders: Iterable[Path], python: str = sys.executable) -> Catalog:
-    """Read every image below the folders; a folder may be an image itself. Earlier ones win."""
+def load(
+    folders: Iterable[Path], python: str = sys.executable, caches: Path = Path("/nowhere")
+) -> Catalog:
+    """Read every image in the folders and two levels below them. Earlier ones win.
+
+    ``caches`` is where the images that are prepared on this machine have their folders.
+    """
     found: dict[str, Image] = {}
     for folder in folders:
-        roots = [folder, *sorted(p for p in folder.iterdir())] if folder.is_dir() else []
-        if not roots:
+        if not folder.is_dir():
             raise BadManifest(f"folder of images {folder} does not exist")
-        for root in roots:
-            manifest = root / MANIFEST
-            if manifest.is_file():
-                image = parse(manifest.read_text(), root.resolve(), python)
+        for pattern in (MANIFEST, f"*/{MANIFEST}", f"*/*/{MANIFEST}"):
+            for manifest in sorted(folder.glob(pattern)):
+                image = parse(manifest.read_text(), manifest.parent.resolve(), python, caches)
                 found.setdefault(image.name, image)
     return Catalog(found.values())
 
 
-def parse(text: str, root: Path, python: str) -> Image:
+def parse(text: str, root: Path, python: str, caches: Path = Path("/nowhere")) -> Image:
     where = root / MANIFEST
     try:
         raw = json.loads(text)
@@ -133,16 +151,29 @@ def parse(text: str, root: Path, python: str) -> Image:
         raise BadManifest(f"{where}: needs an object")
     known = {
         "name", "match", "command", "zygote", "env", "ports", "confined", "shared", "needs",
-        "init", "workingDir", "description",
+        "init", "workingDir", "description", "program", "prepare",
     }  # fmt: skip
     unknown = sorted(set(raw) - known)
     if unknown:
         raise BadManifest(f"{where}: unknown field {unknown[0]!r}; known are {sorted(known)}")
 
+    cache = ""
+
     def fill(value: str) -> str:
-        return value.replace("{python}", python).replace("{image}", str(root))
+        filled = value.replace("{python}", python).replace("{image}", str(root))
+        if "{cache}" in filled and not cache:
+            raise ValueError(f"found {value!r}: {{cache}} needs a 'prepare' that fills it")
+        return filled.replace("{cache}", cache)
 
     try:
+        needs = tuple(_need(n) for n in raw.get("needs") or ())
+        prepare = tuple(
+            word.replace("{python}", python).replace("{image}", str(root))
+            for word in _texts(raw.get("prepare") or [])
+        )
+        if prepare:
+            content = digest(root, [python, *prepare], needs)
+            cache = str(caches / _text(raw["name"]) / content)
         zygote = raw.get("zygote") or {}
         shared = raw.get("shared")
         if shared not in (None, "node"):
@@ -159,9 +190,12 @@ def parse(text: str, root: Path, python: str) -> Image:
             ports={_text(k): int(v) for k, v in (raw.get("ports") or {}).items()},
             confined=bool(raw.get("confined", True)),
             shared=shared == "node",
-            needs=tuple(_need(n) for n in raw.get("needs") or ()),
+            needs=needs,
             init=bool(raw.get("init", False)),
             working_dir=fill(_text(raw.get("workingDir", "/"))),
+            program=_text(raw.get("program", "")),
+            prepare=prepare,
+            cache=cache,
         )
     except KeyError as error:
         raise BadManifest(f"{where}: field {error.args[0]!r} is missing") from error
@@ -170,6 +204,30 @@ def parse(text: str, root: Path, python: str) -> Image:
     if not image.command and image.entry is None:
         raise BadManifest(f"{where}: needs a command or a zygote with an entry")
     return image
+
+
+def digest(root: Path, words: Iterable[str], needs: Iterable[Need]) -> str:
+    """A name that changes with the image's files and with the programs that prepare them.
+
+    A folder below with an ``image.json`` of its own is another image, ``__pycache__`` nobody's.
+    """
+    content = hashlib.sha256()
+    for path, names, files in os.walk(root):
+        here = Path(path)
+        if here != root and MANIFEST in files:
+            names.clear()
+            continue
+        names[:] = sorted(name for name in names if name != "__pycache__")
+        for name in sorted(files):
+            text = (here / name).read_bytes()
+            content.update(f"{(here / name).relative_to(root)}\0{len(text)}\0".encode() + text)
+    for need in needs:
+        where = shutil.which(need.executable)
+        real = os.path.realpath(where) if where else ""
+        stamp = os.stat(real).st_mtime_ns if real else 0
+        content.update(f"{real}\0{stamp}\0".encode())
+    content.update("\0".join(words).encode())
+    return content.hexdigest()[:16]
 
 
 def missing_needs(image: Image) -> str | None:

@@ -28,6 +28,7 @@ from fission.cluster.kubelet import (
     logs,
     outbound,
     paths,
+    preparing,
     records,
     shared,
     spawners,
@@ -144,9 +145,14 @@ class Launcher:
         self._running: dict[str, Running] = {}
         self._held: dict[tuple[str, str], str] = {}
         """(pod uid, container) → ended container whose sockets the spawner still keeps."""
+        self._preparer = preparing.Preparer(places.image_logs)
         self._shared: dict[str, shared.SharedProcess] = {}
         self.on_forgotten: Callable[[str], None] = lambda member: None
         """Told of `<pod uid>/<container>` that its shared process has to be told of anew."""
+
+    def is_startable(self, image: images.Image) -> bool:
+        """Whether nothing has to be done for the image before its spawner starts."""
+        return not images.missing_needs(image) and self._preparer.is_ready(image)
 
     @property
     def running(self) -> Mapping[str, Running]:
@@ -201,6 +207,7 @@ class Launcher:
         missing = images.missing_needs(image)
         if missing:
             raise errors.MissingNeed(missing)
+        await self._preparer.ready(image)
         env = self._environment(request, image)
         uses_entry, argv = environment.arguments(container, image, env)
         mounts = self._mounts(request)

@@ -41,6 +41,15 @@ class Paths:
         return self.pod_logs(namespace, name, uid) / container
 
     @property
+    def image_caches(self) -> Path:
+        """What images prepare on this machine; a folder per image and content."""
+        return self.home / "cache" / "images"
+
+    @property
+    def image_logs(self) -> Path:
+        return self.home / "logs" / "images"
+
+    @property
     def control_socket(self) -> Path:
         return self.run / "kubelet.sock"
 

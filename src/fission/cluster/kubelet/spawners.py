@@ -113,7 +113,7 @@ class Spawners:
             env=dict(image.env),
             confined=image.confined,
             working_dir=image.working_dir,
-            visible=(image.root,),
+            visible=image.visible,
             outbound="chosen" if chosen else "default",
             blocked_ports=self._blocked_ports,
         )

@@ -159,3 +159,13 @@ def test_variables_about_ports_and_paths_only_where_they_say_something():
         "POD_PORTS": '{"8888":20001}',
         "POD_VOLUME_PATHS": '{"/userfunc":"/x"}',
     }
+
+
+def test_the_path_of_an_image_s_own_program_runs_the_image():
+    program = images.Image(name="i", root="/i", match=("i",), entry="e:main", program="/builder")
+    plain = images.Image(name="i", root="/i", match=("i",), command=("run",), program="/builder")
+    container = {"command": ["/builder", "/packages"], "args": ["-v"]}
+
+    assert environment.arguments(container, program, {}) == (True, ["/packages", "-v"])
+    assert environment.arguments(container, plain, {}) == (False, ["run", "/packages", "-v"])
+    assert environment.arguments({"command": ["/other"]}, program, {}) == (False, ["/other"])

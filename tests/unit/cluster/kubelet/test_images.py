@@ -114,3 +114,14 @@ def test_images_are_found_below_their_folder_and_the_first_of_a_name_wins(tmp_pa
     assert [image.entry for image in catalog.images] == ["mine:main"]
     with pytest.raises(images.BadManifest, match="does not exist"):
         images.load([tmp_path / "nowhere"])
+
+
+def test_images_are_found_two_levels_deep(tmp_path):
+    for folder, name in (("node", "node-env"), ("node/builder", "node-builder")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "image.json").write_text(a_manifest(name=name, match=[name]))
+
+    catalog = images.load([tmp_path])
+
+    assert {image.name for image in catalog.images} == {"node-env", "node-builder"}
+    assert Path(catalog.find("fission/node-builder").root) == tmp_path / "node" / "builder"
