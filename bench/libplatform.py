@@ -44,15 +44,17 @@ class Platform:
         found: dict[str, Any] = json.loads(self.fission("status", "-o", "json"))
         return found
 
-    def make_environment(self, pool_size: int) -> None:
-        image = ("--image", "fission/python-env", "--poolsize", str(pool_size))
-        self.fission("env", "create", "--name", "python", *image)
+    def make_environment(
+        self, pool_size: int, name: str = "python", image: str = "fission/python-env", *more: str
+    ) -> None:
+        words = ("--name", name, "--image", image, "--poolsize", str(pool_size), *more)
+        self.fission("env", "create", *words)
 
-    def wait_pool(self, pool_size: int, quiet_seconds: float) -> None:
+    def wait_pool(self, pool_size: int, quiet_seconds: float, name: str = "python") -> None:
         """Wait until the pool has all its pods, and then a moment more."""
         give_up = time.monotonic() + DEADLINE_SECONDS
         while time.monotonic() < give_up:
-            lines = self.fission("env", "pods", "--name", "python").splitlines()[1:]
+            lines = self.fission("env", "pods", "--name", name).splitlines()[1:]
             if sum(_is_generic_and_ready(line.split()) for line in lines) >= pool_size:
                 time.sleep(quiet_seconds)
                 return
