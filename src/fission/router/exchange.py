@@ -421,8 +421,7 @@ class Exchange:
             self._front.exchange_done(keep_alive=False)
             return
         if self._response is None:
-            safe = self._head.method in SAFE and not (self._head.chunked or self._received)
-            if upstream is not None and upstream.reused and safe and not self._buffer:
+            if upstream is not None and self._can_repeat(upstream, error):
                 self._fresh_only = True
                 upstream.reused = False
                 self._front.expect_nothing()
@@ -439,6 +438,18 @@ class Exchange:
             self._front.exchange_done(keep_alive=not self.wants_body and self._is_framed_out())
         else:
             self._fail(failures.function_error("the function's pod broke off its answer"))
+
+    def _can_repeat(self, upstream: upstreams.Upstream, error: Exception | None) -> bool:
+        """Whether nobody can have seen a request that changes nothing.
+
+        A kept connection may have been closed as idle before the request came. A reset on a new
+        one is the kernel's: it threw away a request that the pod's process, which ended, had not
+        read. Whoever had read it would have closed in good order.
+        """
+        if self._head.method not in SAFE or self._head.chunked or self._received or self._buffer:
+            return False
+        unread = isinstance(error, ConnectionResetError) and not self._fresh_only
+        return upstream.reused or unread
 
     def _is_framed_out(self) -> bool:
         return self._shape is not None and self._shape.encode

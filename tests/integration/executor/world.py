@@ -102,9 +102,11 @@ class Node:
             await self._start(new)
 
     async def _stop(self, uid: str) -> None:
-        pod = self.pods.pop(uid, None)
+        pod = self.pods.get(uid)
         if pod is not None:
+            # Kept until it has stopped: the node's own end may cut this short, and stops it then.
             await pod.stop()
+            self.pods.pop(uid, None)
 
     async def _start(self, pod: Obj) -> None:
         metadata = pod["metadata"]
@@ -140,10 +142,14 @@ class Node:
         settings = fetcher_config.Config(cache_dir=str(self._folder / "cache"))
         built = fetcher_app.build(settings, fetcher_app.Deps(self._http, clocks.SystemClock()))
         await built.prepare()
-        served = await built.start_pod(fetcher_config.Arguments(), env, [sockets[0]])
         folder = self._folder / uid / "userfunc"
         loads: list[Obj] = []
         runtime = await server.serve(self._runtime(name, folder, loads), [sockets[1]])
+        try:
+            served = await built.start_pod(fetcher_config.Arguments(), env, [sockets[0]])
+        except BaseException:
+            await runtime.close(0.0)
+            raise
         return RunningPod(name, folder, served, runtime, loads)
 
     def _runtime(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import select
 import socket
 from collections.abc import AsyncIterator
 
@@ -235,6 +236,23 @@ async def test_a_kept_connection_that_died_is_replaced_for_safe_methods_only():
         assert connections == 3
         assert (await routed.call("POST", "/hello")).json()["reason"] == "function_error"
         assert (await routed.call("POST", "/hello")).body == b"ok"
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("POST", 500)])
+async def test_a_pod_that_ends_before_it_reads_the_request(method: str, status: int):
+    pod = await routing.Pod(hello).start()
+    with socket.create_server(("127.0.0.1", 0)) as ending:
+        async with routing.a_router() as routed:
+            routed.add(
+                routing.a_function(),
+                routing.a_trigger("t", relativeurl="/hello", methods=["GET", "POST"]),
+            )
+            routed.executor.addresses = [ending.getsockname(), pod.address]
+            call = asyncio.ensure_future(routed.call(method, "/hello"))
+            await waiting.until(lambda: select.select([ending], [], [], 0)[0])
+            ending.close()
+            assert (await call).status == status
+    await pod.stop()
 
 
 async def test_an_answer_without_length_is_chunked_for_the_client():
