@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.conformance.environment import runtimes
+from tests.conformance.environment import catalog, processes
 
 
 @pytest.fixture
@@ -17,18 +17,22 @@ def log(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 @pytest.fixture
-def runtime(tmp_path: pathlib.Path, log: pathlib.Path) -> Iterator[runtimes.Runtime]:
-    with runtimes.running("python", tmp_path / "userfunc", log) as started:
+def runtime(
+    prepare: Callable[[catalog.Runtime], processes.Prepared], tmp_path: pathlib.Path
+) -> Iterator[processes.Process]:
+    with processes.running(prepare(catalog.PYTHON), tmp_path) as started:
         yield started
 
 
-def load(runtime: runtimes.Runtime, source: str, entry_point: str = "fn.main", **more: int) -> None:
+def load(
+    runtime: processes.Process, source: str, entry_point: str = "fn.main", **more: int
+) -> None:
     runtime.write({"fn.py": source})
     answer = runtime.specialize(entry_point, **more)
     assert (answer.status, answer.text) == (200, "")
 
 
-def test_flask_request_without_parameters(runtime: runtimes.Runtime) -> None:
+def test_flask_request_without_parameters(runtime: processes.Process) -> None:
     load(
         runtime,
         "from flask import request\n"
@@ -55,7 +59,7 @@ def test_flask_request_without_parameters(runtime: runtimes.Runtime) -> None:
     ],
 )
 def test_whatever_flask_accepts_may_be_returned(
-    runtime: runtimes.Runtime, returned: str, status: int, body: str | None, content_type: str
+    runtime: processes.Process, returned: str, status: int, body: str | None, content_type: str
 ) -> None:
     load(runtime, f"import flask\ndef main():\n    return {returned}\n")
     answer = runtime.call()
@@ -63,12 +67,12 @@ def test_whatever_flask_accepts_may_be_returned(
     assert body is None or answer.text == body
 
 
-def test_a_request_parameter(runtime: runtimes.Runtime) -> None:
+def test_a_request_parameter(runtime: processes.Process) -> None:
     load(runtime, "def main(request):\n    return request.args['name']\n")
     assert runtime.call(path="/?name=ada").text == "ada"
 
 
-def test_an_async_function_with_and_without_the_request(runtime: runtimes.Runtime) -> None:
+def test_an_async_function_with_and_without_the_request(runtime: processes.Process) -> None:
     load(
         runtime,
         "import asyncio\nfrom flask import request\n"
@@ -77,7 +81,7 @@ def test_an_async_function_with_and_without_the_request(runtime: runtimes.Runtim
     assert runtime.call(path="/?name=ada").text == "ada"
 
 
-def test_a_wsgi_application(runtime: runtimes.Runtime) -> None:
+def test_a_wsgi_application(runtime: processes.Process) -> None:
     load(
         runtime,
         "def main(environ, start_response):\n"
@@ -90,7 +94,7 @@ def test_a_wsgi_application(runtime: runtimes.Runtime) -> None:
     assert answer.headers["X-Path"].encode("latin-1").decode() == "/pü"
 
 
-def test_a_flask_application(runtime: runtimes.Runtime) -> None:
+def test_a_flask_application(runtime: processes.Process) -> None:
     load(
         runtime,
         "from flask import Flask\napp = Flask(__name__)\n"
@@ -101,7 +105,7 @@ def test_a_flask_application(runtime: runtimes.Runtime) -> None:
     assert runtime.call(path="/nowhere").status == 404
 
 
-def test_an_asgi_application_streams(runtime: runtimes.Runtime) -> None:
+def test_an_asgi_application_streams(runtime: processes.Process) -> None:
     load(
         runtime,
         "async def main(scope, receive, send):\n"
@@ -120,7 +124,7 @@ def test_an_asgi_application_streams(runtime: runtimes.Runtime) -> None:
     assert (answer.status, answer.text, answer.headers["X-Path"]) == (200, "ababab", "/a")
 
 
-def test_a_package_is_imported_by_its_dotted_name(runtime: runtimes.Runtime) -> None:
+def test_a_package_is_imported_by_its_dotted_name(runtime: processes.Process) -> None:
     runtime.write(
         {
             "shop/__init__.py": "",
@@ -132,19 +136,19 @@ def test_a_package_is_imported_by_its_dotted_name(runtime: runtimes.Runtime) -> 
     assert runtime.call().text == "1"
 
 
-def test_a_single_word_is_a_function_of_main(runtime: runtimes.Runtime) -> None:
+def test_a_single_word_is_a_function_of_main(runtime: processes.Process) -> None:
     runtime.write({"main.py": "def handler():\n    return 'h'\n"})
     assert runtime.specialize("handler").status == 200
     assert runtime.call().text == "h"
 
 
-def test_a_single_file_uses_only_the_functions_name(runtime: runtimes.Runtime) -> None:
+def test_a_single_file_uses_only_the_functions_name(runtime: processes.Process) -> None:
     (runtime.volume / "deployarchive").write_text("def main():\n    return 'single'\n")
     assert runtime.specialize("whatever.main").status == 200
     assert runtime.call().text == "single"
 
 
-def test_version_one_loads_the_fixed_file(runtime: runtimes.Runtime) -> None:
+def test_version_one_loads_the_fixed_file(runtime: processes.Process) -> None:
     (runtime.volume / "user").write_text("def main():\n    return 'v1'\n")
     assert runtime.call("POST", "/specialize").status == 200
     assert runtime.call().text == "v1"
@@ -160,7 +164,7 @@ def test_version_one_loads_the_fixed_file(runtime: runtimes.Runtime) -> None:
     ],
 )
 def test_an_entry_point_that_is_not_there_names_what_is(
-    runtime: runtimes.Runtime, entry_point: str, message: str
+    runtime: processes.Process, entry_point: str, message: str
 ) -> None:
     runtime.write({"fn.py": "CONSTANT = 1\ndef main():\n    return ''\n"})
     answer = runtime.specialize(entry_point)
@@ -169,7 +173,7 @@ def test_an_entry_point_that_is_not_there_names_what_is(
 
 
 def test_an_import_error_shows_the_users_traceback_only(
-    runtime: runtimes.Runtime, log: pathlib.Path
+    runtime: processes.Process, log: pathlib.Path
 ) -> None:
     runtime.write({"fn.py": "def load():\n    return 1 / 0\nVALUE = load()\n"})
     answer = runtime.specialize("fn.main")
@@ -181,7 +185,7 @@ def test_an_import_error_shows_the_users_traceback_only(
 
 
 def test_a_failing_call_keeps_its_traceback_from_the_public(
-    runtime: runtimes.Runtime, log: pathlib.Path
+    runtime: processes.Process, log: pathlib.Path
 ) -> None:
     load(runtime, "def main():\n    raise ValueError('secret detail')\n")
     answer = runtime.call()
@@ -191,7 +195,7 @@ def test_a_failing_call_keeps_its_traceback_from_the_public(
 
 
 def test_output_is_in_the_log_before_the_answer(
-    runtime: runtimes.Runtime, log: pathlib.Path
+    runtime: processes.Process, log: pathlib.Path
 ) -> None:
     load(runtime, "def main():\n    print('printed')\n    return ''\n")
     runtime.call()
@@ -199,7 +203,7 @@ def test_output_is_in_the_log_before_the_answer(
 
 
 def test_a_signal_to_a_process_that_a_function_forked_is_that_ones_alone(
-    runtime: runtimes.Runtime,
+    runtime: processes.Process,
 ) -> None:
     load(
         runtime,
@@ -217,7 +221,7 @@ def test_a_signal_to_a_process_that_a_function_forked_is_that_ones_alone(
     assert runtime.call().text == "fine"
 
 
-def test_a_slow_function_blocks_neither_health_nor_other_calls(runtime: runtimes.Runtime) -> None:
+def test_a_slow_function_blocks_neither_health_nor_other_calls(runtime: processes.Process) -> None:
     load(
         runtime,
         "import threading\nfrom flask import request\nGATE = threading.Event()\n"
@@ -235,7 +239,7 @@ def test_a_slow_function_blocks_neither_health_nor_other_calls(runtime: runtimes
         assert slow.result().text == "/slow"
 
 
-def test_a_call_above_the_limit_is_refused_without_being_run(runtime: runtimes.Runtime) -> None:
+def test_a_call_above_the_limit_is_refused_without_being_run(runtime: processes.Process) -> None:
     load(
         runtime,
         "import threading\nfrom flask import request\n"
@@ -258,7 +262,7 @@ def test_a_call_above_the_limit_is_refused_without_being_run(runtime: runtimes.R
 
 
 def test_a_runtime_that_waits_for_its_function_has_left_no_trace(
-    runtime: runtimes.Runtime, log: pathlib.Path
+    runtime: processes.Process, log: pathlib.Path
 ) -> None:
     assert runtime.call(path="/healthz").status == 200  # it has rehearsed, then it serves
     assert list(runtime.volume.iterdir()) == []
