@@ -105,15 +105,32 @@ async def test_a_service_account_token_is_mounted(node):
     assert await read(node, pod, "/sa/ns") == "default"
 
 
-async def test_a_claim_outlives_its_pod(node):
+async def create_claim(node, name):
     claim = {
-        "metadata": {"name": "data", "namespace": "default"},
+        "metadata": {"name": name, "namespace": "default"},
         "spec": {
             "accessModes": ["ReadWriteOnce"],
             "resources": {"requests": {"storage": "1Gi"}},
         },
     }
     await node.client.create(gvk.PERSISTENTVOLUMECLAIMS, claim)
+
+
+async def test_confined_pods_share_a_claim(node):
+    await create_claim(node, "cache")
+    volumes = [{"name": "d", "persistentVolumeClaim": {"claimName": "cache"}}]
+    mounts = [{"name": "d", "mountPath": "/cache"}]
+    for name in ("one", "two"):
+        await node.create(a_pod(name, container={"volumeMounts": mounts}, volumes=volumes))
+    one, two = await node.ready("one"), await node.ready("two")
+
+    await node.ask(one, f"/write{await where(node, one, '/cache/file')}")
+    assert await read(node, two, "/cache/file") == "written"
+    await node.ask(two, f"/write{await where(node, two, '/cache/file')}")
+
+
+async def test_a_claim_outlives_its_pod(node):
+    await create_claim(node, "data")
     volumes = [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}]
     mounts = [{"name": "d", "mountPath": "/data"}]
     for name in ("one", "two"):

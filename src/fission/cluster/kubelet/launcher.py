@@ -32,6 +32,7 @@ from fission.cluster.kubelet import (
     records,
     shared,
     spawners,
+    users,
 )
 from fission.cluster.kubelet.zygote import client, messages
 from fission.meta import quantity
@@ -42,8 +43,6 @@ Obj = dict[str, Any]
 
 PRELOAD_ANNOTATION = "kubelet/preload"
 """Comma-separated modules that a pod's zygote imports beside its image's own."""
-FIRST_UID = 1_000_000_000
-"""Users of confined pods where the kubelet is root: this plus the pod's address."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +84,6 @@ class Request:
     config_maps: environment.Lookup
     sockets: dict[int, socket.socket] = field(default_factory=dict)
     """Already opened ones, by declared port; taken over by the start."""
-
-
-def uid_of(ip: str) -> int:
-    _, second, third, fourth = (int(part) for part in ip.split("."))
-    return FIRST_UID + (second << 16) + (third << 8) + fourth
 
 
 def ports_of(pod: Obj, find: Callable[[Obj], images.Image | None]) -> dict[str, dict[int, str]]:
@@ -172,7 +166,7 @@ class Launcher:
         """The user whose files the pod's volumes are; None for the kubelet's own."""
         if not self._facts.is_root or self._spawners.mode == "none" or not self.is_confined(pod):
             return None
-        return uid_of(ip)
+        return users.of_pod(pod, ip)
 
     def asked_outbound(self, pod: Obj) -> messages.Outbound:
         """Where the pod may connect to; ContainerConfigError names a wrong annotation."""
@@ -338,7 +332,7 @@ class Launcher:
         return messages.Confinement(
             mode=self._spawners.mode,
             outbound=asked,
-            uid=uid_of(request.endpoint.ip) if is_user else None,
+            uid=users.of_pod(request.pod, request.endpoint.ip) if is_user else None,
             hostname=name,
             blocked_ports=self._facts.blocked_ports,
         )

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from fission.base import clock as clocks
-from fission.cluster.kubelet import environment, errors, files, paths
+from fission.cluster.kubelet import environment, errors, files, paths, users
 
 Obj = dict[str, Any]
 
@@ -111,6 +111,11 @@ class Store:
         claim = source["claimName"]
         if await self._sources.claim(namespace, claim) is None:
             raise errors.VolumeError(f'persistentvolumeclaim "{claim}" not found (volume "{name}")')
+        if owner is not None and owner != users.of_claim(namespace, claim):
+            raise errors.Refused(
+                f'volume "{name}": a pod of this node mounts one persistent volume claim, whose '
+                f'user it is; "{claim}" is another'
+            )
         folder = self._places.claim(namespace, claim)
         make_folder(folder, owner, 0o770)
         return folder

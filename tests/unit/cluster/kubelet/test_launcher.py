@@ -50,11 +50,6 @@ def test_a_port_belongs_to_one_container_and_never_to_an_init_container():
     assert found == {"one": {}, "two": {}, "three": {8888: "x"}}
 
 
-def test_users_are_as_many_as_addresses():
-    assert launcher.uid_of("127.1.2.3") != launcher.uid_of("127.1.3.2")
-    assert launcher.uid_of("127.254.255.254") < 2**31
-
-
 def test_limits():
     found = launcher.limits_of({"resources": {"limits": {"memory": "64Mi", "cpu": "250m"}}})
 
