@@ -61,3 +61,23 @@ def test_only_the_function_port_follows_host() -> None:
     hosts = {entry["service"]: entry["hosts"] for entry in document["hostPorts"]}
     assert hosts["router"] == ["127.0.0.1", "127.0.0.2"]
     assert hosts["router-internal"] == hosts["controller"] == ["127.0.0.1"]
+
+
+def test_images_of_the_caller_and_the_home_come_before_the_shipped(tmp_path: pathlib.Path) -> None:
+    mine, home = tmp_path / "mine", tmp_path / "home"
+    mine.mkdir()
+    (home / "images").mkdir(parents=True)
+    parsed = options.parse(["up", "--images", str(mine)], {"FISSION_HOME": str(home)})
+    command = configfile.make(parsed)["kubelet"]["command"]
+    folders = command[command.index("--images") + 1].split(",")
+    assert folders[:2] == [str(mine), str(home / "images")]
+    assert len(folders) == 4
+
+
+@pytest.mark.parametrize("folder", ["absent", "a,b"])
+def test_a_folder_of_images_that_cannot_be_used_is_refused(
+    tmp_path: pathlib.Path, folder: str
+) -> None:
+    (tmp_path / "a,b").mkdir()
+    with pytest.raises(errors.InvalidInput, match=f"--images .*{folder}"):
+        options.parse(["up", "--images", str(tmp_path / folder)], HOME)

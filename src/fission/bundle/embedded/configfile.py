@@ -26,6 +26,10 @@ KEPT_VARIABLES = (
 """Of the caller's environment, what the platform's processes get: never its secrets."""
 
 
+IMAGES = "images"
+"""The folder of a home in which people put images of their own."""
+
+
 def make(options: option_sets.Options) -> dict[str, Any]:
     """Return the document."""
     home = str(options.home)
@@ -58,7 +62,7 @@ def make(options: option_sets.Options) -> dict[str, Any]:
         "kubelet": {
             "command": [
                 *(sys.executable, "-m", "fission.cluster.kubelet", "--home", home),
-                *("--images", ",".join(str(folder) for folder in data.image_folders())),
+                *("--images", ",".join(str(folder) for folder in _image_folders(options))),
                 *("--public", "fission/router/http"),
                 *("--service-url", "FISSION_ROUTER_URL=fission/router/http"),
                 *(
@@ -80,6 +84,12 @@ def write(options: option_sets.Options) -> None:
     fresh.touch(mode=0o600)
     fresh.write_text(json.dumps(make(options), indent=2) + "\n")
     fresh.replace(path)
+
+
+def _image_folders(options: option_sets.Options) -> list[pathlib.Path]:
+    """Whoever brings an image means it: theirs come before those that ship with Fission."""
+    own = options.home / IMAGES
+    return [*options.images, *([own] if own.is_dir() else []), *data.image_folders()]
 
 
 def _service(

@@ -40,6 +40,8 @@ class Options:
     """Where it listens."""
     hosts: tuple[str, ...] = ("127.0.0.1",)
     """Addresses for function traffic and the Kubernetes API; loopback until somebody asks."""
+    images: tuple[pathlib.Path, ...] = ()
+    """Folders of images beside those that ship with Fission and the home's own."""
     timeout_seconds: float = 60.0
     """How long a start or an end may take; a busy laptop needs some seconds."""
     output: str = ""
@@ -63,6 +65,7 @@ def parse(arguments: list[str], env: Mapping[str, str]) -> Options:
         detach=parsed.detach,
         ports=_ports(parsed),
         hosts=_hosts(parsed.host or ["127.0.0.1"]),
+        images=tuple(_folder(path) for path in parsed.images or ()),
         timeout_seconds=parsed.timeout,
     )
 
@@ -80,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         "--ports", choices=["default", "auto"], default="default", help="auto: any free"
     )
     up.add_argument("--host", action="append", help="address to listen on (default 127.0.0.1)")
+    up.add_argument("--images", action="append", metavar="DIR", help="more images (repeatable)")
     up.add_argument("--timeout", type=_seconds, default=60.0, help="to become ready (60s)")
     down = commands.add_parser("down", help="stop everything; what was declared is kept")
     down.add_argument("--timeout", type=_seconds, default=60.0, help="to end (60s)")
@@ -127,6 +131,15 @@ def _hosts(given: list[str]) -> tuple[str, ...]:
             raise errors.InvalidInput(f"--host {host}: not an IP address") from None
         hosts.extend(_interface_addresses() if address.is_unspecified else [host])
     return tuple(dict.fromkeys(hosts))
+
+
+def _folder(given: str) -> pathlib.Path:
+    folder = pathlib.Path(given).expanduser().absolute()
+    if not folder.is_dir():
+        raise errors.InvalidInput(f"--images {given}: not a folder")
+    if "," in str(folder):
+        raise errors.InvalidInput(f"--images {given}: a comma in its path cannot be passed on")
+    return folder
 
 
 def _interface_addresses() -> list[str]:

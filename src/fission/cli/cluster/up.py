@@ -16,12 +16,14 @@ from fission.cli.cluster import forward
 @options.integer("--apiserver-port", help="Port of the Kubernetes API", default=16443)
 @options.string("--ports", help="auto picks free ports")
 @options.strings("--host", help="Address to listen on; repeatable", default="127.0.0.1")
+@options.strings("--images", help="Folder with images of your own; repeatable")
 @options.duration("--timeout", help="Time to become ready", default="60s")
 def command(
     session: context.Session,
     detach: bool | None,
     ports: str | None,
     host: tuple[str, ...],
+    images: tuple[str, ...],
     timeout: float | None,
     **numbers: int | None,
 ) -> int:
@@ -34,6 +36,8 @@ def command(
         arguments += ["--ports", ports]
     for address in host:
         arguments += ["--host", address]
+    for folder in images:
+        arguments += ["--images", folder]
     if timeout is not None:
         arguments += ["--timeout", f"{timeout:g}"]
     return forward.run(session, arguments)
