@@ -1,0 +1,1 @@
+"""Stands for pip where a build says ``python3 -m pip``; pip itself lives with the platform."""
