@@ -8,7 +8,7 @@ from typing import Any
 from fission.api import environment_defaults, environment_types
 from fission.base import clock as clocks
 from fission.base import errors
-from fission.contracts import signing
+from fission.contracts import fetcherpod, signing
 from fission.executor import catalog, config
 from fission.executor.poolmgr import poolplan, pools, resources
 from fission.kube import actions, apply, events, reconcile, workqueue
@@ -98,11 +98,11 @@ class EnvironmentReconciler:
         if done_at is not None and now - done_at < PROVISION_AGAIN_SECONDS:
             return
         wanted = [
-            (gvk.SERVICEACCOUNTS, resources.make_account(namespace)),
-            (gvk.ROLEBINDINGS, resources.make_role_binding(namespace)),
+            (gvk.SERVICEACCOUNTS, fetcherpod.make_account(resources.FETCHER_ACCOUNT, namespace)),
+            (gvk.ROLEBINDINGS, fetcherpod.make_role_binding(resources.FETCHER_ACCOUNT, namespace)),
         ]
         if self._masters.enabled:
-            wanted.append((gvk.SECRETS, resources.make_keys_secret(namespace, self._masters)))
+            wanted.append((gvk.SECRETS, fetcherpod.make_keys_secret(namespace, self._masters)))
         for resource, obj in wanted:
             try:
                 await self._client.create(resource, obj, namespace)

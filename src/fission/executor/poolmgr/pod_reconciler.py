@@ -32,7 +32,7 @@ from fission.executor.poolmgr import (
 from fission.kube import client as kube_client
 from fission.kube import reconcile as loops
 from fission.kube import workqueue
-from fission.meta import gvk, objectmeta, podports, status
+from fission.meta import gvk, objectmeta, podports, podstate, status
 from fission.meta import labels as meta_labels
 
 logger = logging.getLogger(__name__)
@@ -255,7 +255,7 @@ class PodReconciler:
     def _on_generic(self, pod: Obj) -> None:
         uid = pod["metadata"]["uid"]
         created_at = clocks.parse_rfc3339(pod["metadata"]["creationTimestamp"])
-        if uid in self._asked or created_at > self._deps.started_at or not pods.is_ready(pod):
+        if uid in self._asked or created_at > self._deps.started_at or not podstate.is_ready(pod):
             self._deps.pools.offer(pod)
             return
         self._asked.add(uid)

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from fission.api import environment_types, function_types, labels
 from fission.base import clock as clocks
@@ -29,12 +29,9 @@ from fission.contracts import environment as runtime_wire
 from fission.contracts import fetcher as fetcher_wire
 from fission.executor.poolmgr import pool, resources
 from fission.meta import labels as meta_labels
-from fission.meta import objectmeta, podports
+from fission.meta import objectmeta, podports, podstate
 
 Obj = dict[str, Any]
-
-_STARTING: Final = frozenset({"", "ContainerCreating", "PodInitializing"})
-"""Reasons of a container that waits its ordinary turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +66,6 @@ Verdict = Serve | Forget | Drain | Delete
 def is_generic(pod: Obj) -> bool:
     """Whether no function has the pod, as far as its labels tell."""
     return meta_labels.of(pod).get(labels.MANAGED) == "true"
-
-
-def is_ready(pod: Obj) -> bool:
-    """Running, with an address, every container ready, not being deleted."""
-    status = pod.get("status") or {}
-    if objectmeta.is_deleting(pod) or status.get("phase") != "Running" or not status.get("podIP"):
-        return False
-    containers = status.get("containerStatuses") or ()
-    return bool(containers) and all(one.get("ready") for one in containers)
 
 
 def generic_pod(pod: Obj) -> pool.GenericPod:
@@ -149,17 +137,19 @@ def decide(
         return Delete("the environment was deleted")
     if runtime_ended(pod):
         reason = "the runtime ended"
-        return Drain(reason) if is_ready(pod) else Delete(reason)
+        return Drain(reason) if podstate.is_ready(pod) else Delete(reason)
     if found.get(labels.FUNCTION_GENERATION) != str(function.metadata.generation):
         generation = int(found.get(labels.FUNCTION_GENERATION) or 0)
         if generation > function.metadata.generation:
-            return Serve() if is_ready(pod) else Forget()  # our view of the function is behind
+            return (
+                Serve() if podstate.is_ready(pod) else Forget()
+            )  # our view of the function is behind
         return Drain("the function was updated")
     if found.get(labels.ENV_RUNTIME_HASH) != resources.runtime_hash(environment):
         return Drain("the environment was updated")
     if annotations.get(resources.SETTINGS_HASH, "") != settings_hash:
         return Drain("a secret or config map was updated")
-    return Serve() if is_ready(pod) else Forget()
+    return Serve() if podstate.is_ready(pod) else Forget()
 
 
 def record_patch(
@@ -210,25 +200,10 @@ def why_hopeless(found: list[Obj]) -> str | None:
     for pod in found:
         if objectmeta.is_deleting(pod):
             continue
-        reason = _why_stuck(pod)
+        reason = podstate.why_stuck(pod)
         if reason is None:
             return None
         reasons.append(reason)
     if not reasons:
         return "it has no pods"
     return f"its pods cannot start: {reasons[0]}"
-
-
-def _why_stuck(pod: Obj) -> str | None:
-    status = pod.get("status") or {}
-    if status.get("phase") in ("Failed", "Succeeded"):
-        return str(status.get("message") or status.get("reason") or "the pod has ended")
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            return str(condition.get("message") or condition.get("reason"))
-    for container in status.get("containerStatuses") or ():
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        if waiting.get("reason", "") not in _STARTING:
-            text = waiting.get("message") or ""
-            return f"container {container['name']}: {waiting['reason']} {text}".strip()
-    return None

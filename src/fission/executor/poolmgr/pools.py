@@ -15,7 +15,7 @@ from fission.base import clock as clocks
 from fission.executor import catalog, config, errors
 from fission.executor.poolmgr import pods, pool, resources
 from fission.meta import labels as meta_labels
-from fission.meta import podports
+from fission.meta import podports, podstate
 
 Obj = dict[str, Any]
 
@@ -60,7 +60,7 @@ class Pools:
         uid = found["metadata"]["uid"]
         if not pods.is_generic(found):
             target.pod_gone(uid)
-        elif pods.is_ready(found):
+        elif podstate.is_ready(found):
             try:
                 target.pod_ready(pods.generic_pod(found))
             except podports.UnknownPort:

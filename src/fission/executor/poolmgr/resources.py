@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,18 +16,13 @@ from fission.api import (
 from fission.base import errors
 from fission.contracts import environment as runtime_wire
 from fission.contracts import fetcher as fetcher_wire
-from fission.contracts import signing
+from fission.contracts import fetcherpod
 from fission.executor import names
-from fission.executor.poolmgr import podmerge
+from fission.meta import podmerge
 
 Obj = dict[str, Any]
 
 FETCHER_ACCOUNT: Final = "fission-fetcher"
-KEYS_SECRET: Final = "fission-internal-auth-keys"
-"""In each function namespace: the derived keys that fetchers there hold."""
-FETCHER_KEY: Final = "fetcherKey"
-STORAGE_KEY: Final = "storageKey"
-OLD_SUFFIX: Final = "Old"
 SETTINGS_HASH: Final = "fission.io/settings-hash"
 """Annotation of a specialized pod: which Secrets and ConfigMaps, as of when, it was given."""
 RESTARTS_BEFORE: Final = "fission.io/restarts-before"
@@ -37,12 +31,9 @@ DRAIN_UNTIL: Final = "fission.io/drain-until"
 """Annotation of a pod that left the endpoints: when it is deleted."""
 SPEC_HASH: Final = "fission.io/pool-spec-hash"
 """Annotation of a pool's Deployment: what it was made from; a difference is an update."""
-TOKEN_VOLUME: Final = "fission-fetcher-sa-token"
-TOKEN_DIR: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 STATE_VOLUME: Final = "fission-fetcher-state"
 STATE_DIR: Final = "/var/run/fission-fetcher"
 """Mounted in the fetcher alone: holds the claim, out of the function's reach."""
-TOKEN_SECONDS: Final = 3600
 _SHARED_MOUNTS: Final = (
     ("userfunc", fetcher_wire.USER_FUNCTION_DIR),
     ("secrets", fetcher_wire.SECRETS_DIR),
@@ -168,51 +159,6 @@ def make_function_service(
     return service
 
 
-def make_account(namespace: str) -> Obj:
-    """The ServiceAccount of fetchers in a namespace."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {"name": FETCHER_ACCOUNT, "namespace": namespace},
-    }
-
-
-def make_role_binding(namespace: str) -> Obj:
-    """What lets them read packages and settings there."""
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": FETCHER_ACCOUNT, "namespace": namespace},
-        "roleRef": {
-            "apiGroup": "rbac.authorization.k8s.io",
-            "kind": "ClusterRole",
-            "name": FETCHER_ACCOUNT,
-        },
-        "subjects": [{"kind": "ServiceAccount", "name": FETCHER_ACCOUNT, "namespace": namespace}],
-    }
-
-
-def make_keys_secret(namespace: str, masters: signing.Masters) -> Obj:
-    """The keys of the namespace's fetchers, derived: the master never leaves the platform."""
-    data = {}
-    for name, service in ((FETCHER_KEY, signing.FETCHER), (STORAGE_KEY, signing.STORAGESVC)):
-        keys = masters.keys(service, namespace)
-        for suffix, key in (("", keys.current), (OLD_SUFFIX, keys.old)):
-            if key is not None:
-                data[name + suffix] = base64.b64encode(key.hex().encode()).decode()
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {
-            "name": KEYS_SECRET,
-            "namespace": namespace,
-            "labels": {labels.MANAGED_BY: labels.MANAGED_BY_FISSION},
-        },
-        "type": "Opaque",
-        "data": data,
-    }
-
-
 def _template(environment: environment_types.Environment, options: Options) -> Obj:
     """The pod's template; InvalidInput names what the Environment asks for in vain."""
     metadata = environment.metadata
@@ -256,7 +202,7 @@ def _podspec(environment: environment_types.Environment, options: Options) -> Ob
             {"name": "configmaps", "emptyDir": {}},
             {"name": "podinfo", "downwardAPI": {"items": _podinfo_items()}},
             {"name": STATE_VOLUME, "emptyDir": {}},
-            {"name": TOKEN_VOLUME, "projected": {"sources": _token_sources()}},
+            fetcherpod.token_volume(),
         ],
     }
     podspec = podmerge.merge_podspec(podspec, options.podspec_patch)
@@ -278,7 +224,7 @@ def _runtime_container(
         "imagePullPolicy": options.runtime_pull_policy,
         "terminationMessagePath": "/dev/termination-log",
         "ports": [{"name": runtime_wire.PORT_NAME, "containerPort": runtime_wire.PORT}],
-        "env": [_downward("POD_IP", "status.podIP")],
+        "env": [fetcherpod.downward("POD_IP", "status.podIP")],
         "volumeMounts": [{"name": name, "mountPath": path} for name, path in _SHARED_MOUNTS],
     }
     if environment.spec.resources:
@@ -289,79 +235,24 @@ def _runtime_container(
 
 
 def _fetcher_container(options: Options) -> Obj:
-    env = [_downward("POD_IP", "status.podIP"), _downward("POD_NAMESPACE", "metadata.namespace")]
-    if options.signed:
-        for variable, key in (
-            (signing.FETCHER_KEY_VARIABLE, FETCHER_KEY),
-            (signing.STORAGE_KEY_VARIABLE, STORAGE_KEY),
-        ):
-            env.append(_from_keys(variable, key, optional=False))
-            env.append(_from_keys(variable + signing.OLD_SUFFIX, key + OLD_SUFFIX, optional=True))
-    mounts = [
+    mounts = (
         *_SHARED_MOUNTS,
         (STATE_VOLUME, STATE_DIR),
-        (TOKEN_VOLUME, TOKEN_DIR),
-    ]
-    container: Obj = {
-        "name": fetcher_wire.CONTAINER_NAME,
-        "image": options.fetcher_image,
-        "imagePullPolicy": options.fetcher_pull_policy,
-        "terminationMessagePath": "/dev/termination-log",
-        "args": [
-            "-secret-dir",
-            fetcher_wire.SECRETS_DIR,
-            "-cfgmap-dir",
-            fetcher_wire.CONFIGS_DIR,
-            fetcher_wire.USER_FUNCTION_DIR,
-        ],
-        "ports": [{"name": fetcher_wire.PORT_NAME, "containerPort": fetcher_wire.PORT}],
-        "env": env,
-        "volumeMounts": [{"name": name, "mountPath": path} for name, path in mounts],
-        "readinessProbe": _probe(fetcher_wire.READINESS, period=1, failures=30),
-        "livenessProbe": _probe(fetcher_wire.HEALTHZ, period=5, failures=3),
-    }
-    if options.fetcher_resources:
-        container["resources"] = options.fetcher_resources
-    return container
-
-
-def _probe(path: str, *, period: int, failures: int) -> Obj:
-    return {
-        "httpGet": {"path": path, "port": fetcher_wire.PORT_NAME},
-        # No delay: a pod of the pool is wanted the moment it can serve.
-        "initialDelaySeconds": 0,
-        "periodSeconds": period,
-        "failureThreshold": failures,
-    }
-
-
-def _downward(name: str, path: str) -> Obj:
-    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
-
-
-def _from_keys(name: str, key: str, *, optional: bool) -> Obj:
-    reference: Obj = {"name": KEYS_SECRET, "key": key}
-    if optional:
-        reference["optional"] = True
-    return {"name": name, "valueFrom": {"secretKeyRef": reference}}
+        (fetcherpod.TOKEN_VOLUME, fetcherpod.TOKEN_DIR),
+    )
+    chosen = fetcherpod.Options(
+        image=options.fetcher_image,
+        pull_policy=options.fetcher_pull_policy,
+        resources=options.fetcher_resources,
+        signed=options.signed,
+    )
+    return fetcherpod.make_container(chosen, fetcher_wire.USER_FUNCTION_DIR, mounts)
 
 
 def _podinfo_items() -> list[Obj]:
     return [
         {"path": path, "fieldRef": {"fieldPath": f"metadata.{path}"}}
         for path in ("name", "namespace")
-    ]
-
-
-def _token_sources() -> list[Obj]:
-    return [
-        {"serviceAccountToken": {"path": "token", "expirationSeconds": TOKEN_SECONDS}},
-        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-        {
-            "downwardAPI": {
-                "items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]
-            }
-        },
     ]
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from fission.api import environment_types, function_types
 from fission.base import errors
-from fission.contracts import signing
+from fission.contracts import fetcherpod, signing
 from fission.executor import names
-from fission.executor.poolmgr import podmerge, poolplan, resources
+from fission.executor.poolmgr import poolplan, resources
 from fission.kube import actions
-from fission.meta import gvk, objectmeta
+from fission.meta import gvk, objectmeta, podmerge
 
 OPTIONS = resources.Options(fetcher_image="fission/fetcher", instance_id="abcdefgh")
 
@@ -86,8 +86,8 @@ def test_fetchers_get_keys_of_their_namespace_where_calls_are_signed() -> None:
     }
     assert variables["FISSION_FETCHER_KEY_OLD"]["valueFrom"]["secretKeyRef"]["optional"] is True
     assert "FISSION_FETCHER_KEY" not in str(found["python"])
-    secret = resources.make_keys_secret("default", signing.Masters(b"secret"))
-    assert set(secret["data"]) == {"fetcherKey", "storageKey"}
+    secret = fetcherpod.make_keys_secret("default", signing.Masters(b"secret"))
+    assert set(secret["data"]) == {"fetcherKey", "builderKey", "storageKey"}
 
 
 @pytest.mark.parametrize(

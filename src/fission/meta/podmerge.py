@@ -1,4 +1,4 @@
-"""Laying what people ask for over the pod that the pool makes: containers by name, lists appended.
+"""Laying what people ask for over a pod of the platform: containers by name, lists appended.
 
 Scalars override, mappings merge key by key, lists append. Containers (and what else has a name in
 a pod) merge with the one of the same name; a name given twice where there can be one, such as an
