@@ -36,6 +36,8 @@ BUILDER_ENV_NAMESPACE: Final = "envNamespace"
 BUILDER_ENV_RESOURCE_VERSION: Final = "envResourceVersion"
 OWNER: Final = "owner"
 OWNER_BUILDERMGR: Final = "buildermgr"
+BUILD_CACHE: Final = "fission.io/build-cache"
+"""Label of the ConfigMap with an environment's build cache; the environment's name."""
 
 # Labels of Ingresses and HTTPRoutes.
 TRIGGER_NAME: Final = "triggerName"
@@ -63,14 +65,18 @@ SIDECAR_INJECT: Final = "sidecar.istio.io/inject"
 CONCURRENCY_ENFORCEMENT: Final = "fission.io/concurrency-enforcement"
 CONCURRENCY_ENFORCEMENT_STRICT: Final = "strict"
 DISABLE_PACKAGE_AUTO_FOLLOW: Final = "fission.io/disable-package-auto-follow"
-PACKAGE_DELIVERY: Final = "fission.io/package-delivery"
 NO_BUILD_CACHE: Final = "fission.io/no-build-cache"
-"""On a Package: any value that was not there before; its next build takes nothing from the cache."""
+"""On a Package: a value that its last build did not see makes the next one skip the cache."""
+PACKAGE_DELIVERY: Final = "fission.io/package-delivery"
 OUTBOUND: Final = "fission.io/outbound"
 """On an Environment: ``none``, ``ports:443,5432`` or ``open``."""
 POD_OUTBOUND: Final = "kubelet/outbound"
 """The same on a pod, for the embedded cluster's kubelet."""
 CANCEL_REQUESTED: Final = "fission.io/cancel-requested"
+
+# Annotations that buildermgr puts on Packages.
+BUILT_WITH: Final = "fission.io/built-with"
+"""JSON, ``api.package_builds``: what the last build was made from."""
 
 # Annotations by which ``fission spec`` knows its objects.
 DEPLOYMENT_NAME: Final = "fission-name"

@@ -13,13 +13,17 @@ def initial_build_status(spec: package_types.PackageSpec) -> str:
 
 
 def content_hash(spec: package_types.PackageSpec) -> str:
-    """Hash of the source archive, or of the deployment archive when there is no source.
+    """Hash of the source archive, or of the deployment archive when there is no source."""
+    if spec.source.is_empty():
+        return archive_hash("deployment", spec.deployment)
+    return archive_hash("source", spec.source)
+
+
+def archive_hash(label: str, archive: package_types.Archive) -> str:
+    """Hash of what an archive says of itself.
 
     A sequence of length-prefixed fields, so that no two different archives read alike.
     """
-    label, archive = "source", spec.source
-    if archive.is_empty():
-        label, archive = "deployment", spec.deployment
     fields: list[str | bytes] = [label, archive.type]
     if archive.oci is not None:
         oci = archive.oci

@@ -262,4 +262,4 @@ async def test_components_sign_their_calls(tmp_path: Path) -> None:
         )
         assert (response.status, await response.read()) == (401, b"")
         secret = await here.kube.get(gvk.SECRETS, "fission-internal-auth-keys", "default")
-        assert set(secret["data"]) == {"fetcherKey", "storageKey"}
+        assert set(secret["data"]) == {"fetcherKey", "builderKey", "storageKey"}

@@ -90,6 +90,7 @@ def test_a_build_goes_from_pending_to_succeeded():
 
     package_lifecycle.mark_pending(package, NOON)
     package_lifecycle.mark_running(package, NOON)
+    package.spec.deployment = package_types.Archive(type="url", url="http://storagesvc/x")
     package_lifecycle.mark_succeeded(package, "built\n", LATER)
 
     assert package_lifecycle.is_loadable(package)
@@ -106,6 +107,21 @@ def test_a_failed_build_says_its_last_line():
 
     assert not package_lifecycle.is_loadable(package)
     assert package.status.conditions[-1]["message"] == "no such module"
+
+
+def test_a_package_serves_the_build_before_while_another_runs_or_fails():
+    package = package_types.Package()
+    package.spec.source = package_types.Archive(type="literal", literal=b"x")
+    package.spec.deployment = package_types.Archive(type="url", url="http://storagesvc/x")
+    for mark in (
+        lambda: package_lifecycle.mark_running(package, NOON),
+        lambda: package_lifecycle.mark_failed(package, "no such module\n", NOON),
+    ):
+        mark()
+        assert package_lifecycle.is_loadable(package)
+        found = {one["type"]: (one["status"], one["reason"]) for one in package.status.conditions}
+        assert found["BuildSucceeded"][0] == "False"
+        assert found["Ready"] == ("True", "ServesPreviousBuild")
 
 
 def test_a_package_that_nobody_looked_at_is_loadable_if_there_is_nothing_to_build():
