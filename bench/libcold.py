@@ -78,7 +78,7 @@ def run(case: Case) -> dict[str, Any]:
         cold, warm, fresh = [], [], []
         for index, function in enumerate(names):
             platform.wait_pool(POOL_SIZE, PAUSE_SECONDS, case.name)
-            first, second = _calls(netloc, f"/{function}", case.answer)
+            first, second = calls(netloc, f"/{function}", case.answer)
             cold.append(first)
             warm.append(second)
             fresh.append(_fresh_process(case, image, code, folder / f"pod{index}"))
@@ -123,7 +123,7 @@ def _make_functions(platform: libplatform.Platform, case: Case, code: pathlib.Pa
     return names
 
 
-def _calls(netloc: str, path: str, answer: bytes) -> tuple[float, float]:
+def calls(netloc: str, path: str, answer: bytes) -> tuple[float, float]:
     """The milliseconds of the first call that reached the function, and of the second."""
     give_up = time.monotonic() + DEADLINE_SECONDS
     connection = http.client.HTTPConnection(netloc, timeout=DEADLINE_SECONDS)

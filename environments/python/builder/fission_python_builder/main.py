@@ -89,7 +89,8 @@ def _install(asked: settings.Settings, listing: tree.Listing, env: Mapping[str, 
         _say("no dependencies")
         return
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix=".build-", dir=asked.target.parent) as scratch:
+    beside = env.get("TMPDIR") or asked.target.parent
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=beside) as scratch:
         installer = installing.Installer(
             asked.tool,
             asked.source,
