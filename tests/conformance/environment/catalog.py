@@ -103,7 +103,18 @@ PYTHON = Runtime(
     lacks={Promise.WEBSOCKET: "use an ASGI server of one's own in a container function"},
 )
 
-CATALOG = (PYTHON,)
+NODE = Runtime(
+    name="node",
+    image="node",
+    probe=Code("probe", "probe.main"),
+    hello=Code("hello.js", "hello"),
+    broken=Code("broken", "broken.main", "a_module_that_is_nowhere"),
+    absent=Code("hello.js", "hello.mian", 'no function "mian"'),
+    version_1="hello.js",
+    specialized=202,
+)
+
+CATALOG = (PYTHON, NODE)
 
 NAMES = [runtime.name for runtime in CATALOG]
 
