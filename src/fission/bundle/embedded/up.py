@@ -18,6 +18,11 @@ from fission.cluster.supervisor import control
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
 
+ENDED_POLL_SECONDS = 0.2
+"""How soon a start notices that somebody stopped it."""
+STOP_SECONDS = 2.0
+"""A stop takes less, unless requests run."""
+
 
 def run(options: option_sets.Options) -> int:
     """Run the command; returns the exit code."""
@@ -34,7 +39,7 @@ def run(options: option_sets.Options) -> int:
         print("taking over what runs: its supervisor was gone", flush=True)
     state = control.start(options.home, options.timeout_seconds)
     try:
-        asyncio.run(_install(options, state))
+        asyncio.run(_install_while_it_runs(options, state))
     except BaseException:
         if found is None:
             control.stop(options.home)
@@ -42,6 +47,29 @@ def run(options: option_sets.Options) -> int:
     print(f"Fission is ready after {time.monotonic() - started:.1f} s.")
     print(report.addresses(control.status(options.home) or state), flush=True)
     return 0 if options.detach else _stay(options.home)
+
+
+async def _install_while_it_runs(options: option_sets.Options, state: dict[str, Any]) -> None:
+    """Install, unless somebody stops the platform meanwhile."""
+    install_task = asyncio.ensure_future(_install(options, state))
+    ended = asyncio.ensure_future(_ended(options.home))
+    try:
+        await asyncio.wait({install_task, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if install_task.done() and install_task.exception() is not None:
+            # Whose fault was it? A stop shows a moment after the API has gone.
+            await asyncio.wait({ended}, timeout=STOP_SECONDS)
+        if ended.done():
+            raise install.InstallError("Fission was stopped before it was ready")
+        await install_task
+    finally:
+        for task in (install_task, ended):
+            task.cancel()
+        await asyncio.gather(install_task, ended, return_exceptions=True)
+
+
+async def _ended(home: pathlib.Path) -> None:
+    while await asyncio.to_thread(control.status, home) is not None:  # noqa: ASYNC110
+        await asyncio.sleep(ENDED_POLL_SECONDS)
 
 
 async def _install(options: option_sets.Options, state: dict[str, Any]) -> None:
