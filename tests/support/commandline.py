@@ -1,5 +1,6 @@
 """Running the ``fission`` command inside the test's process, in a home of its own."""
 
+import asyncio
 import dataclasses
 import io
 import itertools
@@ -19,6 +20,25 @@ class Result:
     err: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Started:
+    """A command line under way."""
+
+    task: "asyncio.Task[Result]"
+    _out: io.TextIOWrapper
+    _err: io.TextIOWrapper
+
+    @property
+    def out(self) -> str:
+        """What it has printed so far."""
+        return _text(self._out)
+
+    @property
+    def err(self) -> str:
+        """What it has said beside that."""
+        return _text(self._err)
+
+
 class CommandLine:
     """Runs command lines in a folder, with fixed ids and an environment that leads nowhere."""
 
@@ -29,19 +49,25 @@ class CommandLine:
 
     async def run(self, *arguments: str) -> Result:
         """Run one command line to its end."""
+        return await self.start(*arguments).task
+
+    def start(self, *arguments: str) -> Started:
+        """Begin one command line."""
         session, out, err = self._session()
-        pending, code = main.begin(session, arguments)
-        if pending is not None:
-            code = await main.finish(session, pending)
-        return Result(code, _text(out), _text(err))
+
+        async def run() -> Result:
+            pending, code = main.begin(session, arguments)
+            if pending is not None:
+                code = await main.finish(session, pending)
+            return Result(code, _text(out), _text(err))
+
+        return Started(asyncio.ensure_future(run()), out, err)
 
     def run_plain(self, *arguments: str) -> Result:
         """The same for a command that asks nobody."""
         session, out, err = self._session()
         pending, code = main.begin(session, arguments)
         if pending is not None:
-            import asyncio
-
             code = asyncio.run(main.finish(session, pending))
         return Result(code, _text(out), _text(err))
 

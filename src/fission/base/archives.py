@@ -9,7 +9,6 @@ beside it and renamed, so that nobody sees half of it.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import stat
 import tempfile
@@ -83,7 +82,7 @@ def pack_zip(paths: dict[str, Path], target: IO[bytes]) -> None:
     """Write files under the given member names; equal input gives equal bytes."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(paths):
-            mode = 0o755 if os.access(paths[name], os.X_OK) else 0o644
+            mode = 0o755 if paths[name].stat().st_mode & 0o111 else 0o644
             member = zipfile.ZipInfo(name, _EPOCH)
             member.compress_type = zipfile.ZIP_DEFLATED
             member.external_attr = (stat.S_IFREG | mode) << 16
@@ -92,16 +91,31 @@ def pack_zip(paths: dict[str, Path], target: IO[bytes]) -> None:
 
 
 def files_below(folder: Path) -> dict[str, Path]:
-    """Return every regular file below ``folder`` by its member name; links are followed inside it
-    and refused when they lead out."""
-    root = folder.resolve()
+    """Return every regular file below ``folder`` by its member name.
+
+    Links are followed inside the folder, so what they lead to is there twice; a link that leads
+    out or to a folder around it is refused. Sockets, pipes, devices and links to nothing are left
+    out.
+    """
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() and root not in path.resolve().parents:
-            raise errors.InvalidInput(f"{path} is a link that leads out of {folder}")
-        if path.is_file():
-            found[path.relative_to(folder).as_posix()] = path
+    root = folder.resolve()
+    _gather(folder, "", root, (root,), found)
     return found
+
+
+def _gather(
+    folder: Path, prefix: str, root: Path, around: tuple[Path, ...], found: dict[str, Path]
+) -> None:
+    for path in sorted(folder.iterdir()):
+        real = path.resolve() if path.is_symlink() else around[-1] / path.name
+        if path.is_symlink() and root not in real.parents and real != root:
+            raise errors.InvalidInput(f"{path} is a link that leads out of {root}")
+        if path.is_dir():
+            if real in around:
+                raise errors.InvalidInput(f"{path} is a link to a folder that holds it")
+            _gather(path, f"{prefix}{path.name}/", root, (*around, real), found)
+        elif path.is_file():
+            found[prefix + path.name] = path
 
 
 def _check(members: list[zipfile.ZipInfo], packed_bytes: int, limits: Limits) -> None:

@@ -1,14 +1,11 @@
 """From files, folders, patterns and URLs to the archive of a package.
 
-One URL, or any number of files. A single file that is a zip already, and a file given with
-``--code``, is taken as it is; anything else is zipped. What is small enough goes into the object,
-larger archives go to storagesvc with their SHA-256. A URL gets the sum of what is behind it,
-unless it was given or ``--insecure`` says not to look.
+One URL, or any number of files. What is small enough goes into the object, larger archives go to
+storagesvc with their SHA-256. A URL gets the sum of what is behind it, unless it was given or
+``--insecure`` says not to look.
 """
 
 import asyncio
-import dataclasses
-import glob
 import hashlib
 import pathlib
 import re
@@ -17,24 +14,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from fission.api import package_types, schema
-from fission.base import archives as zips
-from fission.cli import context, errors
-from fission.cli.backend import http
+from fission.base import errors as base_errors
+from fission.cli import collect, context, errors
+from fission.cli.backend import http, patience, uploads
 
 _URL: Final = re.compile(r"https?://", re.IGNORECASE)
-
-
-@dataclasses.dataclass(frozen=True)
-class Sources:
-    """What was given for one archive."""
-
-    inputs: tuple[str, ...]
-    flag: str
-    """The flag that named them, for messages."""
-    as_is: bool = False
-    """One file that is not zipped (``--code``)."""
-    checksum: str = ""
-    insecure: bool = False
+_SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def is_url(text: str) -> bool:
@@ -42,25 +27,45 @@ def is_url(text: str) -> bool:
     return _URL.match(text) is not None
 
 
-async def make(session: context.Session, sources: Sources) -> package_types.Archive:
+async def make(session: context.Session, sources: collect.Sources) -> package_types.Archive:
     """The archive; uploads it when it is too large for the object."""
     url = _single_url(sources)
     if url:
         return await _from_url(url, sources)
     with tempfile.TemporaryDirectory(prefix="fission-") as scratch:
         path = await asyncio.to_thread(
-            _collect, session.cwd, sources, pathlib.Path(scratch) / "archive.zip"
+            collect.collect, session.cwd, sources, pathlib.Path(scratch) / "archive.zip"
         )
-        size = path.stat().st_size
-        if size <= package_types.MAX_LITERAL_BYTES:
-            return package_types.Archive(type=package_types.LITERAL, literal=path.read_bytes())
-        return await _upload(session, path, size, _archive_name(sources, path))
+        if path.stat().st_size <= package_types.MAX_LITERAL_BYTES:
+            literal = await asyncio.to_thread(path.read_bytes)
+            return package_types.Archive(type=package_types.LITERAL, literal=literal)
+        archive_id, digest = await upload(session, path, _archive_name(sources, path))
+        return package_types.Archive(
+            type=package_types.URL,
+            url=await session.backend.archive_url(archive_id),
+            checksum=package_types.Checksum(type=package_types.SHA256, sum=digest),
+        )
 
 
-def check(session: context.Session, sources: Sources) -> None:
+async def upload(session: context.Session, path: pathlib.Path, name: str) -> tuple[str, str]:
+    """Store a file; the id of its archive, and its SHA-256. Sent again when it breaks off."""
+    form = await uploads.prepare(path, name, session.new_uid())
+    namespace = session.namespace
+
+    def note(error: base_errors.Error) -> None:
+        session.out.note(f"Uploading {name} again: {error}")
+
+    with session.out.transfer(f"Uploading {name}", form.file_bytes) as show:
+        archive_id = await patience.persistently(
+            lambda: session.backend.upload(form, show, namespace), note
+        )
+    return archive_id, form.digests.file
+
+
+def check(session: context.Session, sources: collect.Sources) -> None:
     """Refuse what is not there, without reading it."""
     if not _single_url(sources):
-        _expand(session.cwd, sources)
+        collect.expand(session.cwd, sources)
 
 
 def package_stem(inputs: Sequence[str]) -> str:
@@ -75,25 +80,38 @@ def kubify(text: str, limit: int = schema.DNS_LABEL_MAX) -> str:
     return cleaned[:limit].strip("-") or "x"
 
 
-def _single_url(sources: Sources) -> str:
+def _single_url(sources: collect.Sources) -> str:
     urls = [each for each in sources.inputs if is_url(each)]
     if urls and len(sources.inputs) > 1:
         raise errors.UsageError(f"{sources.flag}: one URL, or any number of files, not both")
+    if sources.checksum and not urls:
+        raise errors.UsageError(
+            f"{checksum_flag(sources)} is for a URL; leave it out, of files it is computed"
+        )
+    if sources.checksum and not _SHA256.fullmatch(sources.checksum):
+        raise errors.UsageError(
+            f"{checksum_flag(sources)} {sources.checksum}: want a SHA-256, 64 hexadecimal digits"
+        )
     return urls[0] if urls else ""
 
 
-async def _from_url(url: str, sources: Sources) -> package_types.Archive:
+def checksum_flag(sources: collect.Sources) -> str:
+    """The flag that gives the checksum of these."""
+    return "--srcchecksum" if sources.flag == "--sourcearchive" else "--deploychecksum"
+
+
+async def _from_url(url: str, sources: collect.Sources) -> package_types.Archive:
     if sources.checksum:
-        digest = sources.checksum
+        digest = sources.checksum.lower()
     elif sources.insecure:
         digest = ""
     else:
-        digest = await _digest_of_url(url)
+        digest = await _digest_of_url(url, checksum_flag(sources))
     checksum = package_types.Checksum(type=package_types.SHA256 if digest else "", sum=digest)
     return package_types.Archive(type=package_types.URL, url=url, checksum=checksum)
 
 
-async def _digest_of_url(url: str) -> str:
+async def _digest_of_url(url: str, flag: str) -> str:
     """SHA-256 of what a URL leads to, redirects followed."""
     from urllib import parse
 
@@ -112,7 +130,7 @@ async def _digest_of_url(url: str) -> str:
                 await response.aclose()
                 raise errors.CliError(
                     f"{url} answers {response.status}, so its checksum cannot be computed;"
-                    " give it with --deploychecksum or --srcchecksum, or use --insecure"
+                    f" give it with {flag}, or use --insecure"
                 )
             digest = hashlib.sha256()
             async for chunk in http.chunks(response):
@@ -123,72 +141,6 @@ async def _digest_of_url(url: str) -> str:
     raise errors.CliError(f"{url}: more than 5 redirects")
 
 
-def _collect(cwd: pathlib.Path, sources: Sources, target: pathlib.Path) -> pathlib.Path:
-    """The file to store: a given one, or a zip of all that was given."""
-    found = _expand(cwd, sources)
-    if len(found) == 1 and found[0].is_file() and (sources.as_is or zips.is_zip(found[0])):
-        return found[0]
-    if sources.as_is:
-        raise errors.CliError(
-            f"{sources.flag} {sources.inputs[0]} is not one file; use --deployarchive for a folder"
-        )
-    with target.open("wb") as file:
-        zips.pack_zip(_members(cwd, sources, found), file)
-    return target
-
-
-def _expand(cwd: pathlib.Path, sources: Sources) -> list[pathlib.Path]:
-    """Every file and folder that was named, patterns resolved."""
-    found: list[pathlib.Path] = []
-    for text in sources.inputs:
-        plain = cwd / pathlib.Path(text).expanduser()
-        if plain.exists():
-            found.append(plain)
-            continue
-        matches = sorted(glob.glob(str(plain), recursive=True)) if glob.has_magic(text) else []
-        if not matches:
-            what = "no file matches" if glob.has_magic(text) else "no such file or directory"
-            raise errors.CliError(f"{sources.flag} {text}: {what}")
-        found += [pathlib.Path(match) for match in matches]
-    return found
-
-
-def _members(
-    cwd: pathlib.Path, sources: Sources, found: list[pathlib.Path]
-) -> dict[str, pathlib.Path]:
-    """Files by name in the archive: a folder that was named itself gives its content."""
-    named = {cwd / pathlib.Path(text).expanduser() for text in sources.inputs}
-    members: dict[str, pathlib.Path] = {}
-    for path in found:
-        if path.is_file():
-            fresh = {path.name: path}
-        elif path in named:
-            fresh = zips.files_below(path)
-        else:
-            fresh = {f"{path.name}/{name}": file for name, file in zips.files_below(path).items()}
-        for name, file in fresh.items():
-            if members.setdefault(name, file) != file:
-                raise errors.CliError(
-                    f"{sources.flag}: {members[name]} and {file} would both be {name}"
-                )
-    if not members:
-        raise errors.CliError(f"{sources.flag} {' '.join(sources.inputs)}: there is no file in it")
-    return members
-
-
-async def _upload(
-    session: context.Session, path: pathlib.Path, size: int, name: str
-) -> package_types.Archive:
-    digest = await asyncio.to_thread(zips.sha256_file, path)
-    show = session.out.progress(f"Uploading {name}", size)
-    archive_id = await session.backend.upload(path, name, show, session.namespace)
-    return package_types.Archive(
-        type=package_types.URL,
-        url=await session.backend.archive_url(archive_id),
-        checksum=package_types.Checksum(type=package_types.SHA256, sum=digest),
-    )
-
-
-def _archive_name(sources: Sources, path: pathlib.Path) -> str:
+def _archive_name(sources: collect.Sources, path: pathlib.Path) -> str:
     given = pathlib.PurePath(sources.inputs[0]).name
     return given if path.name == given else f"{kubify(given)}.zip"

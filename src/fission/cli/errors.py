@@ -24,3 +24,16 @@ class CallFailed(CliError):
     """A function's call failed; what is to be said of it was shown, and usage would not help."""
 
     reason = "CallFailed"
+
+
+class BuildFailed(CliError):
+    """A package's build failed; its log was shown, and usage would not help."""
+
+    reason = "BuildFailed"
+
+
+class Unreachable(CliError):
+    """No answer came: refused, lost on the way, or too late. The call may be tried again."""
+
+    reason = "Unreachable"
+    retryable = True

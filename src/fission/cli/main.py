@@ -70,7 +70,7 @@ async def finish(session: context.Session, pending: Any) -> int:
 def report(session: context.Session, error: Exception) -> int:
     """Print an expected failure; anything else is a fault of ours and keeps its traceback."""
     ctx = session.command
-    if isinstance(error, errors.CallFailed):
+    if isinstance(error, errors.CallFailed | errors.BuildFailed):
         session.out.error(str(error))
     elif isinstance(error, errors.UsageError):
         session.out.error(str(error), _usage(ctx) if ctx else "")

@@ -4,19 +4,22 @@ Results and warnings go to stdout, errors to stderr, as scripts that use Fission
 appear on terminals only.
 """
 
+import contextlib
 import datetime
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from fission.base import clock
 from fission.cli import errors
 
+if TYPE_CHECKING:
+    from fission.cli import progress
+
 NONE: Final = "<none>"
 FORMATS: Final = ("wide", "json", "yaml")
 _YELLOW, _RED, _RESET = "\x1b[33m", "\x1b[31m", "\x1b[0m"
-_PROGRESS_WIDTH: Final = 30
 
 
 class Printer:
@@ -79,21 +82,33 @@ class Printer:
         """Objects as JSON or YAML; a list is a bare array."""
         self._stdout.write(format_document(value, output))
 
-    def progress(self, title: str, total_bytes: int) -> Callable[[int], None]:
-        """A bar on a terminal, nothing elsewhere; call the result with bytes done so far."""
-        if not self._error_is_terminal() or self.verbosity < 1:
-            return lambda done: None
+    def transfer(
+        self, title: str, total_bytes: int
+    ) -> contextlib.AbstractContextManager[Callable[[int], None]]:
+        """Show bytes on their way; call what is entered with the bytes done so far."""
+        from fission.cli import progress
 
-        def show(done: int) -> None:
-            share = done / total_bytes if total_bytes else 1.0
-            filled = int(share * _PROGRESS_WIDTH)
-            bar = "█" * filled + "░" * (_PROGRESS_WIDTH - filled)
-            end = "\n" if done >= total_bytes else ""
-            size = format_bytes(total_bytes)
-            self._stderr.write(f"\r{title} {bar} {share:4.0%} of {size}{end}")
-            self._stderr.flush()
+        if self.verbosity < 1:
+            return contextlib.nullcontext(lambda done: None)
+        terminal = self._stderr if self._stderr.isatty() else None
+        return progress.transfer(terminal, self.note, title, total_bytes)
 
-        return show
+    def spinner(self, text: str) -> "progress.Spinner":
+        """Something that takes its time; printing meanwhile goes through ``log``."""
+        from fission.cli import progress
+
+        shown = (each for each in (self._stdout, self._stderr) if each.isatty())
+        return progress.Spinner(next(shown, None) if self.verbosity else None, text)
+
+    def log(self, lines: str, spinner: "progress.Spinner") -> None:
+        """Whole lines of something that goes on, out at once."""
+        if not self._stdout.isatty() or not spinner.print_above(lines.removesuffix("\n")):
+            self.text(lines)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person reads the results as they come."""
+        return self._stdout.isatty()
 
     def flush(self) -> None:
         """Everything out; a reader that went away is not our failure."""
@@ -102,9 +117,6 @@ class Printer:
                 stream.flush()
             except BrokenPipeError:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-    def _error_is_terminal(self) -> bool:
-        return self._stderr.isatty()
 
 
 def check_format(output: str) -> None:

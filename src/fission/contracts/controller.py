@@ -4,6 +4,8 @@ Lists are bare arrays, creation answers 201 with the ObjectMeta alone, errors ar
 a status. ``Authorization: Bearer`` carries a token for the audience below.
 """
 
+import base64
+import binascii
 from typing import Final
 from urllib import parse
 
@@ -36,6 +38,28 @@ STORAGE: Final = "/proxy/storage"
 SERVICE_NAME: Final = "/proxy/svcname"
 ROUTER: Final = "/proxy/router"
 """Our own: the router's internal listener, for ``fn test``. The rest is a path of that listener."""
+
+DIGEST_HEADER: Final = "Content-Digest"
+"""Of an upload, optional (RFC 9530): what its body hashes to, so that it can be signed and passed
+on as it comes; without it the controller keeps the body on disk first. Checked by the receiver."""
+
+
+def format_digest(body_sha256: str) -> str:
+    """A SHA-256 in hexadecimal as value of that header."""
+    return f"sha-256=:{base64.b64encode(bytes.fromhex(body_sha256)).decode()}:"
+
+
+def parse_digest(value: str) -> str:
+    """The SHA-256 in hexadecimal, or nothing when the header names none that can be used."""
+    for part in value.split(","):
+        name, _, item = part.strip().partition("=")
+        if name.lower() == "sha-256" and len(item) > 1 and item[0] == item[-1] == ":":
+            try:
+                digest = base64.b64decode(item[1:-1], validate=True)
+            except binascii.Error:
+                return ""
+            return digest.hex() if len(digest) == 32 else ""
+    return ""
 
 
 def object_path(kind: str, name: str, namespace: str) -> str:

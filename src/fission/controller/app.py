@@ -57,7 +57,9 @@ def build(settings: config.Config, deps: Deps) -> App:
     made = handlers.Handlers(
         deps.kube, who, forwarder, deps.masters, settings, deps.clock, fission.__version__
     )
-    http_service = service.Service("controller", shape=failures.Shape.TEXT)
+    http_service = service.Service(
+        "controller", shape=failures.Shape.TEXT, max_body_bytes=settings.max_upload_bytes
+    )
     for method, path, handler in routes.make(made, fission.__version__):
         http_service.route(method, path, handlers.as_text(handler))
     return App(http_service)

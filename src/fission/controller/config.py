@@ -28,8 +28,9 @@ class Config:
     """For an upload or an invocation; the router has the function's own, shorter limit."""
 
     @property
-    def max_archive_bytes(self) -> int:
-        return self.max_archive_size_mib << 20
+    def max_upload_bytes(self) -> int:
+        """The largest archive and the form around it."""
+        return (self.max_archive_size_mib << 20) + (1 << 20)
 
 
 def from_env(env: Mapping[str, str]) -> Config:

@@ -152,7 +152,7 @@ class Handlers:
         target = forwarding.Target(
             "storagesvc", storage.SOCKET_NAME, self._masters.keys(signing.STORAGESVC, namespace)
         )
-        limit = self._settings.max_archive_bytes + (1 << 20)  # the form around the file
+        limit = self._settings.max_upload_bytes
         return await self._forwarder.forward(request, target, uri, limit, namespace)
 
     async def invoke(self, request: service.Request) -> service.Response:

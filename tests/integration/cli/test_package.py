@@ -30,10 +30,10 @@ async def test_a_package_from_creation_to_deletion(good, cluster):
     listed = await good("pkg", "list")
     assert re.sub(r"\d\d \w{3} \d\d \d\d:\d\d UTC", "TIME", listed) == (
         "NAME BUILD_STATUS ENV    LASTUPDATEDAT       READY  NAMESPACE\n"
-        "p    succeeded    python TIME <none> default\n"
+        "p    <none>       python TIME <none> default\n"
     )
     assert await good("pkg", "info", "--name", "p") == (
-        "Name:        p\nEnvironment: python\nStatus:      succeeded\n"
+        "Name:        p\nEnvironment: python\nStatus:      <none>\n"
         "Deployment:  embedded 31 bytes\n\nBuild Logs:\n"
     )
     assert await good("pkg", "getdeploy", "--name", "p") == "def main():\n    return 'hello'\n"
@@ -50,31 +50,13 @@ async def test_a_package_that_is_used_stays(good, bad):
     await good("fn", "create", "--name", "hello", "--pkg", "p")
 
     assert await bad("pkg", "delete", "--name", "p") == (
-        "Error: package is used by at least one function, use -f to force delete"
+        "Error: package is used by at least one function, use -f to force delete: hello"
     )
     assert await good("pkg", "delete", "--orphan") == "Orphan packages deleted\n"
-    assert "p    succeeded" in await good("pkg", "list")
+    assert "p    <none>" in await good("pkg", "list")
     await good("fn", "delete", "--name", "hello")
     await good("pkg", "delete", "--orphan")
     assert await good("pkg", "list", "-o", "json") == "[]\n"
-
-
-async def test_only_a_failed_build_is_repeated(good, bad, cluster):
-    await good("pkg", "create", "--name", "p", "--env", "python", "--src", "hello.py")
-    assert await bad("pkg", "rebuild", "--name", "p") == "Error: package p is not in failed state"
-    await cluster.call(
-        "PATCH",
-        f"{PACKAGE}/status",
-        {"status": {"buildstatus": "failed", "buildlog": "no such module\n"}},
-        "application/merge-patch+json",
-    )
-    assert (await good("pkg", "info", "--name", "p")).endswith("\nBuild Logs:\nno such module\n")
-
-    assert await good("pkg", "rebuild", "--name", "p") == (
-        'Retrying build for pkg p. Use "fission pkg info --name p" to view status\n'
-    )
-    status = (await cluster.call("GET", PACKAGE)).body["status"]
-    assert (status["buildstatus"], status.get("buildlog", "")) == ("pending", "")
 
 
 async def test_what_is_too_large_goes_to_storagesvc_and_comes_back(good, cluster, platform, large):

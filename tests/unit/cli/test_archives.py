@@ -4,7 +4,7 @@ import zipfile
 import pytest
 
 from fission.api import package_types
-from fission.cli import archives, context, errors
+from fission.cli import archives, collect, context, errors
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def tree(tmp_path):
 
 
 def given(*inputs, **options):
-    return archives.Sources(inputs, options.pop("flag", "--deployarchive"), **options)
+    return collect.Sources(inputs, options.pop("flag", "--deployarchive"), **options)
 
 
 def members(archive):

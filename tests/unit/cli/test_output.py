@@ -78,19 +78,57 @@ def test_colours_are_for_terminals():
     assert plain.getvalue() == "Warning: careful\n"
 
 
-def test_progress_is_a_bar_on_a_terminal_and_nothing_elsewhere():
+def test_a_transfer_is_a_bar_on_a_terminal():
     err = Terminal()
-    show = output.Printer(io.StringIO(), err, {}).progress("Uploading a.zip", 2048)
-    show(1024)
-    show(2048)
-    assert err.getvalue() == (
-        f"\rUploading a.zip {'█' * 15}{'░' * 15}  50% of 2 KiB"
-        f"\rUploading a.zip {'█' * 30} 100% of 2 KiB\n"
+    with output.Printer(io.StringIO(), err, {}).transfer("Uploading a.zip", 4 << 20) as show:
+        show(1 << 20)
+
+    assert "Uploading a.zip" in err.getvalue()
+    assert "1.0/4.0 MiB" in err.getvalue()
+
+
+def test_a_large_transfer_is_some_lines_elsewhere():
+    err = io.StringIO()
+    with output.Printer(io.StringIO(), err, {}).transfer("Uploading a.zip", 20 << 20) as show:
+        for done in range(0, (20 << 20) + 1, 1 << 20):
+            show(done)
+
+    assert err.getvalue() == "".join(
+        f"Uploading a.zip: {percent} % of 20 MiB\n" for percent in (0, 25, 50, 75, 100)
     )
 
-    quiet = io.StringIO()
-    output.Printer(io.StringIO(), quiet, {}).progress("Uploading", 10)(10)
-    assert quiet.getvalue() == ""
+
+@pytest.mark.parametrize(("size", "verbosity"), [(1 << 20, 1), (20 << 20, 0)])
+def test_a_small_or_quiet_transfer_is_nothing_elsewhere(size, verbosity):
+    err = io.StringIO()
+    printer = output.Printer(io.StringIO(), err, {})
+    printer.verbosity = verbosity
+    with printer.transfer("Uploading", size) as show:
+        show(size)
+
+    assert err.getvalue() == ""
+
+
+def test_a_log_passes_above_the_spinner_of_a_terminal():
+    out = Terminal()
+    printer = output.Printer(out, io.StringIO(), {})
+    with printer.spinner("package 'p' is being built") as spinner:
+        spinner.say("package 'p' is nearly built")
+        printer.log("Collecting a\nCollecting \x1b[31mb\x1b[0m\n", spinner)
+
+    shown = out.getvalue()
+    assert "package 'p' is nearly built" in shown
+    assert "Collecting a\n" in shown
+    assert "b" in shown[shown.index("Collecting a\n") :]
+
+
+def test_a_log_is_what_it_is_elsewhere():
+    out = io.StringIO()
+    printer = output.Printer(out, io.StringIO(), {})
+    with printer.spinner("package 'p' is being built") as spinner:
+        printer.log("Collecting \x1b[31mb\n", spinner)
+
+    assert out.getvalue() == "Collecting \x1b[31mb\n"
 
 
 def test_formats_are_checked():

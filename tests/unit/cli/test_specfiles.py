@@ -108,11 +108,13 @@ def test_specs_are_saved_in_numbered_files_and_never_twice(fission, tmp_path):
     )
 
 
-def test_a_missing_file_is_named(fission):
+def test_a_missing_file_is_named(fission, tmp_path):
     result = fission("fn", "create", "--name", "f", "--env", "e", "--code", "nope.py", "--dry")
 
     assert result.code == 1
-    assert result.err.splitlines()[-1] == "Error: --code nope.py: no such file or directory"
+    assert result.err.splitlines()[-1] == (
+        f"Error: --code nope.py: no such file or directory (seen from {tmp_path})"
+    )
 
 
 def test_a_directory_of_specs_is_begun_once(fission, tmp_path):

@@ -1,15 +1,13 @@
 """The controller's REST API as backend, for people without Kubernetes credentials."""
 
-import pathlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import orjson
 
 from fission.base import clock as clocks
-from fission.base import ids
 from fission.cli import errors
-from fission.cli.backend import http, protocol, uploads
+from fission.cli.backend import http, protocol, uploads, watching
 from fission.contracts import controller, signing, storage
 from fission.meta import gvk, selectors, status
 from fission_http import client as http_client
@@ -46,6 +44,11 @@ class ControllerBackend:
         path = controller.object_path(resource.kind, name, namespace)
         return _named(resource, await self._json("GET", path))
 
+    def changes(
+        self, resource: gvk.Resource, name: str, namespace: str
+    ) -> AsyncGenerator[Obj, None]:
+        return watching.looked_at(lambda: self.get(resource, name, namespace), self._clock)
+
     async def create(self, resource: gvk.Resource, obj: Obj) -> Obj:
         self._check_kind(resource)
         body = orjson.dumps(obj)
@@ -53,14 +56,14 @@ class ControllerBackend:
         return {**obj, "metadata": metadata}
 
     async def replace(self, resource: gvk.Resource, obj: Obj) -> Obj:
-        self._check_kind(resource)
-        name, namespace = obj["metadata"]["name"], obj["metadata"]["namespace"]
-        path = controller.object_path(resource.kind, name, namespace)
-        return {**obj, "metadata": await self._json("PUT", path, orjson.dumps(obj))}
+        # The controller writes a status that it is sent, and the one here may be old by now.
+        bare = {key: value for key, value in obj.items() if key != "status"}
+        return {**obj, "metadata": await self._put(resource, bare)}
 
     async def set_status(self, resource: gvk.Resource, obj: Obj, status: Obj) -> Obj:
         merged = {**(obj.get("status") or {}), **status}
-        return await self.replace(resource, {**obj, "status": merged})
+        metadata = await self._put(resource, {**obj, "status": status})
+        return {**obj, "metadata": metadata, "status": merged}
 
     async def delete(self, resource: gvk.Resource, name: str, namespace: str) -> None:
         self._check_kind(resource)
@@ -116,14 +119,17 @@ class ControllerBackend:
         return protocol.Answer(response.status, response.headers.items(), body)
 
     async def upload(
-        self, path: pathlib.Path, name: str, on_progress: Callable[[int], None], namespace: str
+        self, form: uploads.Upload, on_progress: uploads.Progress, namespace: str
     ) -> str:
-        form = uploads.Upload(path, name, ids.new_uid())
         response = await self._send(
             "POST",
             controller.storage_target(),
             form.body(on_progress),
-            [*form.headers(), (signing.NAMESPACE_HEADER, namespace)],
+            [
+                *form.headers(),
+                (controller.DIGEST_HEADER, controller.format_digest(form.digests.body)),
+                (signing.NAMESPACE_HEADER, namespace),
+            ],
             http.TRANSFER_SECONDS,
         )
         return storage.decode_upload(await response.read()).id
@@ -161,6 +167,13 @@ class ControllerBackend:
 
     def _authorization(self) -> tuple[tuple[str, str], ...]:
         return (("Authorization", f"Bearer {self._token}"),) if self._token else ()
+
+    async def _put(self, resource: gvk.Resource, obj: Obj) -> Obj:
+        self._check_kind(resource)
+        metadata = obj["metadata"]
+        path = controller.object_path(resource.kind, metadata["name"], metadata["namespace"])
+        written: Obj = await self._json("PUT", path, orjson.dumps(obj))
+        return written
 
     async def _json(self, method: str, path: str, body: bytes = b"") -> Any:
         headers = [("Content-Type", "application/json")] if body else []

@@ -49,7 +49,7 @@ class Caller:
                 ssl_context=self._tls,
             )
         except http_errors.HttpError as error:
-            raise errors.CliError(
+            raise errors.Unreachable(
                 f"{self._what} at {self._base} cannot be reached: {error}"
             ) from error
 
@@ -81,6 +81,6 @@ async def chunks(response: http_client.ClientResponse) -> AsyncIterator[bytes]:
         async for chunk in response.iter_bytes():
             yield chunk
     except http_errors.HttpError as error:
-        raise errors.CliError(f"the answer broke off: {error}") from error
+        raise errors.Unreachable(f"the answer broke off: {error}") from error
     finally:
         await response.aclose()

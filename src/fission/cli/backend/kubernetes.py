@@ -8,16 +8,14 @@ the platform's Secret.
 
 import base64
 import binascii
-import pathlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from typing import Any, Final
 from urllib import parse
 
 from fission.api import labels
 from fission.base import clock as clocks
-from fission.base import ids
 from fission.cli import errors
-from fission.cli.backend import http, protocol, uploads
+from fission.cli.backend import http, protocol, uploads, watching
 from fission.contracts import invocation, signing, storage
 from fission.kube import client as kube_client
 from fission.kube import config
@@ -66,6 +64,11 @@ class KubernetesBackend:
     async def get(self, resource: gvk.Resource, name: str, namespace: str) -> Obj:
         return await self._client.get(resource, name, namespace)
 
+    def changes(
+        self, resource: gvk.Resource, name: str, namespace: str
+    ) -> AsyncGenerator[Obj, None]:
+        return watching.watched(self._client, resource, name, namespace, self._clock)
+
     async def create(self, resource: gvk.Resource, obj: Obj) -> Obj:
         try:
             return await self._client.create(resource, obj)
@@ -85,7 +88,10 @@ class KubernetesBackend:
         return await self._client.patch(
             resource,
             metadata["name"],
-            {"status": status},
+            {
+                "metadata": {"resourceVersion": metadata.get("resourceVersion")},
+                "status": status,
+            },
             metadata["namespace"],
             subresource="status",
         )
@@ -143,12 +149,9 @@ class KubernetesBackend:
         return protocol.Answer(response.status, response.headers.items(), body)
 
     async def upload(
-        self, path: pathlib.Path, name: str, on_progress: Callable[[int], None], namespace: str
+        self, form: uploads.Upload, on_progress: uploads.Progress, namespace: str
     ) -> str:
-        form = uploads.Upload(path, name, ids.new_uid())
-        signed = await self._storage_headers(
-            "POST", storage.ARCHIVE, await form.sha256(), namespace
-        )
+        signed = await self._storage_headers("POST", storage.ARCHIVE, form.digests.body, namespace)
         response = await self._storage(
             "POST", storage.ARCHIVE, [*form.headers(), *signed], form.body(on_progress)
         )

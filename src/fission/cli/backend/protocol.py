@@ -4,11 +4,11 @@ Objects are dicts in wire form, so that fields which this release does not know 
 Failures are the errors of ``meta.status``.
 """
 
-import pathlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from fission.cli.backend import uploads
 from fission.meta import gvk
 
 Obj = dict[str, Any]
@@ -69,6 +69,12 @@ class Backend(Protocol):
 
     async def get(self, resource: gvk.Resource, name: str, namespace: str) -> Obj: ...
 
+    def changes(
+        self, resource: gvk.Resource, name: str, namespace: str
+    ) -> AsyncGenerator[Obj, None]:
+        """An object as it is, then after each change, for ever; ``NotFound`` when it is gone."""
+        ...
+
     async def create(self, resource: gvk.Resource, obj: Obj) -> Obj: ...
 
     async def replace(self, resource: gvk.Resource, obj: Obj) -> Obj:
@@ -76,7 +82,7 @@ class Backend(Protocol):
         ...
 
     async def set_status(self, resource: gvk.Resource, obj: Obj, status: Obj) -> Obj:
-        """Merge into the status of an object."""
+        """Merge into the status of an object; ``Conflict`` when it is not as it was read."""
         ...
 
     async def delete(self, resource: gvk.Resource, name: str, namespace: str) -> None: ...
@@ -102,7 +108,7 @@ class Backend(Protocol):
         ...
 
     async def upload(
-        self, path: pathlib.Path, name: str, on_progress: Callable[[int], None], namespace: str
+        self, form: uploads.Upload, on_progress: uploads.Progress, namespace: str
     ) -> str:
         """Store a file for a namespace, whose functions alone may fetch it; its archive's id."""
         ...

@@ -4,6 +4,7 @@ from typing import Any
 
 from fission.api import environment_defaults, environment_types
 from fission.cli import errors, flagvalues, options
+from fission.cli.package import code as codes
 
 
 def flags(function: Any) -> Any:
@@ -19,7 +20,8 @@ def flags(function: Any) -> Any:
             ),
             options.boolean("--externalnetwork", help="Leave the Istio sidecar out"),
             options.string("--imagepullsecret", help="Secret to pull the images with"),
-            options.strings("--runtime-env", help="Variable NAME=value of the runtime"),
+            options.strings("--runtime-env", help="Variable NAME=value of the runtime; repeatable"),
+            options.strings("--builder-env", help="Variable NAME=value of the builder; repeatable"),
             options.compute,
             options.metadata,
         )
@@ -40,8 +42,6 @@ def make_environment(namespace: str, given: Any) -> environment_types.Environmen
     _name_containers(spec.runtime, given.name)
     _name_containers(spec.builder, "builder")
     apply(environment, given)
-    if given.builder_env:
-        _set_variables(spec.builder, given.builder_env, "--builder-env")
     return environment
 
 
@@ -60,6 +60,7 @@ def apply(environment: environment_types.Environment, given: Any) -> None:
         spec.builder.image = given.builder
         spec.builder.command = spec.builder.command or environment_defaults.BUILD_COMMAND
     if given.buildcmd is not None:
+        codes.check_command(given.buildcmd)
         spec.builder.command = given.buildcmd
     if given.keeparchive is not None:
         spec.keep_archive = given.keeparchive
@@ -71,6 +72,8 @@ def apply(environment: environment_types.Environment, given: Any) -> None:
         spec.image_pull_secret = given.imagepullsecret
     if given.runtime_env:
         _set_variables(spec.runtime, given.runtime_env, "--runtime-env")
+    if given.builder_env:
+        _set_variables(spec.builder, given.builder_env, "--builder-env")
     wanted = flagvalues.make_resources(given.mincpu, given.maxcpu, given.minmemory, given.maxmemory)
     for bound, quantities in wanted.items():
         spec.resources[bound] = {**spec.resources.get(bound, {}), **quantities}

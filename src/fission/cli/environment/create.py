@@ -15,7 +15,6 @@ from fission.meta import status
 @options.string("--image", help="Image of the runtime", required=True)
 @options.integer("--version", help="Interface that the images speak", default=3)
 @build.flags
-@options.strings("--builder-env", help="Variable NAME=value of the builder")
 @options.save
 async def command(
     session: context.Session, spec: bool | None, dry: bool | None, **given: Any

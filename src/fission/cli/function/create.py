@@ -1,7 +1,7 @@
 """``fission function create``."""
 
 import types
-from typing import Any, Final
+from typing import Any
 
 from fission.api import function_types, httptrigger_types, objects, resources, schema, validation
 from fission.base import errors as base_errors
@@ -9,14 +9,18 @@ from fission.cli import archives, context, errors, lookups, options, specfiles
 from fission.cli import command as commands
 from fission.cli.function import build, features, flags
 from fission.cli.package import build as package_build
+from fission.cli.package import code as codes
+from fission.cli.package import create as package_create
+from fission.cli.package import follow
 from fission.meta import gvk, status
-
-_NO_CODE: Final = "need --code or --sourcearchive or --deployarchive or --oci argument"
 
 
 @commands.command(
-    "Create a function from code, or from a package that exists.\n\n"
-    "  fission fn create --name hello --env python --code hello.py"
+    "Create a function from code, or from a package that exists.\n"
+    "Source (--src) is built: the command shows the build's log and ends with it; with --nowait\n"
+    "it returns at once. The function is there in any case, also when its build fails.\n\n"
+    "  fission fn create --name hello --env python --code hello.py\n"
+    "  fission fn create --name app --env python --src app/ --entrypoint main.main"
 )
 @options.name("Name of the function")
 @flags.shared
@@ -30,7 +34,7 @@ async def command(
     """Create one."""
     mode = specfiles.Mode(bool(spec), bool(dry))
     chosen = types.SimpleNamespace(**given)
-    code = package_build.read_code(chosen)
+    code = codes.read(chosen)
     _check_flags(chosen, code)
     namespace = session.given_namespace if mode.is_on else session.namespace
     function = build.make_function(chosen.name, namespace, chosen)
@@ -44,13 +48,15 @@ async def command(
         await _create(session, function, code, chosen)
 
 
-def _check_flags(chosen: Any, code: package_build.Code) -> None:
+def _check_flags(chosen: Any, code: codes.Code) -> None:
     if not chosen.pkgname and not chosen.env:
         raise errors.UsageError("need --env argument")
     if not chosen.pkgname and not code.is_given:
-        raise errors.UsageError(_NO_CODE)
+        raise errors.UsageError(package_create.NO_CODE)
     if chosen.pkgname and code.is_given:
-        raise errors.UsageError("--pkgname excludes code: update the package instead")
+        raise errors.UsageError(
+            "--pkgname excludes code: put that into the package with `fission pkg update`"
+        )
 
 
 async def read_schema(session: context.Session, path: str | None) -> str | None:
@@ -64,7 +70,7 @@ def _write_down(
     session: context.Session,
     mode: specfiles.Mode,
     function: function_types.Function,
-    code: package_build.Code,
+    code: codes.Code,
     chosen: Any,
 ) -> None:
     name, namespace = function.metadata.name, function.metadata.namespace
@@ -83,7 +89,7 @@ def _write_down(
 async def _create(
     session: context.Session,
     function: function_types.Function,
-    code: package_build.Code,
+    code: codes.Code,
     chosen: Any,
 ) -> None:
     name = function.metadata.name
@@ -117,20 +123,24 @@ async def _create(
     session.out.line(f"function '{name}' created")
     if chosen.url or chosen.prefix:
         await _create_route(session, name, chosen)
+    if code.is_to_be_built and not chosen.nowait:
+        await follow.until_built(
+            session, lookups.name_of(package), f"fission fn update --name {name} --src ..."
+        )
 
 
 async def _package(
-    session: context.Session, function_name: str, code: package_build.Code, chosen: Any
+    session: context.Session, function_name: str, code: codes.Code, chosen: Any
 ) -> dict[str, Any]:
     if chosen.pkgname:
         return await lookups.get(session, resources.PACKAGES, chosen.pkgname)
     environment = await lookups.get(session, resources.ENVIRONMENTS, chosen.env)
-    package_build.warn_unbuilt(session, environment, code)
+    if code.is_to_be_built:
+        package_build.refuse_unbuildable(environment)
     package = package_build.make_package(
         package_name_for(session, function_name), session.namespace, chosen.env
     )
-    await package_build.apply(session, package, code)
-    return await package_build.create(session, package)
+    return await package_build.create(session, package, code)
 
 
 def package_name_for(session: context.Session, function_name: str) -> str:
@@ -140,13 +150,19 @@ def package_name_for(session: context.Session, function_name: str) -> str:
     return f"{archives.kubify(stem)}-{suffix}"
 
 
-def point_at(function: function_types.Function, package: dict[str, Any]) -> None:
-    """Make the function run what is in a package, in the package's environment."""
+def point_at(
+    function: function_types.Function, package: dict[str, Any], *, loads: bool = True
+) -> None:
+    """Make the function run what is in a package, in the package's environment.
+
+    Unless it ``loads`` the package as it is, it goes on with what it has until that is built.
+    """
     metadata = package["metadata"]
     reference = function.spec.package.package_ref
+    if loads or reference.name != metadata["name"]:
+        reference.resource_version = str(metadata.get("resourceVersion", ""))
     reference.name = metadata["name"]
     reference.namespace = metadata["namespace"]
-    reference.resource_version = str(metadata.get("resourceVersion", ""))
     environment = package["spec"]["environment"]
     function.spec.environment.name = environment["name"]
     function.spec.environment.namespace = metadata["namespace"]

@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from fission.api import function_defaults, function_types, objects, package_types, resources
+from fission.api import (
+    function_defaults,
+    function_types,
+    objects,
+    package_lifecycle,
+    package_types,
+    resources,
+)
 from fission.cli import command as commands
 from fission.cli import context, lookups, options, output, views
 from fission.cli.function import getmeta
@@ -49,10 +56,10 @@ def describe_invocable(
     """Whether a call would be answered, and how fast."""
     if package is None and package_build.package_of(function):
         return "No - its package does not exist"
-    if package is not None:
-        state = package_list.build_status(package)
-        if state in (package_types.FAILED, package_types.PENDING, package_types.RUNNING):
-            return f"No - the build of its package is {state}"
+    if package is not None and not package_lifecycle.is_loadable(
+        objects.decode(package_types.Package, package)
+    ):
+        return f"No - the build of its package is {package_list.build_status(package)}"
     ready = conditions.get((function.get("status") or {}).get("conditions"), "Ready")
     if ready is not None and ready.get("status") == "False":
         return f"No - function not Ready: {ready.get('message', '')}"

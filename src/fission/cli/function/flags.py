@@ -3,7 +3,7 @@
 from typing import Any
 
 from fission.cli import options
-from fission.cli.package import build as package_build
+from fission.cli.package import code as codes
 
 
 def shared(function: Any) -> Any:
@@ -23,8 +23,9 @@ def _code(function: Any) -> Any:
     return _all(
         function,
         options.string("--env", help="Environment that runs the function"),
-        package_build.flags,
+        codes.flags,
         options.string("--pkgname", "--pkg", help="Existing package instead of code"),
+        options.boolean("--nowait", help="Return before the source is built"),
         options.string(
             "--entrypoint", "--entry", help="Where the code starts, such as module.function"
         ),

@@ -9,13 +9,17 @@ from fission.cli import command as commands
 from fission.cli import context, errors, lookups, options
 from fission.cli.function import build, create, features, flags
 from fission.cli.package import build as package_build
+from fission.cli.package import code as codes
+from fission.cli.package import follow
 
 _SETTLE_SECONDS: Final = 2.0
 _SETTLE_PAUSE_SECONDS: Final = 0.02
 
 
 @commands.command(
-    "Update a function; only what is given changes. New code goes into its package.\n\n"
+    "Update a function; only what is given changes. New code goes into its package.\n"
+    "New source is built first, while the function goes on with what it has: the command shows\n"
+    "the build's log and ends with it; with --nowait it returns at once.\n\n"
     "  fission fn update --name hello --code hello2.py",
     updates=True,
 )
@@ -25,21 +29,21 @@ _SETTLE_PAUSE_SECONDS: Final = 0.02
 async def command(session: context.Session, name: str, force: bool | None, **given: Any) -> None:
     """Change one."""
     chosen = types.SimpleNamespace(**given)
-    code = package_build.read_code(chosen)
+    code = codes.read(chosen)
     if chosen.pkgname and code.is_given:
-        raise errors.UsageError("--pkgname excludes code: update the package instead")
+        raise errors.UsageError(
+            "--pkgname excludes code: put that into the package with `fission pkg update`"
+        )
     raw = await lookups.get(session, resources.FUNCTIONS, name)
     input_schema = await create.read_schema(session, chosen.tool_input_schema)
     _rehearse(raw, chosen, input_schema)
-    if chosen.env:
-        await lookups.get(session, resources.ENVIRONMENTS, chosen.env)
-    package = await _package(session, raw, code, chosen, force)
+    package, is_built = await _package(session, raw, code, chosen, force)
 
     def change(function: function_types.Function) -> None:
         build.apply(function, chosen)
         features.apply(function.spec, chosen, input_schema)
         if package is not None:
-            create.point_at(function, package)
+            create.point_at(function, package, loads=not is_built)
         elif chosen.env:
             function.spec.environment.name = chosen.env
 
@@ -50,6 +54,10 @@ async def command(session: context.Session, name: str, force: bool | None, **giv
         session.out.warning(warning)
     await _settle(session, changed)
     session.out.line(f"Function '{name}' updated")
+    if package is not None and is_built and not chosen.nowait:
+        await follow.until_built(
+            session, lookups.name_of(package), f"fission fn update --name {name} --src ..."
+        )
 
 
 async def _settle(session: context.Session, changed: dict[str, Any]) -> None:
@@ -78,19 +86,24 @@ def _rehearse(raw: dict[str, Any], chosen: Any, input_schema: str | None) -> Non
 async def _package(
     session: context.Session,
     function: dict[str, Any],
-    code: package_build.Code,
+    code: codes.Code,
     chosen: Any,
     force: bool | None,
-) -> dict[str, Any] | None:
-    """The package that the function is to run, changed if there is other code; None: as before."""
+) -> tuple[dict[str, Any] | None, bool]:
+    """The package that the function is to run, changed if there is other code; None: as before.
+
+    Beside it, whether the package is built before it can be run.
+    """
     if chosen.pkgname:
-        return await lookups.get(session, resources.PACKAGES, chosen.pkgname)
+        return await lookups.get(session, resources.PACKAGES, chosen.pkgname), False
     changes_package = code.is_given or code.build_command is not None or chosen.env
     if not changes_package:
-        return None
+        return None, False
     name = package_build.package_of(function)
     if not name:
         raise errors.CliError("the function has no package; give it one with --pkgname")
+    before = await lookups.get(session, resources.PACKAGES, name)
+    await package_build.check_environment(session, before, code, chosen.env)
     users = await package_build.functions_using(session, name, session.namespace)
     others = [each for each in users if lookups.name_of(each) != lookups.name_of(function)]
     if others and not force:
@@ -98,8 +111,10 @@ async def _package(
             "package is used by multiple functions, use --force to force update: "
             + ", ".join(sorted(lookups.names_of(users)))
         )
-    package = await package_build.change_code(session, name, code, chosen.env)
-    if package is None:
-        return await lookups.get(session, resources.PACKAGES, name)
-    await package_build.repoint(session, others, package)
-    return package
+    changed = await package_build.change(session, name, code, chosen.env)
+    if changed is None:
+        return before, False
+    package, is_built = changed
+    if not is_built:
+        await package_build.repoint(session, others, package)
+    return package, is_built

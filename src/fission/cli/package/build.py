@@ -1,88 +1,22 @@
-"""From the flags that name code to a Package, and to the documents that are saved instead of it."""
+"""Creating and changing Packages, and the documents that are saved instead of them.
 
-import dataclasses
-from typing import Any
+How far a build is, buildermgr finds out by itself from what a package holds. The one word that
+the command says is ``pending``: build again, where the content alone does not tell.
+"""
 
-from fission.api import objects, package_types, resources, validation
-from fission.cli import archives, context, errors, lookups, options, specfiles
+import asyncio
+from typing import Any, Final
+
+from fission.api import labels, objects, package_types, resources, validation
+from fission.cli import archives, context, errors, lookups, specfiles
+from fission.cli.package import code as codes
 from fission.meta import status
 
-_SUFFIX_LENGTH = 4
+Obj = dict[str, Any]
 
-
-@dataclasses.dataclass(frozen=True)
-class Code:
-    """What was given as code."""
-
-    source: archives.Sources | None = None
-    deployment: archives.Sources | None = None
-    oci: str = ""
-    build_command: str | None = None
-
-    @property
-    def is_given(self) -> bool:
-        """Whether there is any code among the flags."""
-        return bool(self.source or self.deployment or self.oci)
-
-    def first_input(self) -> str:
-        """What a package without a name is named after."""
-        for sources in (self.source, self.deployment):
-            if sources:
-                return archives.package_stem(sources.inputs)
-        return archives.package_stem([self.oci.partition("@")[0].rpartition(":")[0] or self.oci])
-
-
-def flags(function: Any) -> Any:
-    """Flags that name code."""
-    for decorate in reversed(
-        (
-            options.string("--code", help="One source file or URL, loaded as it is"),
-            options.strings(
-                "--sourcearchive",
-                "--src",
-                "--source",
-                help="Files, folder, pattern or URL to build; repeatable",
-            ),
-            options.strings(
-                "--deployarchive",
-                "--deploy",
-                help="Built files, folder, pattern, zip or URL; repeatable",
-            ),
-            options.string("--oci", help="Image that holds the code"),
-            options.string("--srcchecksum", help="SHA-256 of a source archive's URL"),
-            options.string("--deploychecksum", help="SHA-256 of a deployment archive's URL"),
-            options.boolean("--insecure", help="Do not compute the checksum of a URL"),
-            options.string("--buildcmd", help="Build command of the package"),
-        )
-    ):
-        function = decorate(function)
-    return function
-
-
-def read_code(given: Any) -> Code:
-    """What the flags say; refuses those that exclude each other."""
-    if given.code is not None and given.deployarchive:
-        raise errors.UsageError("--code and --deployarchive exclude each other")
-    if given.oci and (given.code or given.deployarchive or given.sourcearchive):
-        raise errors.UsageError("--oci excludes --code, --sourcearchive and --deployarchive")
-    insecure = bool(given.insecure)
-    source = deployment = None
-    if given.sourcearchive:
-        source = archives.Sources(
-            given.sourcearchive,
-            "--sourcearchive",
-            checksum=given.srcchecksum or "",
-            insecure=insecure,
-        )
-    if given.code is not None or given.deployarchive:
-        deployment = archives.Sources(
-            given.deployarchive or (given.code,),
-            "--deployarchive" if given.deployarchive else "--code",
-            as_is=given.code is not None,
-            checksum=given.deploychecksum or "",
-            insecure=insecure,
-        )
-    return Code(source, deployment, given.oci or "", given.buildcmd)
+_SUFFIX_LENGTH: Final = 4
+_ATTEMPTS: Final = 5
+_PAUSE_SECONDS: Final = 0.05
 
 
 def make_package(name: str, namespace: str, environment: str) -> package_types.Package:
@@ -95,115 +29,78 @@ def make_package(name: str, namespace: str, environment: str) -> package_types.P
     return package
 
 
-async def apply(session: context.Session, package: package_types.Package, code: Code) -> None:
-    """Put the code into the package; large archives are uploaded first."""
-    if code.source:
-        package.spec.source = await archives.make(session, code.source)
-    if code.deployment:
-        package.spec.deployment = await archives.make(session, code.deployment)
-    if code.oci:
-        package.spec.deployment = make_oci(code.oci)
-    if code.build_command is not None:
-        package.spec.build_command = code.build_command
-    package.status.build_status = status_of(code)
-
-
-def warn_unbuilt(session: context.Session, environment: dict[str, Any], code: Code) -> None:
-    """Say it when sources are given that nobody is going to build."""
-    builder = (environment["spec"].get("builder") or {}).get("image")
-    if status_of(code) == package_types.PENDING and not builder:
-        session.out.warning(
-            f"environment '{lookups.name_of(environment)}' has no builder, so these sources are"
-            " not built and the package stays pending; --deploy takes code that needs no build"
-        )
-
-
-def status_of(code: Code) -> str:
-    """State of a package with this code: to be built, or ready."""
-    if code.source and not (code.deployment or code.oci):
-        return package_types.PENDING
-    return package_types.NONE if code.oci else package_types.SUCCEEDED
-
-
-def make_oci(reference: str) -> package_types.Archive:
-    """An image, with its digest apart."""
-    image, _, digest = reference.partition("@")
-    return package_types.Archive(
-        type=package_types.OCI, oci=package_types.OCIArchive(image=image, digest=digest)
-    )
+async def create(session: context.Session, package: package_types.Package, code: codes.Code) -> Obj:
+    """Create the package with its code; the object as it is stored."""
+    validation.check(package)
+    await codes.put(session, package.spec, code)
+    validation.check(package)
+    return await session.backend.create(resources.PACKAGES, objects.encode(package))
 
 
 def make_documents(
-    session: context.Session, package: package_types.Package, code: Code
-) -> list[dict[str, Any]]:
+    session: context.Session, package: package_types.Package, code: codes.Code
+) -> list[Obj]:
     """The package as documents; its files are named by an ArchiveUploadSpec each."""
     documents = []
     for sources, part in ((code.source, "source"), (code.deployment, "deployment")):
         if not sources:
             continue
+        archives.check(session, sources)
         if archives.is_url(sources.inputs[0]):
             archive = package_types.Archive(type=package_types.URL, url=sources.inputs[0])
             if sources.checksum:
                 archive.checksum.type = package_types.SHA256
                 archive.checksum.sum = sources.checksum
         else:
-            archives.check(session, sources)
             name = f"{archives.package_stem(sources.inputs)}-{session.short_id(_SUFFIX_LENGTH)}"
             documents.append(specfiles.make_archive(name, list(sources.inputs)))
             url = specfiles.archive_reference(name)
             archive = package_types.Archive(type=package_types.URL, url=url)
         setattr(package.spec, part, archive)
     if code.oci:
-        package.spec.deployment = make_oci(code.oci)
+        package.spec.deployment = codes.make_oci(code.oci)
     if code.build_command is not None:
         package.spec.build_command = code.build_command
-    package.status = package_types.PackageStatus()
     return [*documents, objects.encode(package)]
 
 
-async def create(session: context.Session, package: package_types.Package) -> dict[str, Any]:
-    """Create the package and say how far its build is; the object as it is stored."""
-    validation.check(package)
-    wire = objects.encode(package)
-    wire["status"] = {"buildstatus": package.status.build_status}
-    created = await session.backend.create(resources.PACKAGES, wire)
-    return await write_status(session, created, package.status.build_status)
+def refuse_unbuildable(environment: Obj) -> None:
+    """Refuse sources that nobody is going to build."""
+    if (environment["spec"].get("builder") or {}).get("image"):
+        return
+    name = lookups.name_of(environment)
+    raise errors.CliError(
+        f"environment '{name}' has no builder, so --sourcearchive cannot be built; give it one"
+        f" with `fission env update --name {name} --builder <image>`,"
+        " or hand over code that needs no build with --deployarchive"
+    )
 
 
-async def write_status(
-    session: context.Session, package: dict[str, Any], build_status: str
-) -> dict[str, Any]:
-    """Say how far the build is. Who may not is no worse off: buildermgr finds out by itself."""
-    from fission.base import clock
-
-    fresh = {
-        "buildstatus": build_status,
-        "buildlog": "",
-        "lastUpdateTimestamp": clock.format_rfc3339(session.clock.now()),
-    }
-    try:
-        return await session.backend.set_status(resources.PACKAGES, package, fresh)
-    except status.Forbidden:
-        return package
+async def check_environment(
+    session: context.Session, package: Obj, code: codes.Code, environment: str | None
+) -> None:
+    """Refuse a change for which there is no environment, or none that could build it."""
+    name = environment or package["spec"]["environment"].get("name", "")
+    if environment is None and not code.is_to_be_built:
+        return
+    found = await lookups.get(session, resources.ENVIRONMENTS, name)
+    if code.is_to_be_built or (has_source(package) and not code.is_given):
+        refuse_unbuildable(found)
 
 
-async def functions_using(
-    session: context.Session, package: str, namespace: str
-) -> list[dict[str, Any]]:
+async def functions_using(session: context.Session, package: str, namespace: str) -> list[Obj]:
     """Functions whose code is in a package."""
     found = await session.backend.list(resources.FUNCTIONS, namespace)
     return [each for each in found if package_of(each) == package]
 
 
-def package_of(function: dict[str, Any]) -> str:
+def package_of(function: Obj) -> str:
     """Name of a function's package."""
     reference = (function["spec"].get("package") or {}).get("packageref") or {}
     return str(reference.get("name", ""))
 
 
-async def repoint(
-    session: context.Session, functions: list[dict[str, Any]], package: dict[str, Any]
-) -> None:
+async def repoint(session: context.Session, functions: list[Obj], package: Obj) -> None:
     """Point functions at the package as it is, which makes them load it again."""
     version = str(package["metadata"].get("resourceVersion", ""))
 
@@ -220,12 +117,16 @@ async def repoint(
         )
 
 
-async def change_code(
-    session: context.Session, name: str, code: Code, environment: str | None = None
-) -> dict[str, Any] | None:
-    """Put other code into a package; the package as it is then, or None if nothing changed."""
+async def change(
+    session: context.Session, name: str, code: codes.Code, environment: str | None = None
+) -> tuple[Obj, bool] | None:
+    """Put other code into a package.
+
+    Returns the package as it is then, and whether it is built before its functions can run it;
+    None when nothing changed.
+    """
     made = package_types.Package()
-    await apply(session, made, code)
+    await codes.put(session, made.spec, code)
 
     def put(package: Any) -> None:
         if code.source:
@@ -241,7 +142,42 @@ async def change_code(
     after = await lookups.change(session, resources.PACKAGES, name, put)
     if after["metadata"].get("resourceVersion") == before["metadata"].get("resourceVersion"):
         return None
-    has_source = bool((after["spec"].get("source") or {}).get("type"))
-    rebuilds = code.source or ((code.build_command is not None or environment) and has_source)
-    built = package_types.PENDING if rebuilds and not code.deployment else status_of(code)
-    return await write_status(session, after, built)
+    is_built = has_source(after) and not (code.deployment or code.oci)
+    if is_built:
+        after = await ask_for_build(session, after)
+    return after, is_built
+
+
+def has_source(package: Obj) -> bool:
+    """Whether there is something to build."""
+    source = package["spec"].get("source") or {}
+    return bool(source.get("literal") or source.get("url"))
+
+
+def build_status(package: Obj) -> str:
+    """How far its build is."""
+    return str((package.get("status") or {}).get("buildstatus") or "")
+
+
+async def ask_for_build(session: context.Session, package: Obj, *, uncached: bool = False) -> Obj:
+    """Have a package built (again); the package as it is then, waiting or being built."""
+    name, namespace = lookups.name_of(package), lookups.namespace_of(package)
+    if uncached:
+        mark = session.new_uid()
+
+        def put(changed: Any) -> None:
+            changed.metadata.annotations[labels.NO_BUILD_CACHE] = mark
+
+        package = await lookups.change(session, resources.PACKAGES, name, put, namespace)
+    for _ in range(_ATTEMPTS):
+        if build_status(package) in (package_types.PENDING, package_types.RUNNING):
+            return package
+        wanted = {"buildstatus": package_types.PENDING}
+        try:
+            return await session.backend.set_status(resources.PACKAGES, package, wanted)
+        except status.Conflict:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            package = await lookups.get(session, resources.PACKAGES, name, namespace)
+    raise errors.CliError(
+        f"package {name} keeps changing; ask for its build again: fission pkg rebuild --name {name}"
+    )

@@ -3,30 +3,38 @@
 import types
 from typing import Any
 
+from fission.api import resources
 from fission.cli import command as commands
 from fission.cli import context, errors, lookups, options, specfiles
-from fission.cli.package import build
+from fission.cli.package import build, follow
+from fission.cli.package import code as codes
 from fission.meta import status
 
+NO_CODE = "need --code or --sourcearchive or --deployarchive or --oci argument"
 
-@commands.command("Create a package from source or deployable code.")
+
+@commands.command(
+    "Create a package from source or deployable code.\n\n"
+    "  fission pkg create --name app --env python --src app/ --follow"
+)
 @options.name("Name of the package; derived from the code if not given", required=False)
 @options.string("--env", help="Environment that builds and runs the code", required=True)
-@build.flags
+@codes.flags
+@options.boolean("--follow", "follow_build", help="Wait for the build and show its log")
 @options.save
 async def command(
-    session: context.Session, spec: bool | None, dry: bool | None, **given: Any
+    session: context.Session,
+    spec: bool | None,
+    dry: bool | None,
+    follow_build: bool | None,
+    **given: Any,
 ) -> None:
     """Create one."""
-    from fission.api import resources
-
     mode = specfiles.Mode(bool(spec), bool(dry))
     flags = types.SimpleNamespace(**given)
-    code = build.read_code(flags)
+    code = codes.read(flags)
     if not code.is_given:
-        raise errors.UsageError(
-            "need --code or --sourcearchive or --deployarchive or --oci argument"
-        )
+        raise errors.UsageError(NO_CODE)
     name = flags.name or _derive_name(session, code, mode)
     namespace = session.given_namespace if mode.is_on else session.namespace
     package = build.make_package(name, namespace, flags.env)
@@ -34,18 +42,27 @@ async def command(
         specfiles.write(session, mode, build.make_documents(session, package, code))
         return
     environment = await lookups.get(session, resources.ENVIRONMENTS, flags.env)
-    build.warn_unbuilt(session, environment, code)
-    await build.apply(session, package, code)
+    if code.is_to_be_built:
+        build.refuse_unbuildable(environment)
+    if await lookups.find(session, resources.PACKAGES, name) is not None:
+        raise _taken(name)
     try:
-        await build.create(session, package)
+        await build.create(session, package, code)
     except status.AlreadyExists as error:
-        raise errors.CliError(
-            f"package '{name}' already exists; change it with `fission pkg update`"
-        ) from error
+        raise _taken(name) from error
     session.out.line(f"Package '{name}' created")
+    if follow_build and code.is_to_be_built:
+        await follow.until_built(session, name, f"fission pkg update --name {name} --src ...")
 
 
-def _derive_name(session: context.Session, code: build.Code, mode: specfiles.Mode) -> str:
+def _taken(name: str) -> errors.CliError:
+    return errors.CliError(
+        f"package '{name}' already exists; change it with `fission pkg update`, or choose another"
+        " --name"
+    )
+
+
+def _derive_name(session: context.Session, code: codes.Code, mode: specfiles.Mode) -> str:
     if mode.spec and not mode.dry:
         raise errors.UsageError("--name is necessary when creating a package spec")
     name = f"{code.first_input()[:58]}-{session.short_id(4)}"

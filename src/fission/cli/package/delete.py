@@ -31,13 +31,16 @@ async def command(
 
 async def orphans(session: context.Session, namespace: str | None) -> list[lookups.Obj]:
     """Packages that no function uses."""
+    # Packages first: one that is seen has its function by the time that functions are listed,
+    # unless it is being made this very moment.
+    packages = await session.backend.list(resources.PACKAGES, namespace)
     used = {
         (lookups.namespace_of(function), build.package_of(function))
         for function in await session.backend.list(resources.FUNCTIONS, namespace)
     }
     return [
         package
-        for package in await session.backend.list(resources.PACKAGES, namespace)
+        for package in packages
         if (lookups.namespace_of(package), lookups.name_of(package)) not in used
     ]
 
@@ -45,7 +48,11 @@ async def orphans(session: context.Session, namespace: str | None) -> list[looku
 async def _delete_one(
     session: context.Session, name: str, force: bool | None, ignore_not_found: bool | None
 ) -> None:
-    if not force and await build.functions_using(session, name, session.namespace):
-        raise errors.CliError("package is used by at least one function, use -f to force delete")
+    users = [] if force else await build.functions_using(session, name, session.namespace)
+    if users:
+        raise errors.CliError(
+            "package is used by at least one function, use -f to force delete: "
+            + ", ".join(sorted(lookups.names_of(users)))
+        )
     if await lookups.delete(session, resources.PACKAGES, name, ignore_not_found):
         session.out.line(f"Package '{name}' deleted")

@@ -3,18 +3,41 @@
 from fission.api import package_types, resources
 from fission.cli import command as commands
 from fission.cli import context, errors, lookups, options
-from fission.cli.package import build
-from fission.cli.package import list as package_list
+from fission.cli.package import build, follow
 
 
-@commands.command("Build a package again whose build failed.")
+@commands.command("Build a package again whose build failed; with --nocache any that has source.")
 @options.name("Name of the package")
-async def command(session: context.Session, name: str) -> None:
+@options.boolean("--nocache", help="Take nothing from the build cache; also after a success")
+@options.boolean("--follow", "follow_build", help="Wait for the build and show its log")
+async def command(
+    session: context.Session, name: str, nocache: bool | None, follow_build: bool | None
+) -> None:
     """Ask for another build."""
     package = await lookups.get(session, resources.PACKAGES, name)
-    if package_list.build_status(package) != package_types.FAILED:
-        raise errors.CliError(f"package {name} is not in failed state")
-    await build.write_status(session, package, package_types.PENDING)
+    if nocache:
+        _refuse_sourceless(name, package)
+    elif build.build_status(package) != package_types.FAILED:
+        raise errors.CliError(
+            f"package {name} is not in failed state; --nocache builds it all the same"
+        )
+    await build.ask_for_build(session, package, uncached=bool(nocache))
+    if follow_build:
+        session.out.line(f"Retrying build for pkg {name}.")
+        await follow.until_built(session, name, f"fission pkg update --name {name} --src ...")
+        return
     session.out.line(
         f'Retrying build for pkg {name}. Use "fission pkg info --name {name}" to view status'
     )
+
+
+def _refuse_sourceless(name: str, package: lookups.Obj) -> None:
+    if not build.has_source(package):
+        raise errors.CliError(
+            f"package {name} has no source to build; give it some with"
+            f" `fission pkg update --name {name} --src ...`"
+        )
+    if build.build_status(package) in (package_types.PENDING, package_types.RUNNING):
+        raise errors.CliError(
+            f"package {name} is being built already: fission pkg info --name {name} --follow"
+        )

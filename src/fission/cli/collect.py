@@ -1,0 +1,96 @@
+"""From what was typed after a flag to one file on disk: globs, folders, and reproducible zips.
+
+A single file that is an archive already, and a file given with ``--code``, is taken as it is;
+anything else is zipped. Equal trees make equal zips, whenever and wherever they are packed: the
+platform knows by the checksum that there is nothing to build.
+"""
+
+import dataclasses
+import glob
+import pathlib
+import tarfile
+from collections.abc import Iterable
+
+from fission.base import archives as zips
+from fission.cli import errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """What was given for one archive."""
+
+    inputs: tuple[str, ...]
+    flag: str
+    """The flag that named them, for messages."""
+    as_is: bool = False
+    """One file that is not zipped (``--code``)."""
+    checksum: str = ""
+    insecure: bool = False
+
+
+def expand(cwd: pathlib.Path, sources: Sources) -> list[pathlib.Path]:
+    """Every file and folder that was named, patterns resolved."""
+    found: list[pathlib.Path] = []
+    for text in sources.inputs:
+        plain = cwd / pathlib.Path(text).expanduser()
+        if plain.exists():
+            found.append(plain)
+            continue
+        matches = sorted(glob.glob(str(plain), recursive=True)) if glob.has_magic(text) else []
+        if not matches:
+            what = "no file matches" if glob.has_magic(text) else "no such file or directory"
+            raise errors.CliError(f"{sources.flag} {text}: {what} (seen from {cwd})")
+        found += [pathlib.Path(match) for match in matches]
+    return found
+
+
+def collect(cwd: pathlib.Path, sources: Sources, target: pathlib.Path) -> pathlib.Path:
+    """The file to store: a given one, or ``target``, a zip of all that was given."""
+    found = expand(cwd, sources)
+    if len(found) == 1 and found[0].is_file() and (sources.as_is or _is_archive(found[0])):
+        return found[0]
+    if sources.as_is:
+        raise errors.CliError(
+            f"{sources.flag} {sources.inputs[0]} is not one file; use --deployarchive for a folder"
+        )
+    with target.open("wb") as file:
+        zips.pack_zip(_members(cwd, sources, found), file)
+    return target
+
+
+def _is_archive(path: pathlib.Path) -> bool:
+    """Whether the platform unpacks this file: zip, or tar compressed by gzip."""
+    if zips.is_zip(path):
+        return True
+    with path.open("rb") as file:
+        if file.read(2) != b"\x1f\x8b":
+            return False
+    try:
+        tarfile.open(path, "r:gz").close()
+    except (tarfile.TarError, EOFError, OSError):
+        return False
+    return True
+
+
+def _members(
+    cwd: pathlib.Path, sources: Sources, found: Iterable[pathlib.Path]
+) -> dict[str, pathlib.Path]:
+    """Files by name in the archive: a folder that was named itself gives its content."""
+    named = {cwd / pathlib.Path(text).expanduser() for text in sources.inputs}
+    members: dict[str, pathlib.Path] = {}
+    for path in found:
+        if path.is_file():
+            fresh = {path.name: path}
+        elif path in named:
+            fresh = zips.files_below(path)
+        else:
+            fresh = {f"{path.name}/{name}": file for name, file in zips.files_below(path).items()}
+        for name, file in fresh.items():
+            if members.setdefault(name, file) != file:
+                raise errors.CliError(
+                    f"{sources.flag}: {members[name]} and {file} would both be {name};"
+                    " give the folder that holds them"
+                )
+    if not members:
+        raise errors.CliError(f"{sources.flag} {' '.join(sources.inputs)}: there is no file in it")
+    return members
