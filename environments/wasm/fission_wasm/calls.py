@@ -1,0 +1,181 @@
+"""One call: its deadline, its bounded output, and how it ended.
+
+A call is ended from outside in one way: `stop` says why, sleeping ends, and at the next epoch the
+instance's code is trapped. It runs in one thread; `stop` may come from any other.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import errno
+import re
+import sys
+import threading
+import time
+
+import wasmtime
+from wasmtime import _bindings as bindings
+from wasmtime import _ffi as ffi
+
+from fission_wasm import settings as all_settings
+from fission_wasm import waiting
+
+MAX_LOG_LINE_BYTES = 64 * 1024
+MAX_TABLE_ELEMENTS = 1_000_000
+"""8 MB. The tables of large programs have some ten thousand."""
+MAX_TABLES = 16
+
+_TRAP = re.compile(r"^\s*(?:\d+: )?(wasm trap: .*)$", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure(Exception):
+    """A call that has no answer of its own."""
+
+    status: int
+    text: str
+    """For the caller: what happened, and nothing of the program's inside."""
+    detail: str = ""
+    """For the log."""
+
+
+class Call:
+    """What one run of an instance is given, and what it leaves."""
+
+    def __init__(
+        self, settings: all_settings.Settings, variables: dict[str, str], body: bytes
+    ) -> None:
+        self.settings = settings
+        self.variables = variables
+        self.body = body
+        self.deadline = time.monotonic() + settings.timeout_seconds
+        self.log = LogLines()
+        self._stopped: Failure | None = None
+        self._over = threading.Event()
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    @property
+    def output(self) -> bytes:
+        return b"".join(self._pieces)
+
+    def take_output(self, piece: bytes) -> int | None:
+        """Keep a piece of standard output; beyond the limit the call is over."""
+        self._size += len(piece)
+        if self._size > self.settings.max_answer_bytes:
+            limit = f"{self.settings.max_answer_mib} MiB"
+            self.stop(Failure(500, f"the function's answer is larger than {limit}"))
+            return -errno.EFBIG
+        self._pieces.append(piece)
+        return None
+
+    def stop(self, failure: Failure) -> None:
+        """End the call; the first reason counts."""
+        if self._stopped is None:
+            self._stopped = failure
+        self._over.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait as long as this; False as soon as the call is over."""
+        left = self.deadline - time.monotonic()
+        if self._over.wait(max(0.0, min(seconds, left))):
+            return False
+        return self.is_going_on()
+
+    def is_going_on(self) -> bool:
+        """Whether nobody has stopped the call and its time is not up."""
+        if self._stopped is None and time.monotonic() >= self.deadline:
+            limit = f"{self.settings.timeout_seconds:g} s"
+            self.stop(Failure(504, f"the function ran longer than {limit} and was ended"))
+        return self._stopped is None
+
+    def failure(self, error: wasmtime.WasmtimeError | wasmtime.Trap | None) -> Failure | None:
+        """How the call ended, given what wasmtime raised; None when it ended well."""
+        if self._stopped is not None:
+            return self._stopped
+        if error is None:
+            return None
+        if isinstance(error, wasmtime.ExitTrap):
+            if error.code == 0:
+                return None
+            return Failure(500, f"the function ended with exit code {error.code}")
+        text = str(error)
+        trap = _TRAP.search(text)
+        reason = trap[1] if trap else text.strip().partition("\n")[0]
+        return Failure(500, f"the function failed: {reason}", text)
+
+
+class LogLines:
+    """Standard error of a call: whole lines to the log, as soon as they are whole."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def take(self, piece: bytes) -> None:
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        if len(self._rest) > MAX_LOG_LINE_BYTES:
+            lines.append(self._rest)
+            self._rest = b""
+        for line in lines:
+            _log(line)
+
+    def close(self) -> None:
+        if self._rest:
+            _log(self._rest)
+            self._rest = b""
+
+
+def _log(line: bytes) -> None:
+    sys.stderr.write(line.decode(errors="replace") + "\n")
+
+
+def make_store(engine: wasmtime.Engine, call: Call, *, memories: int, instances: int) -> Store:
+    """A store with the call's limits, for this thread."""
+    store = Store(engine, call)
+    store.set_limits(
+        memory_size=call.settings.memory_bytes,
+        table_elements=MAX_TABLE_ELEMENTS,
+        tables=MAX_TABLES,
+        memories=memories,
+        instances=instances,
+    )
+    return store
+
+
+class Store(wasmtime.Store):
+    """A store whose call is asked at every epoch whether it goes on."""
+
+    def __init__(self, engine: wasmtime.Engine, call: Call) -> None:
+        super().__init__(engine)
+        self._number = id(call)
+        _calls[self._number] = call
+        waiting.current.call = call
+        self.set_epoch_deadline(1)
+        ffi.wasmtime_store_epoch_deadline_callback(
+            self.ptr(), _at_epoch, self._number, _NO_FINALIZER
+        )
+
+    def close(self) -> None:
+        super().close()
+        _calls.pop(self._number, None)
+        waiting.current.call = None
+
+
+_calls: dict[int, Call] = {}
+"""Calls that run, by the number that native code hands back."""
+
+_CONTINUE = 0
+_CALLBACK = bindings._wasmtime_store_epoch_deadline_callback.argtypes
+_NO_FINALIZER = ctypes.cast(None, _CALLBACK[3])
+
+
+@_CALLBACK[1]
+def _at_epoch(_context: object, number: int | None, delta: object, kind: object) -> int:
+    call = _calls.get(number or 0)
+    if call is not None and call.is_going_on():
+        delta[0] = 1  # type: ignore[index]
+        kind[0] = _CONTINUE  # type: ignore[index]
+        return 0
+    error = ffi.wasmtime_error_new(b"ended by its runtime")
+    return ctypes.cast(error, ctypes.c_void_p).value or 0
