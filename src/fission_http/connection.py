@@ -241,8 +241,13 @@ class Connection(asyncio.Protocol):
     async def _answer(self, request: messages.Request) -> None:
         try:
             response = await self._call(request)
-            if not self._transport.is_closing():
-                await self._write(request, response)
+            try:
+                if not self._transport.is_closing():
+                    await self._write(request, response)
+            finally:
+                close = getattr(response.body, "aclose", None)
+                if close is not None:
+                    await close()
         except asyncio.CancelledError:
             self._transport.abort()
             raise
@@ -360,24 +365,19 @@ class Connection(asyncio.Protocol):
         self, body: AsyncIterator[bytes], length: int | None, *, chunked: bool, silent: bool
     ) -> None:
         sent = 0
-        try:
-            if silent:
-                return
-            async for piece in body:
-                sent += len(piece)
-                if length is not None and sent > length:
-                    raise errors.ProtocolError("the answer is longer than its Content-Length")
-                self._transport.write(bodies.format_chunk(piece) if chunked else piece)
-                if self._writing_paused:
-                    await self._drained()
-            if length is not None and sent < length:
-                raise errors.ProtocolError("the answer is shorter than its Content-Length")
-            if chunked:
-                self._transport.write(bodies.LAST_CHUNK)
-        finally:
-            close = getattr(body, "aclose", None)
-            if close is not None:
-                await close()
+        if silent:
+            return
+        async for piece in body:
+            sent += len(piece)
+            if length is not None and sent > length:
+                raise errors.ProtocolError("the answer is longer than its Content-Length")
+            self._transport.write(bodies.format_chunk(piece) if chunked else piece)
+            if self._writing_paused:
+                await self._drained()
+        if length is not None and sent < length:
+            raise errors.ProtocolError("the answer is shorter than its Content-Length")
+        if chunked:
+            self._transport.write(bodies.LAST_CHUNK)
 
     async def _drained(self) -> None:
         self._drain = self._loop.create_future()
