@@ -114,7 +114,29 @@ NODE = Runtime(
     specialized=202,
 )
 
-CATALOG = (PYTHON, NODE)
+BINARY = Runtime(
+    name="binary",
+    image="binary",
+    probe=Code("probe", "probe"),
+    hello=Code("hello", "hello"),
+    broken=Code("broken", "main", "neither a Linux program nor a script"),
+    absent=Code("probe", "prob", "it has: lib, probe"),
+    version_1="hello",
+    unspecialized=400,
+    refused=400,
+    lacks={
+        Promise.STATUS: "standard output is the body of a 200, unless BINARY_OUTPUT is cgi",
+        Promise.STREAMED_ANSWER: "it is held back for the exit code, unless BINARY_OUTPUT is cgi",
+        Promise.STDOUT: "standard output is the answer",
+        Promise.WEBSOCKET: "a process per request has no connection; BINARY_MODE=server has",
+    },
+)
+
+CATALOG = (
+    PYTHON,
+    NODE,
+    BINARY,
+)
 
 NAMES = [runtime.name for runtime in CATALOG]
 

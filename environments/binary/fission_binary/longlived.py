@@ -1,0 +1,234 @@
+"""One process that serves every request: it listens on ``PORT``, requests are passed on to it.
+
+It is started when the function is loaded, which succeeds once it takes connections. When it ends it
+is started again, at once at first and then less and less often; meanwhile callers get 502. Both
+directions stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+import sys
+from collections.abc import Mapping
+
+from fission_binary import errors, package, programs, settings, streams
+from fission_http import client as clients
+from fission_http import errors as http_errors
+from fission_http import messages
+
+HOST = "127.0.0.1"
+PORTS_VARIABLE = "POD_LISTEN_PORTS"
+"""``first-last``: ports that programs of this pod may listen on; absent where they may on all."""
+
+POLL_SECONDS = 0.01
+RESTART_DELAYS = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
+STEADY_SECONDS = 10.0
+"""A program that has run so long is restarted at once when it ends."""
+STOP_SECONDS = 5.0
+"""Between SIGTERM and SIGKILL; requests have been waited for already."""
+IDLE_SECONDS = 2.0
+"""How long a connection is kept unused; common servers (Node: 5 s) close theirs later."""
+SMALL_BYTES = 64 * 1024
+"""Bodies up to this are passed on whole."""
+HOP_BY_HOP = frozenset(
+    ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding",
+     "upgrade", "expect")
+)  # fmt: skip
+
+PLAIN = [("Content-Type", "text/plain; charset=utf-8")]
+
+
+class Caller:
+    """Keeps a program and passes requests on to it."""
+
+    def __init__(
+        self,
+        program: package.Program,
+        chosen: settings.Settings,
+        base: Mapping[bytes, bytes],
+        processes: programs.Programs,
+        env: Mapping[str, str],
+    ) -> None:
+        self._program = program
+        self._settings = chosen
+        self._base = dict(base)
+        self._processes = processes
+        self._ports = _port_range(env)
+        self._client = clients.Client(clients.Limits(idle_seconds=IDLE_SECONDS))
+        self._port = 0
+        self._pid = 0
+        self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._keeper: asyncio.Task[None] | None = None
+        self._state = "has not been started"
+
+    async def start(self) -> None:
+        """Start the program; LoadError when it does not come to listen."""
+        self._launch()
+        try:
+            await self._until_listening()
+        except BaseException:
+            await self._end()
+            await self._client.aclose()
+            raise
+        self._keeper = asyncio.get_running_loop().create_task(self._keep())
+
+    async def stop(self) -> None:
+        """End the program, gently first."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+        await self._end()
+        await self._client.aclose()
+
+    async def call(self, request: messages.Request) -> messages.Response:
+        """Pass a request on; its answer is the program's."""
+        has_body = request.head.chunked or bool(request.body_length)
+        try:
+            answer = await self._client.request(
+                request.method,
+                f"http://{HOST}:{self._port}{request.target}",
+                _end_to_end(request.headers.items()),
+                request.iter_bytes() if has_body else b"",
+                timeout_seconds=self._settings.timeout_seconds,
+            )
+        except http_errors.ConnectError:
+            return self._unavailable(f"the program {self._state}")
+        except http_errors.RequestTimeout:
+            _log(f"{self._program.path} did not answer for {self._settings.timeout_seconds:g} s")
+            return messages.Response(504, PLAIN, b"the program did not answer in time\n")
+        except (http_errors.ConnectionLost, http_errors.ProtocolError) as error:
+            _log(f"{self._program.path} gave no answer: {error}")
+            return self._unavailable("the program broke off the connection")
+        headers = _end_to_end(answer.headers.items())
+        length = answer.headers.get("content-length")
+        if length is not None and int(length) <= SMALL_BYTES and request.method != "HEAD":
+            return messages.Response(answer.status, headers, await answer.read(SMALL_BYTES))
+        if request.method == "HEAD" or answer.status in (204, 304):
+            await answer.aclose()
+            return messages.Response(answer.status, headers, b"")
+        body = streams.Closing(answer.iter_bytes(), answer.aclose)
+        return messages.Response(answer.status, headers, body)
+
+    def _unavailable(self, text: str) -> messages.Response:
+        return messages.Response(502, PLAIN, f"{text}\n".encode())
+
+    def _launch(self) -> None:
+        self._port = self._free_port()
+        port = str(self._port).encode()
+        env = self._base | {
+            b"HOST": HOST.encode(),
+            b"PORT": port,
+            b"FISSION_RUNTIME_PORT": port,
+        }
+        self._ended = asyncio.get_running_loop().create_future()
+        ended = self._ended
+        null = os.open(os.devnull, os.O_RDONLY)
+        try:
+            self._pid = self._processes.start(
+                [self._program.path], env, null, None, lambda code: ended.set_result(code)
+            )
+        except OSError as error:
+            raise errors.LoadError(
+                f"{self._program.path} could not be started: {error.strerror}"
+            ) from error
+        finally:
+            os.close(null)
+        self._state = f"is starting; it does not listen on {HOST}:{self._port} yet"
+
+    async def _until_listening(self) -> None:
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + self._settings.start_timeout_seconds
+        while not await _takes_connections(self._port):
+            if self._ended.done():
+                raise errors.LoadError(
+                    f"{os.path.basename(self._program.path)} "
+                    f"{programs.describe_end(self._ended.result())} before it listened on "
+                    f"{HOST}:{self._port} (its variables HOST and PORT); what it wrote is in the "
+                    "function's log"
+                )
+            if loop.time() > give_up:
+                raise errors.LoadError(
+                    f"{os.path.basename(self._program.path)} does not listen on "
+                    f"{HOST}:{self._port} (its variables HOST and PORT) after "
+                    f"{self._settings.start_timeout_seconds:g} s (BINARY_START_TIMEOUT)"
+                )
+            await asyncio.wait([self._ended], timeout=POLL_SECONDS)
+        self._state = "runs, but refuses connections"
+
+    async def _keep(self) -> None:
+        """Start the program again whenever it has ended."""
+        loop = asyncio.get_running_loop()
+        failures = 0
+        since = loop.time()
+        while True:
+            code = await self._ended
+            if loop.time() - since > STEADY_SECONDS:
+                failures = 0
+            delay = RESTART_DELAYS[min(failures, len(RESTART_DELAYS) - 1)]
+            failures += 1
+            self._state = f"{programs.describe_end(code)} and is started again in {delay:g} s"
+            _log(f"{self._program.path} {self._state}")
+            await asyncio.sleep(delay)
+            try:
+                self._launch()
+                since = loop.time()
+                await self._until_listening()
+            except errors.LoadError as error:
+                _log(str(error))
+                await self._end()
+
+    async def _end(self) -> None:
+        if self._ended.done() or not self._pid:
+            return
+        self._processes.kill_group(self._pid, 15)
+        await asyncio.wait([self._ended], timeout=STOP_SECONDS)
+        self._processes.kill_group(self._pid)
+        await self._ended
+
+    def _free_port(self) -> int:
+        """A port that nobody listens on, on any address."""
+        candidates = [0]
+        if self._ports is not None:
+            candidates = random.sample(self._ports, len(self._ports))
+        for port in candidates:
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.bind(("", port))
+                return int(probe.getsockname()[1])
+        raise errors.LoadError(f"no free port among {PORTS_VARIABLE}={self._ports}")
+
+
+async def _takes_connections(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
+
+
+def _end_to_end(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    named = {
+        name.strip().lower()
+        for key, value in headers
+        if key.lower() == "connection"
+        for name in value.split(",")
+    }
+    dropped = HOP_BY_HOP | named
+    return [(name, value) for name, value in headers if name.lower() not in dropped]
+
+
+def _port_range(env: Mapping[str, str]) -> range | None:
+    text = env.get(PORTS_VARIABLE)
+    if not text:
+        return None
+    first, _, last = text.partition("-")
+    return range(int(first), int(last) + 1)
+
+
+def _log(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
