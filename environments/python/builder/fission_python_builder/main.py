@@ -114,7 +114,7 @@ def _is_list(plan: planning.Plan) -> bool:
 def _compile(target: pathlib.Path, own: set[str] | None) -> None:
     """``own``: the person's files, whose faults are shown; None: all are."""
     started = time.monotonic()
-    outcome = bytecode.compile_tree(target)
+    outcome = bytecode.compile_tree(target, own or ())
     shown = sorted(name for name in outcome.failed if own is None or name in own)
     for name in shown[:SHOWN_FAILURES]:
         _say(f"warning: {name} does not compile: {outcome.failed[name]}")

