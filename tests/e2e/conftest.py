@@ -63,8 +63,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
     report = yield
     if report.when == "call" and report.failed:
         for value in getattr(item, "funcargs", {}).values():
-            known = [value] if isinstance(value, platforms.Platform) else []
-            for one in getattr(value, "made", known):
+            made = getattr(value, "made", None)
+            for one in made if isinstance(made, list) else [value]:
                 if isinstance(one, platforms.Platform):
                     report.sections.append(("platform logs", one.log_tail()))
     return report
