@@ -8,6 +8,7 @@ that reason.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import pathlib
 import sys
@@ -76,10 +77,12 @@ class Runtime:
     """Why this cannot run here, beside the image's own needs; None if it can."""
     make: Callable[[pathlib.Path, pathlib.Path], None] | None = None
     """Makes packages of the samples: from this folder into that one. None: they are packages."""
+    folder: str = ""
+    """Where its samples are, when not in a folder of its own name."""
 
     @property
     def samples(self) -> pathlib.Path:
-        return HERE / "samples" / self.name
+        return HERE / "samples" / (self.folder or self.name)
 
     def load_image(self, caches: pathlib.Path) -> images.Image:
         folder = ENVIRONMENTS / self.image
@@ -138,9 +141,28 @@ CATALOG = (
     BINARY,
 )
 
+BINARY_CGI = dataclasses.replace(
+    BINARY,
+    name="binary-cgi",
+    folder="binary",
+    probe=Code("cgi", "probe"),
+    hello=Code("hello-cgi", "hello"),
+    lacks={
+        Promise.STDOUT: "standard output is the answer",
+        Promise.WEBSOCKET: "a process per request has no connection",
+    },
+)
+BINARY_SERVER = dataclasses.replace(
+    BINARY, name="binary-server", folder="binary", probe=Code("server", "probe"), lacks={}
+)
+
+VARIANTS = (BINARY_CGI, BINARY_SERVER)
+"""Further ways in which an environment calls functions: held to what is promised about calls."""
+
 NAMES = [runtime.name for runtime in CATALOG]
+VARIANT_NAMES = [runtime.name for runtime in VARIANTS]
 
 
 def find(name: str) -> Runtime:
     """The entry of a language."""
-    return next(runtime for runtime in CATALOG if runtime.name == name)
+    return next(runtime for runtime in (*CATALOG, *VARIANTS) if runtime.name == name)

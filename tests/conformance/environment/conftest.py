@@ -39,7 +39,16 @@ def prepare(
     return prepare_once
 
 
-@pytest.fixture(scope="module", params=catalog.NAMES)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask a promise of every language; those about calls of each way of calling, too."""
+    if "prepared" in metafunc.fixturenames:
+        names = [*catalog.NAMES]
+        if getattr(metafunc.module, "OF_VARIANTS", False):
+            names += catalog.VARIANT_NAMES
+        metafunc.parametrize("prepared", names, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def prepared(
     request: pytest.FixtureRequest, prepare: Callable[[catalog.Runtime], processes.Prepared]
 ) -> processes.Prepared:

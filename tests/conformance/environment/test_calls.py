@@ -14,6 +14,7 @@ import pytest
 from tests.conformance.environment import processes
 from tests.conformance.environment.catalog import Promise
 
+OF_VARIANTS = True
 MEBIBYTE = 1 << 20
 
 
