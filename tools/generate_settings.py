@@ -119,6 +119,11 @@ VARIABLES = {
         "FISSION_STORAGE_KEY": "Derived key for calls of storagesvc; `_OLD` likewise.",
         "FISSION_BUILDER_KEY": "Derived key of a builder; `_OLD` likewise.",
     },
+    "Of builds of Python, given with `--builder-env`": {
+        "BUILD_TOOL": "`uv` or `pip`; unset: uv where there is one.",
+        "FISSION_WHEELS": "Folder of wheels that are installed, and nothing else; relative to the"
+        " package.",
+    },
     "Of containers, written by whoever starts them": {
         "KUBERNETES_SERVICE_HOST": "Address of the API server.",
         "KUBERNETES_SERVICE_PORT": "Its port; 443.",
@@ -140,6 +145,8 @@ VARIABLES = {
         "RES_OPTIONS": "Names are looked up over TCP, where UDP is refused.",
         "SRC_PKG": "For a build command: the folder of the source.",
         "DEPLOY_PKG": "For a build command: the folder to build into.",
+        "FISSION_PYTHON": "For a build command: the interpreter that the Python runtime has too.",
+        "PATH": "Where programs are looked for.",
     },
 }
 
