@@ -1,22 +1,15 @@
-"""Creating and changing Packages, and the documents that are saved instead of them.
+"""Creating and changing Packages, and the documents that are saved instead of them."""
 
-How far a build is, buildermgr finds out by itself from what a package holds. The one word that
-the command says is ``pending``: build again, where the content alone does not tell.
-"""
-
-import asyncio
 from typing import Any, Final
 
-from fission.api import labels, objects, package_types, resources, validation
+from fission.api import objects, package_types, resources, validation
 from fission.cli import archives, context, errors, lookups, specfiles
+from fission.cli.package import buildstate
 from fission.cli.package import code as codes
-from fission.meta import status
 
 Obj = dict[str, Any]
 
 _SUFFIX_LENGTH: Final = 4
-_ATTEMPTS: Final = 5
-_PAUSE_SECONDS: Final = 0.05
 
 
 def make_package(name: str, namespace: str, environment: str) -> package_types.Package:
@@ -84,7 +77,7 @@ async def check_environment(
     if environment is None and not code.is_to_be_built:
         return
     found = await lookups.get(session, resources.ENVIRONMENTS, name)
-    if code.is_to_be_built or (has_source(package) and not code.is_given):
+    if code.is_to_be_built or (buildstate.has_source(package) and not code.is_given):
         refuse_unbuildable(found)
 
 
@@ -142,42 +135,7 @@ async def change(
     after = await lookups.change(session, resources.PACKAGES, name, put)
     if after["metadata"].get("resourceVersion") == before["metadata"].get("resourceVersion"):
         return None
-    is_built = has_source(after) and not (code.deployment or code.oci)
+    is_built = buildstate.has_source(after) and not (code.deployment or code.oci)
     if is_built:
-        after = await ask_for_build(session, after)
+        after = await buildstate.ask_unless_known(session, after)
     return after, is_built
-
-
-def has_source(package: Obj) -> bool:
-    """Whether there is something to build."""
-    source = package["spec"].get("source") or {}
-    return bool(source.get("literal") or source.get("url"))
-
-
-def build_status(package: Obj) -> str:
-    """How far its build is."""
-    return str((package.get("status") or {}).get("buildstatus") or "")
-
-
-async def ask_for_build(session: context.Session, package: Obj, *, uncached: bool = False) -> Obj:
-    """Have a package built (again); the package as it is then, waiting or being built."""
-    name, namespace = lookups.name_of(package), lookups.namespace_of(package)
-    if uncached:
-        mark = session.new_uid()
-
-        def put(changed: Any) -> None:
-            changed.metadata.annotations[labels.NO_BUILD_CACHE] = mark
-
-        package = await lookups.change(session, resources.PACKAGES, name, put, namespace)
-    for _ in range(_ATTEMPTS):
-        if build_status(package) in (package_types.PENDING, package_types.RUNNING):
-            return package
-        wanted = {"buildstatus": package_types.PENDING}
-        try:
-            return await session.backend.set_status(resources.PACKAGES, package, wanted)
-        except status.Conflict:
-            await asyncio.sleep(_PAUSE_SECONDS)
-            package = await lookups.get(session, resources.PACKAGES, name, namespace)
-    raise errors.CliError(
-        f"package {name} keeps changing; ask for its build again: fission pkg rebuild --name {name}"
-    )

@@ -10,9 +10,9 @@ from collections.abc import AsyncGenerator
 from typing import Any, Final, TypeVar
 
 from fission.api import conditions as condition_types
-from fission.api import objects, package_defaults, package_types, resources
+from fission.api import package_types, resources
 from fission.cli import context, errors, lookups, progress
-from fission.cli.package import build, buildlog
+from fission.cli.package import buildlog, buildstate
 from fission.meta import conditions, status
 
 Obj = dict[str, Any]
@@ -23,7 +23,6 @@ SILENCE_SECONDS: Final = 15.0
 LONGEST_SECONDS: Final = 3600.0
 """A build is cut long before this; after it nobody builds at all."""
 LAST_LINES: Final = 5
-_ENDED: Final = (package_types.SUCCEEDED, package_types.FAILED, package_types.NONE)
 
 
 async def until_built(session: context.Session, name: str, next_step: str = "") -> Obj:
@@ -42,26 +41,17 @@ async def until_built(session: context.Session, name: str, next_step: str = "") 
         raise
     except status.NotFound as error:
         raise errors.CliError(f"package '{name}' was deleted before its build was over") from error
-    if build.build_status(package) == package_types.FAILED:
+    if buildstate.build_status(package) == package_types.FAILED:
         raise errors.BuildFailed(_failure(session, package, next_step))
-    if build.build_status(package) == package_types.SUCCEEDED:
+    if buildstate.build_status(package) == package_types.SUCCEEDED:
         seconds = session.clock.monotonic() - began
         session.out.line(f"Package '{name}' built in {seconds:.1f} s")
     return package
 
 
-def is_over(package: Obj) -> bool:
-    """Whether the state is the outcome of what the package holds, and not of what it held."""
-    if build.build_status(package) not in _ENDED:
-        return False
-    decoded = objects.decode(package_types.Package, package)
-    of_content = decoded.status.content_hash
-    return not of_content or of_content == package_defaults.content_hash(decoded.spec)
-
-
 def describe(package: Obj) -> str:
     """What its build is about to do, in a line."""
-    name, state = lookups.name_of(package), build.build_status(package)
+    name, state = lookups.name_of(package), buildstate.build_status(package)
     if state == package_types.RUNNING:
         return f"package '{name}' is being built"
     message = _message(package)
@@ -106,29 +96,27 @@ async def _watch(
     began: float,
 ) -> Obj:
     """Show every state until the last one."""
-    remarked = ""
-    package: Obj | None = None
+    remark = told = ""
     async with contextlib.aclosing(_or_silence(changes, SILENCE_SECONDS)) as states:
-        async for changed in states:
+        async for package in states:
             if session.clock.monotonic() - began > LONGEST_SECONDS:
                 raise errors.CliError(
                     f"package '{name}' is not built after {LONGEST_SECONDS / 60:.0f} minutes;"
                     " is buildermgr running? See `fission check`; then"
                     f" {_follow_command(session, name)}"
                 )
-            if changed is None:
-                if package is not None and build.build_status(package) != package_types.RUNNING:
-                    remark = describe(package)
-                    if remark != remarked and not session.out.is_terminal:
-                        session.out.note(f"still waiting: {remark}")
-                        remarked = remark
+            if package is None:
+                if remark != told and not session.out.is_terminal:
+                    session.out.note(f"still waiting: {remark}")
+                    told = remark
                 continue
-            package = changed
+            is_running = buildstate.build_status(package) == package_types.RUNNING
+            is_over = buildstate.is_over(package)
+            remark = told if is_running else describe(package)
             spinner.say(describe(package))
-            state = build.build_status(package)
-            if state == package_types.RUNNING or is_over(package):
+            if is_running or is_over:
                 show.feed((package.get("status") or {}).get("buildlog") or "", spinner)
-            if is_over(package):
+            if is_over:
                 show.close(spinner)
                 return package
     raise AssertionError("unreachable")

@@ -7,7 +7,7 @@ from fission.api import package_types, resources
 from fission.base import clock
 from fission.cli import command as commands
 from fission.cli import context, errors, lookups, options, output, views
-from fission.cli.package import build, delete
+from fission.cli.package import buildstate, delete
 
 _HEADER = ("NAME", "BUILD_STATUS", "ENV", "LASTUPDATEDAT", "READY", "NAMESPACE")
 
@@ -51,7 +51,7 @@ async def command(
 
 def build_status(package: dict[str, Any]) -> str:
     """How far its build is."""
-    return build.build_status(package) or output.NONE
+    return buildstate.build_status(package) or output.NONE
 
 
 def _updated(package: dict[str, Any]) -> str:

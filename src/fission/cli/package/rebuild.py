@@ -3,7 +3,7 @@
 from fission.api import package_types, resources
 from fission.cli import command as commands
 from fission.cli import context, errors, lookups, options
-from fission.cli.package import build, follow
+from fission.cli.package import buildstate, follow
 
 
 @commands.command("Build a package again whose build failed; with --nocache any that has source.")
@@ -17,11 +17,11 @@ async def command(
     package = await lookups.get(session, resources.PACKAGES, name)
     if nocache:
         _refuse_sourceless(name, package)
-    elif build.build_status(package) != package_types.FAILED:
+    elif buildstate.build_status(package) != package_types.FAILED:
         raise errors.CliError(
             f"package {name} is not in failed state; --nocache builds it all the same"
         )
-    await build.ask_for_build(session, package, uncached=bool(nocache))
+    await buildstate.ask_for_build(session, package, uncached=bool(nocache))
     if follow_build:
         session.out.line(f"Retrying build for pkg {name}.")
         await follow.until_built(session, name, f"fission pkg update --name {name} --src ...")
@@ -32,12 +32,12 @@ async def command(
 
 
 def _refuse_sourceless(name: str, package: lookups.Obj) -> None:
-    if not build.has_source(package):
+    if not buildstate.has_source(package):
         raise errors.CliError(
             f"package {name} has no source to build; give it some with"
             f" `fission pkg update --name {name} --src ...`"
         )
-    if build.build_status(package) in (package_types.PENDING, package_types.RUNNING):
+    if buildstate.build_status(package) in (package_types.PENDING, package_types.RUNNING):
         raise errors.CliError(
             f"package {name} is being built already: fission pkg info --name {name} --follow"
         )
