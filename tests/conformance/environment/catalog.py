@@ -11,11 +11,14 @@ from __future__ import annotations
 import dataclasses
 import enum
 import pathlib
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from fission.cluster.kubelet import images
+from tests.support import wasmbuilds
+from tests.support import javac
 
 HERE = pathlib.Path(__file__).parent
 REPOSITORY = HERE.parents[2]
@@ -135,9 +138,63 @@ BINARY = Runtime(
     },
 )
 
+
+def _make_jvm(sources: pathlib.Path, target: pathlib.Path) -> None:
+    javac.compile_folder(sources / "src", target / "probe")
+    javac.pack(target / "probe", target / "hello.jar", "sample/Hello.class")
+
+
+JVM = Runtime(
+    name="jvm",
+    image="jvm",
+    probe=Code("probe", "sample.Probe"),
+    hello=Code("hello.jar", "sample.Hello"),
+    broken=Code("broken.jar", "sample.Hello", "is not a readable JAR file"),
+    absent=Code("hello.jar", "sample.Nobody", "no class sample.Nobody"),
+    unspecialized=400,
+    unspecialized_text="Container not specialized",
+    refused=400,
+    lacks={
+        Promise.VERSION_1: "a package names its class, which version 1 has no field for",
+        Promise.WEBSOCKET: "a function takes a request and returns an answer",
+    },
+    make=_make_jvm,
+)
+
+
+def _make_wasm(samples: pathlib.Path, into: pathlib.Path) -> None:
+    import wasmtime
+
+    for text in samples.rglob("*.wat"):
+        module = into / text.relative_to(samples).with_suffix(".wasm")
+        module.write_bytes(wasmtime.wat2wasm(text.read_bytes()))
+    shutil.rmtree(into / "probe")
+    built = wasmbuilds.build(samples / "probe", into / "probe")
+    assert built.code == 0, built.log
+
+
+WASM = Runtime(
+    name="wasm",
+    image="wasm",
+    probe=Code("probe", ""),
+    hello=Code("hello.wasm", ""),
+    broken=Code("broken", "main", "imports env.a_function_that_is_nowhere"),
+    absent=Code("probe", "mian.wasm", "no such file in the package; modules: main.wasm"),
+    version_1="hello.wasm",
+    needs=wasmbuilds.missing,
+    make=_make_wasm,
+    lacks={
+        Promise.STREAMED_ANSWER: "an instance that fails half-way has answered nothing yet",
+        Promise.STDOUT: "standard output is the answer",
+        Promise.WEBSOCKET: "an instance lives as long as one request",
+    },
+)
+
 CATALOG = (
+    WASM,
     PYTHON,
     NODE,
+    JVM,
     BINARY,
 )
 

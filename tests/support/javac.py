@@ -1,0 +1,30 @@
+"""Compiles functions in Java against the modules that the JVM builder offers, without Maven."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import zipfile
+
+REPOSITORY = pathlib.Path(__file__).parents[2]
+MODULES = REPOSITORY / "environments" / "jvm" / "builder" / "modules"
+SOURCE_PATH = ":".join(str(path) for path in sorted(MODULES.glob("*/src/main/java")))
+
+
+def compile_folder(sources: pathlib.Path, target: pathlib.Path) -> None:
+    """Compile every source below a folder into another."""
+    files = [str(path) for path in sorted(sources.rglob("*.java"))]
+    command = ["javac", "--release", "17", "-nowarn", "-implicit:none", "-proc:none"]
+    done = subprocess.run(
+        [*command, "-sourcepath", SOURCE_PATH, "-d", str(target), *files],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def pack(folder: pathlib.Path, target: pathlib.Path, only: str = "**/*.class") -> None:
+    """A JAR file of the classes below a folder."""
+    with zipfile.ZipFile(target, "w") as jar:
+        for path in sorted(folder.glob(only)):
+            jar.write(path, path.relative_to(folder))
