@@ -35,6 +35,9 @@ class BuiltWith(schema.Model):
     """Value of ``fission.io/no-build-cache`` that this build honoured."""
     deployment: str = ""
     """Hash of the deployment archive that it made; empty when it failed."""
+    package_resource_version: str = ""
+    """The package's just before that archive was put in: functions that are not beyond it run
+    what was there before."""
 
 
 def inputs_of(package: package_types.Package) -> Inputs:

@@ -54,6 +54,7 @@ _PHASES = (
     ("PersistentVolumeClaim", "Service", "Deployment"),
 )
 _READY_PATHS = {
+    "buildermgr": "/readyz",
     "controller": "/healthz",
     "executor": "/readyz",
     "router": "/readyz",

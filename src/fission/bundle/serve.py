@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from fission.base import errors, logs
 
 COMPONENTS = {
+    "buildermgr": "fission.buildermgr.app",
     "controller": "fission.controller.app",
     "executor": "fission.executor.app",
     "fetcher": "fission.fetcher.app",
