@@ -17,8 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from fission.cluster.kubelet import images
-from tests.support import wasmbuilds
-from tests.support import javac
+from tests.support import javac, wasmbuilds
 
 HERE = pathlib.Path(__file__).parent
 REPOSITORY = HERE.parents[2]
