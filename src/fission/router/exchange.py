@@ -444,12 +444,13 @@ class Exchange:
 
         A kept connection may have been closed as idle before the request came. A reset on a new
         one is the kernel's: it threw away a request that the pod's process, which ended, had not
-        read. Whoever had read it would have closed in good order.
+        read. Whoever had read it would have closed in good order. While a process ends, its
+        address takes connections for a moment longer, so this may happen more than once.
         """
         if self._head.method not in SAFE or self._head.chunked or self._received or self._buffer:
             return False
-        unread = isinstance(error, ConnectionResetError) and not self._fresh_only
-        return upstream.reused or unread
+        more = self._attempts < self._shared.settings.max_retries
+        return upstream.reused or (more and isinstance(error, ConnectionResetError))
 
     def _is_framed_out(self) -> bool:
         return self._shape is not None and self._shape.encode
