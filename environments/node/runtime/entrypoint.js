@@ -22,6 +22,9 @@ function find(folder, text) {
     throw new LoadError(`entry point ${quote(text)} leaves the package`);
   }
   if (entryPoint === '') return { file: findMain(folder), name: null };
+  if (EXTENSIONS.includes(path.extname(entryPoint)) && isFile(path.join(folder, entryPoint))) {
+    return { file: path.join(folder, entryPoint), name: null };
+  }
   const dot = entryPoint.lastIndexOf('.');
   if (dot > entryPoint.lastIndexOf('/')) {
     const file = resolveFile(path.join(folder, entryPoint.slice(0, dot)));

@@ -66,11 +66,19 @@ async function requireFile(file, modules) {
   }
 }
 
-function importFile(file, modules) {
-  if (!modules) {
-    throw new LoadError(`${path.basename(file)} is an ES module, and LOAD_ESM is false`);
+async function importFile(file, modules) {
+  const name = path.basename(file);
+  if (!modules) throw new LoadError(`${name} is an ES module, and LOAD_ESM is false`);
+  try {
+    return await import(pathToFileURL(file).href);
+  } catch (error) {
+    const isMisnamed = path.extname(file) === '.js' && MODULE_SYNTAX.test(error.message);
+    if (!isMisnamed || !(error instanceof SyntaxError)) throw error;
+    throw new LoadError(
+      `${describe(error)}\n${name} is an ES module: name it .mjs, or put "type": "module" into ` +
+        'package.json',
+    );
   }
-  return import(pathToFileURL(file).href);
 }
 
 /** A file without an extension: Node.js takes it for CommonJS, newer ones look into it. */
