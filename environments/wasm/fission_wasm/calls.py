@@ -6,6 +6,7 @@ instance's code is trapped. It runs in one thread; `stop` may come from any othe
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
 import errno
@@ -13,6 +14,7 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import wasmtime
 from wasmtime import _bindings as bindings
@@ -130,36 +132,30 @@ def _log(line: bytes) -> None:
     sys.stderr.write(line.decode(errors="replace") + "\n")
 
 
-def make_store(engine: wasmtime.Engine, call: Call, *, memories: int, instances: int) -> Store:
-    """A store with the call's limits, for this thread."""
-    store = Store(engine, call)
-    store.set_limits(
+@contextlib.contextmanager
+def store(
+    engine: wasmtime.Engine, call: Call, *, memories: int, instances: int
+) -> Iterator[wasmtime.Store]:
+    """A store with the call's limits, for this thread; at every epoch the call is asked."""
+    made = wasmtime.Store(engine)
+    made.set_limits(
         memory_size=call.settings.memory_bytes,
         table_elements=MAX_TABLE_ELEMENTS,
         tables=MAX_TABLES,
         memories=memories,
         instances=instances,
     )
-    return store
-
-
-class Store(wasmtime.Store):
-    """A store whose call is asked at every epoch whether it goes on."""
-
-    def __init__(self, engine: wasmtime.Engine, call: Call) -> None:
-        super().__init__(engine)
-        self._number = id(call)
-        _calls[self._number] = call
-        waiting.current.call = call
-        self.set_epoch_deadline(1)
-        ffi.wasmtime_store_epoch_deadline_callback(
-            self.ptr(), _at_epoch, self._number, _NO_FINALIZER
-        )
-
-    def close(self) -> None:
-        super().close()
-        _calls.pop(self._number, None)
+    made.set_epoch_deadline(1)
+    number = id(call)
+    ffi.wasmtime_store_epoch_deadline_callback(made.ptr(), _at_epoch, number, _NO_FINALIZER)
+    _calls[number] = waiting.current.call = call
+    try:
+        yield made
+    finally:
+        made.close()
+        del _calls[number]
         waiting.current.call = None
+        call.log.close()
 
 
 _calls: dict[int, Call] = {}
@@ -167,10 +163,10 @@ _calls: dict[int, Call] = {}
 
 _CONTINUE = 0
 _CALLBACK = bindings._wasmtime_store_epoch_deadline_callback.argtypes
-_NO_FINALIZER = ctypes.cast(None, _CALLBACK[3])
+_NO_FINALIZER = _CALLBACK[3]()
 
 
-@_CALLBACK[1]
+@_CALLBACK[1]  # type: ignore[untyped-decorator]
 def _at_epoch(_context: object, number: int | None, delta: object, kind: object) -> int:
     call = _calls.get(number or 0)
     if call is not None and call.is_going_on():

@@ -41,19 +41,15 @@ class Program:
         self, call: calls.Call, folders: Sequence[tuple[str, str]], pod: Mapping[str, str]
     ) -> bytes:
         """Run one instance in this thread; returns its standard output, raises Failure."""
-        store = calls.make_store(self._engine, call, memories=MAX_MEMORIES, instances=1)
         error: wasmtime.WasmtimeError | wasmtime.Trap | None = None
-        try:
-            store.set_wasi(_make_wasi(call, folders, pod))
-            instance = self._instances.instantiate(store)
-            start = instance.exports(store)["_start"]
-            assert isinstance(start, wasmtime.Func)
-            start(store)
-        except (wasmtime.WasmtimeError, wasmtime.Trap) as raised:
-            error = raised
-        finally:
-            store.close()
-            call.log.close()
+        with calls.store(self._engine, call, memories=MAX_MEMORIES, instances=1) as store:
+            try:
+                store.set_wasi(_make_wasi(call, folders, pod))
+                start = self._instances.instantiate(store).exports(store)["_start"]
+                assert isinstance(start, wasmtime.Func)
+                start(store)
+            except (wasmtime.WasmtimeError, wasmtime.Trap) as raised:
+                error = raised
         failure = call.failure(error)
         if failure is not None:
             raise failure

@@ -16,6 +16,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+import wasmtime
+
 from fission_http import messages
 from fission_wasm import calls, cgi, commands, engines, modules
 from fission_wasm import settings as all_settings
@@ -104,7 +106,7 @@ class Function:
         except modules.BadModule as error:
             print(f"not optimized: {error}", file=sys.stderr, flush=True)
 
-    def _compile(self, engine: engines.wasmtime.Engine) -> Runnable:
+    def _compile(self, engine: wasmtime.Engine) -> Runnable:
         return commands.Program(engine, self._content, self._name)
 
 

@@ -78,15 +78,13 @@ def _parse(variable: str, text: str, default: object) -> object:
         words = tuple(text.replace(",", " ").split())
         for word in words:
             if word not in DIRECTORIES:
-                raise BadSetting(
-                    f"{variable}: found {word!r}, allowed are {', '.join(DIRECTORIES)}"
-                )
+                known = ", ".join(DIRECTORIES)
+                raise BadSetting(f"{variable}: found {word!r}, allowed are {known}")
         return words
-    kind = type(default)
     try:
-        value = kind(text)
+        value = int(text) if isinstance(default, int) else float(text)
     except ValueError:
-        value = kind(-1)
+        value = 0
     if not 0 < value <= 1 << 20:
         raise BadSetting(f"{variable}: found {text!r}, needs a number above 0")
     return value

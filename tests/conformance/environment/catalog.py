@@ -190,8 +190,8 @@ WASM = Runtime(
 )
 
 CATALOG = (
-    WASM,
     PYTHON,
+    WASM,
     NODE,
     JVM,
     BINARY,
