@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import re
 import socket
 import subprocess
 import sys
@@ -18,10 +17,10 @@ import tempfile
 import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-MODULES = ("fission-java-core", "fission-java-http")
 OLDEST = 17
 """Records, pattern matching and `-XX:SharedArchiveFile` for class paths; a long-term release."""
 DUMP_SECONDS = 60.0
+INSTALL = "apt-get install default-jdk-headless"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -45,55 +44,30 @@ def main() -> int:
 
 def make(cache: pathlib.Path) -> None:
     """Compile, pack, dump."""
-    check_version()
-    modules = [HERE / "builder" / "modules" / name / "src" / "main" / "java" for name in MODULES]
+    sources = [HERE / "builder" / "modules", HERE / "runtime", HERE / "rehearsal"]
     with tempfile.TemporaryDirectory() as scratch:
-        runtime, rehearsal = pathlib.Path(scratch, "runtime"), pathlib.Path(scratch, "rehearsal")
-        compile_classes([*modules, HERE / "runtime"], runtime, "-XDstringConcat=inline")
-        compile_classes([HERE / "rehearsal"], rehearsal, "-classpath", str(runtime))
-        pack(runtime, cache / "fission-runtime.jar")
-        pack(rehearsal, cache / "rehearsal.jar")
+        classes = pathlib.Path(scratch)
+        compile_classes(sources, classes)
+        pack(classes, cache / "rehearsal.jar", [classes / "io" / "fission" / "rehearsal"])
+        rest = [path for path in classes.glob("*/*/*") if path.name != "rehearsal"]
+        pack(classes, cache / "fission-runtime.jar", rest)
     dump(cache)
 
 
-def check_version() -> None:
-    """Java and compiler are there, of one version, and new enough."""
-    found = {}
-    for program, option in (("java", "-version"), ("javac", "-version")):
-        try:
-            done = subprocess.run([program, option], capture_output=True, text=True)
-        except FileNotFoundError:
-            raise PrepareError(
-                f"{program} is not installed: apt-get install default-jdk-headless "
-                f"(Java {OLDEST} or newer, with its compiler)"
-            ) from None
-        match = re.search(r"(\d+)(?:\.(\d+))?", done.stdout + done.stderr)
-        if done.returncode or match is None:
-            raise PrepareError(f"{program} {option}: {done.stdout}{done.stderr}")
-        found[program] = int(match[2] or 0) if match[1] == "1" else int(match[1])
-    if found["javac"] > found["java"] or found["java"] < OLDEST:
-        raise PrepareError(
-            f"java is of version {found['java']}, javac of version {found['javac']}: this needs "
-            f"Java {OLDEST} or newer and a compiler that is not newer than it; "
-            "see update-alternatives --config java"
-        )
+def compile_classes(folders: list[pathlib.Path], target: pathlib.Path) -> None:
+    """Compile every source below the folders; the compiler itself is in a hurry, too."""
+    files = [str(path) for folder in folders for path in sorted(folder.rglob("*.java"))]
+    command = ["javac", "-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC"]
+    options = ["--release", str(OLDEST), "-nowarn", "-encoding", "UTF-8", "-proc:none"]
+    run([*command, *options, "-d", str(target), *files])
 
 
-def compile_classes(sources: list[pathlib.Path], target: pathlib.Path, *options: str) -> None:
-    """Compile every source below the folders.
-
-    The server's texts are put together without `invokedynamic`, whose first uses cost milliseconds.
-    """
-    files = [str(path) for source in sources for path in sorted(source.rglob("*.java"))]
-    command = ["javac", "--release", str(OLDEST), "-nowarn", "-encoding", "UTF-8", "-proc:none"]
-    run([*command, "-d", str(target), *options, *files])
-
-
-def pack(folder: pathlib.Path, target: pathlib.Path) -> None:
+def pack(root: pathlib.Path, target: pathlib.Path, wanted: list[pathlib.Path]) -> None:
     """A JAR file, uncompressed (it is read at every start) and the same every time."""
+    classes = [path for one in wanted for path in (one.rglob("*.class") if one.is_dir() else [one])]
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as jar:
-        for path in sorted(folder.rglob("*.class")):
-            entry = zipfile.ZipInfo(str(path.relative_to(folder)), EPOCH)
+        for path in sorted(classes):
+            entry = zipfile.ZipInfo(str(path.relative_to(root)), EPOCH)
             entry.external_attr = 0o644 << 16
             jar.writestr(entry, path.read_bytes())
 
@@ -119,10 +93,29 @@ def dump(cache: pathlib.Path) -> None:
 def run(
     command: list[str], env: dict[str, str] | None = None, stdin: int = subprocess.DEVNULL
 ) -> None:
-    """Run to a good end."""
-    done = subprocess.run(command, env=env, stdin=stdin, timeout=DUMP_SECONDS, check=False)
+    """Run to a good end; what may be wrong with the machine's Java is said otherwise."""
+    try:
+        done = subprocess.run(command, env=env, stdin=stdin, timeout=DUMP_SECONDS, check=False)
+    except FileNotFoundError:
+        raise PrepareError(f"{command[0]} is not installed: {INSTALL}") from None
     if done.returncode:
-        raise PrepareError(f"{command[0]} ended with {done.returncode}")
+        raise PrepareError(
+            f"{command[0]} ended with {done.returncode}; found are {versions()}. Needed are java "
+            f"and javac of version {OLDEST} or newer: {INSTALL}, or point "
+            "update-alternatives --config java (and javac) at a newer one"
+        )
+
+
+def versions() -> str:
+    """What this machine's programs say of themselves."""
+    found = []
+    for program in ("java", "javac"):
+        try:
+            done = subprocess.run([program, "-version"], capture_output=True, text=True)
+            found.append((done.stdout + done.stderr).splitlines()[0])
+        except (FileNotFoundError, IndexError):
+            found.append(f"no {program}")
+    return ", ".join(found)
 
 
 if __name__ == "__main__":
