@@ -3,8 +3,7 @@
 from typing import Any
 
 from fission.cli import command as commands
-from fission.cli import context, options
-from fission.cli.package import contents
+from fission.cli import context, downloads, options
 
 
 @commands.command("Download an archive to a file.")
@@ -14,5 +13,8 @@ async def command(session: context.Session, **flags: Any) -> None:
     """Download one."""
     archive_id = flags["id"]
     target = flags["output"] or archive_id.rpartition("/")[2]
-    chunks = session.backend.download(archive_id, session.namespace)
-    await contents.save(session, chunks, target)
+    namespace = session.namespace
+    download = downloads.Download(
+        f"archive {archive_id}", lambda: session.backend.download(archive_id, namespace)
+    )
+    await downloads.write(session, download, target)

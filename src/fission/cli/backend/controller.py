@@ -115,7 +115,7 @@ class ControllerBackend:
             call.body,
             call.timeout_seconds,
         )
-        body = await response.read(http.MAX_ANSWER_BYTES)
+        body = await http.read(response)
         return protocol.Answer(response.status, response.headers.items(), body)
 
     async def upload(
@@ -132,7 +132,7 @@ class ControllerBackend:
             ],
             http.TRANSFER_SECONDS,
         )
-        return storage.decode_upload(await response.read()).id
+        return storage.decode_upload(await http.read(response)).id
 
     async def download(self, archive_id: str, namespace: str) -> AsyncIterator[bytes]:
         target = controller.storage_target(storage.archive_target(archive_id))
@@ -149,13 +149,13 @@ class ControllerBackend:
     async def list_archives(self, namespace: str) -> Names:
         headers = [(signing.NAMESPACE_HEADER, namespace)]
         response = await self._send("GET", controller.storage_target(), b"", headers)
-        found: Names = orjson.loads(await response.read(http.MAX_ANSWER_BYTES))
+        found: Names = orjson.loads(await http.read(response))
         return found or []
 
     async def archive_url(self, archive_id: str) -> str:
         path = f"{controller.SERVICE_NAME}?application=fission-storage"
         response = await self._send("GET", path)
-        service = (await response.read()).decode().strip()
+        service = (await http.read(response)).decode().strip()
         return storage.archive_url(f"http://{service}", archive_id)
 
     async def server_version(self) -> Obj:
@@ -178,7 +178,7 @@ class ControllerBackend:
     async def _json(self, method: str, path: str, body: bytes = b"") -> Any:
         headers = [("Content-Type", "application/json")] if body else []
         response = await self._send(method, path, body, headers)
-        return orjson.loads(await response.read(http.MAX_ANSWER_BYTES))
+        return orjson.loads(await http.read(response))
 
     async def _send(
         self,

@@ -10,6 +10,7 @@ from fission_http import client as http_client
 from fission_http import errors as http_errors
 
 MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
+MAX_ERROR_BYTES: Final = 16 * 1024 * 1024
 TRANSFER_SECONDS: Final = 3600.0
 """Longest upload, download or followed log."""
 
@@ -58,11 +59,19 @@ class Caller:
         await self._http.aclose()
 
 
+async def read(response: http_client.ClientResponse, max_bytes: int = MAX_ANSWER_BYTES) -> bytes:
+    """The body of a response, whole."""
+    try:
+        return await response.read(max_bytes)
+    except http_errors.HttpError as error:
+        raise errors.Unreachable(f"the answer broke off: {error}") from error
+
+
 async def check(response: http_client.ClientResponse) -> http_client.ClientResponse:
     """The response, unless it is an error; then the error that it says."""
     if response.status < 400:
         return response
-    raise error_of(response.status, await response.read(MAX_ANSWER_BYTES))
+    raise error_of(response.status, await read(response, MAX_ERROR_BYTES))
 
 
 def error_of(code: int, body: bytes) -> status.StatusError:

@@ -145,7 +145,7 @@ class KubernetesBackend:
             call.body,
             call.timeout_seconds,
         )
-        body = await response.read(http.MAX_ANSWER_BYTES)
+        body = await http.read(response)
         return protocol.Answer(response.status, response.headers.items(), body)
 
     async def upload(
@@ -155,7 +155,7 @@ class KubernetesBackend:
         response = await self._storage(
             "POST", storage.ARCHIVE, [*form.headers(), *signed], form.body(on_progress)
         )
-        return storage.decode_upload(await response.read()).id
+        return storage.decode_upload(await http.read(response)).id
 
     async def download(self, archive_id: str, namespace: str) -> AsyncIterator[bytes]:
         target = storage.archive_target(archive_id)
@@ -173,7 +173,7 @@ class KubernetesBackend:
 
         target = storage.ARCHIVE
         response = await self._storage("GET", target, await self._storage_headers("GET", target))
-        found: Names = orjson.loads(await response.read(http.MAX_ANSWER_BYTES)) or []
+        found: Names = orjson.loads(await http.read(response)) or []
         return found
 
     async def archive_url(self, archive_id: str) -> str:
@@ -192,7 +192,7 @@ class KubernetesBackend:
             b"",
             10.0,
         )
-        found: Obj = orjson.loads(await (await http.check(response)).read())
+        found: Obj = orjson.loads(await http.read(await http.check(response)))
         return found
 
     async def aclose(self) -> None:

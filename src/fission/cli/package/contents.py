@@ -1,10 +1,9 @@
-"""Writing the bytes of a package's archive to a file or to stdout."""
+"""Where the bytes of a package's archives are, and fetching them."""
 
-import os
 from collections.abc import AsyncIterator
 
 from fission.api import objects, package_types, resources
-from fission.cli import archives, context, errors, lookups
+from fission.cli import archives, context, downloads, errors, lookups
 from fission.cli.backend import http
 from fission.contracts import storage
 
@@ -20,20 +19,12 @@ async def write(session: context.Session, name: str, target: str | None, *, sour
         )
     if archive.is_empty():
         raise errors.CliError(f"package {name} holds no archive yet; see `fission pkg info`")
-    await save(session, _chunks(session, archive), target)
-
-
-async def save(session: context.Session, chunks: AsyncIterator[bytes], target: str | None) -> None:
-    """Write bytes to a file that only its owner can read, or to stdout."""
-    if not target:
-        async for chunk in chunks:
-            session.out.content(chunk)
-        return
-    path = session.path(target)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        async for chunk in chunks:
-            file.write(chunk)
+    download = downloads.Download(
+        f"the archive of package {name}",
+        lambda: _chunks(session, archive),
+        archive.checksum.sum if archive.checksum.type == package_types.SHA256 else "",
+    )
+    await downloads.write(session, download, target)
 
 
 async def _chunks(session: context.Session, archive: package_types.Archive) -> AsyncIterator[bytes]:
