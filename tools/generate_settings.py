@@ -143,6 +143,7 @@ VARIABLES = {
         "FETCHER_ARGV": "The fetcher's arguments in a forked process, separated by NUL.",
         "TMPDIR": "A writable folder, where `/tmp` is not one.",
         "RES_OPTIONS": "Names are looked up over TCP, where UDP is refused.",
+        "IMAGE_CACHE": "For an image's `prepare`: the empty folder to fill.",
         "SRC_PKG": "For a build command: the folder of the source.",
         "DEPLOY_PKG": "For a build command: the folder to build into.",
         "FISSION_PYTHON": "For a build command: the interpreter that the Python runtime has too.",
