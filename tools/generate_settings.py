@@ -134,6 +134,7 @@ VARIABLES = {
         "POD_IP": "The pod's address.",
         "POD_NAMESPACE": "The pod's namespace; for platform pods that of the platform.",
         "POD_PORTS": "JSON: declared port to real port, where they differ.",
+        "POD_LISTEN_PORTS": "`first-last`: where programs of this pod may listen by themselves.",
         "POD_VOLUME_PATHS": "JSON: declared mount path to real folder, where they differ.",
         "LISTEN_FDS": "Number of listening sockets that are handed over, from descriptor 3 on.",
         "LISTEN_FDNAMES": "Their names, those of container ports, joined by colons.",

@@ -72,3 +72,22 @@ def grow(argv: list[str]) -> int:
         held.append(bytearray(8 << 20))
         held[-1][::4096] = b"x" * 2048
         time.sleep(0)
+
+
+def listen_and_connect(argv: list[str]) -> int:
+    """Listen on a port of the range ``first-last`` and on none below it, and call oneself."""
+    first, last = (int(word) for word in argv)
+    for port in range(first, last + 1):
+        with socket.socket() as server, socket.socket() as client:
+            try:
+                server.bind(("127.4.4.4", port))
+                server.listen()
+                client.connect(("127.4.4.4", port))
+            except PermissionError:
+                print("refused")
+                return 0
+            except OSError:
+                continue
+            print("connected")
+            return 0
+    return 1

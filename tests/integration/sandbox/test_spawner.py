@@ -427,3 +427,40 @@ async def test_root_limits_memory_by_a_group_and_removes_it(
         for descriptor in desk.open_descriptors:
             os.close(descriptor)
     assert _found(pathlib.Path("/sys/fs/cgroup"), f"**/fission-*{name}") == []
+
+
+@pytest.mark.parametrize(
+    ("outbound", "own_ports", "outcome"),
+    [
+        ("default", ((21000, 21999),), "connected\n"),
+        ("default", (), "refused\n"),
+        ((443,), ((21000, 21999),), "connected\n"),
+        ((443,), (), "refused\n"),
+    ],
+)
+async def test_programs_listen_on_ports_of_their_own_where_the_image_may(
+    isolation: probe.Isolation,
+    tmp_path: pathlib.Path,
+    outbound: messages.Outbound,
+    own_ports: tuple[messages.PortRange, ...],
+    outcome: str,
+) -> None:
+    if isolation.mode == "none" or isolation.landlock_abi < 4:
+        pytest.skip(f"no rules for TCP ports: mode {isolation.mode}, {isolation.gaps}")
+    launch = launch_of(
+        outbound="default" if outbound == "default" else "chosen",
+        blocked_ports=((21000, 21999),),
+        own_ports=own_ports,
+    )
+    spawner = await client.SpawnerClient.launch(launch, tmp_path, isolation.mode)
+    desk = Desk(spawner, tmp_path, asyncio.Queue(), [])
+    spawner.on_exit = desk.exits.put_nowait
+    try:
+        given = desk.spec("pod", "listen_and_connect", "21000", "21999")
+        confinement = dataclasses.replace(given.confinement, outbound=outbound, own_ports=own_ports)
+        out, err = await desk.output(dataclasses.replace(given, confinement=confinement))
+        assert (out, err) == (outcome, "")
+    finally:
+        await spawner.shutdown()
+        for descriptor in desk.open_descriptors:
+            os.close(descriptor)

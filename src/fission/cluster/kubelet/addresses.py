@@ -22,7 +22,12 @@ from dataclasses import dataclass, field
 from fission.cluster.kubelet import errors
 
 RESERVED_PORTS = range(20000, 22000)
-"""For remapped ports; below the kernel's ephemeral range (32768), above well-known ones."""
+"""No pod may connect to these; below the kernel's ephemeral range (32768), above well-known
+ones."""
+POD_PORTS = range(20000, 21000)
+"""For remapped ports."""
+OWN_PORTS = range(21000, 22000)
+"""For programs in pods of images that say `listens`; they alone may connect to these."""
 BACKLOG = 1024
 ADDRESS_TRIES = 4
 QUARANTINE = 512
@@ -53,7 +58,7 @@ class Pool:
         self._next = int.from_bytes(digest[1:3], "big")
         self._used: set[str] = set()
         self._freed: collections.deque[str] = collections.deque()
-        self._next_port = int.from_bytes(digest[3:5], "big") % len(RESERVED_PORTS)
+        self._next_port = int.from_bytes(digest[3:5], "big") % len(POD_PORTS)
         self._is_kept = is_kept
 
     def claim(self, ip: str) -> None:
@@ -132,9 +137,9 @@ class Pool:
         return opened, port_map
 
     def _reserved(self, ip: str, declared: int) -> socket.socket:
-        for _ in range(len(RESERVED_PORTS)):
-            port = RESERVED_PORTS[self._next_port]
-            self._next_port = (self._next_port + 1) % len(RESERVED_PORTS)
+        for _ in range(len(POD_PORTS)):
+            port = POD_PORTS[self._next_port]
+            self._next_port = (self._next_port + 1) % len(POD_PORTS)
             try:
                 return listen(ip, port)
             except OSError:

@@ -237,8 +237,10 @@ class Kubelet:
         while the public ports are not known again, only the reserved range is certain.
         """
         if all(self._host.find(key) for key in self._options.public):
-            return lambda port: outbound.contains(kept, port)
-        return addresses.RESERVED_PORTS.__contains__
+            return lambda port: (
+                outbound.contains(kept, port) and not outbound.contains(outbound.OWN_PORTS, port)
+            )
+        return addresses.POD_PORTS.__contains__
 
     def _service_urls(self) -> dict[str, str]:
         found = {name: self._host.find(key) for name, key in self._options.service_urls.items()}

@@ -67,6 +67,8 @@ class Image:
     """What fills ``cache`` before the first container; see `preparing`."""
     cache: str = ""
     """The folder that ``prepare`` fills; empty without one."""
+    listens: bool = False
+    """Programs in its containers may listen on ports of their own; see `addresses.OWN_PORTS`."""
 
     @property
     def visible(self) -> tuple[str, ...]:
@@ -152,6 +154,7 @@ def parse(text: str, root: Path, python: str, caches: Path = Path("/nowhere")) -
     known = {
         "name", "match", "command", "zygote", "env", "ports", "confined", "shared", "needs",
         "init", "workingDir", "description", "program", "prepare",
+        "listens",
     }  # fmt: skip
     unknown = sorted(set(raw) - known)
     if unknown:
@@ -196,6 +199,7 @@ def parse(text: str, root: Path, python: str, caches: Path = Path("/nowhere")) -
             program=_text(raw.get("program", "")),
             prepare=prepare,
             cache=cache,
+            listens=bool(raw.get("listens", False)),
         )
     except KeyError as error:
         raise BadManifest(f"{where}: field {error.args[0]!r} is missing") from error

@@ -215,6 +215,9 @@ class Launcher:
             request.endpoint.port_map,
             {m.mount_path: m.host_path for m in mounts} if remapped else {},
         )
+        if image.listens:
+            ((first, last),) = outbound.OWN_PORTS
+            env[outbound.OWN_PORTS_VARIABLE] = f"{first}-{last}"
         handed = self._host_ports(pod, container["name"], image)
         names, opened = await self._sockets(request, image)
         try:
@@ -335,6 +338,7 @@ class Launcher:
             uid=users.of_pod(request.pod, request.endpoint.ip) if is_user else None,
             hostname=name,
             blocked_ports=self._facts.blocked_ports,
+            own_ports=outbound.OWN_PORTS if image.listens else (),
         )
 
     async def _sockets(self, request: Request, image: images.Image) -> tuple[list[str], list[int]]:

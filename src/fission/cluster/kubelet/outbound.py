@@ -14,6 +14,9 @@ from fission.cluster.kubelet.zygote import messages
 
 ANNOTATION = "kubelet/outbound"
 """`none`, `open` or `ports:443,5432`; absent: all but the platform's and other pods' ports."""
+OWN_PORTS = ((addresses.OWN_PORTS.start, addresses.OWN_PORTS.stop - 1),)
+OWN_PORTS_VARIABLE = "POD_LISTEN_PORTS"
+"""`first-last`: where the programs of an image with `listens` may listen by themselves."""
 LAST_PORT = 65535
 _ALLOWED = "allowed are none, open, or ports: and numbers from 1 to 65535, as in ports:443,5432"
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fission.base import singleflight
-from fission.cluster.kubelet import errors, images
+from fission.cluster.kubelet import errors, images, outbound
 from fission.cluster.kubelet.zygote import client, messages
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,8 @@ class Spawners:
     ) -> messages.ImageLaunch:
         chosen = chosen_outbound or not image.confined
         modules = (*image.preload, *(m for m in preload if m not in image.preload))
-        name = image.spawner_name(modules, f"{self._mode}/{'chosen' if chosen else 'default'}")
+        policy = "chosen" if chosen else "default"
+        name = image.spawner_name(modules, f"{self._mode}/{policy}{'/own' * image.listens}")
         return messages.ImageLaunch(
             name=name,
             python=sys.executable,
@@ -116,6 +117,7 @@ class Spawners:
             visible=image.visible,
             outbound="chosen" if chosen else "default",
             blocked_ports=self._blocked_ports,
+            own_ports=outbound.OWN_PORTS if image.listens else (),
         )
 
     def _take(self, one: client.SpawnerClient, name: str) -> None:

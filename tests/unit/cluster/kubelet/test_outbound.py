@@ -1,6 +1,6 @@
 import pytest
 
-from fission.cluster.kubelet import errors, outbound
+from fission.cluster.kubelet import addresses, errors, outbound
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,11 @@ def test_public_ports_are_left_out_of_what_is_kept_and_the_reserved_range_never(
         (8889, 8889),
         (20000, 21999),
     )
+
+
+def test_ports_of_programs_are_reserved_ones_that_no_pod_is_given():
+    ((first, last),) = outbound.OWN_PORTS
+    kept = outbound.kept_ports(set(), set())
+    for port in (first, last):
+        assert outbound.contains(kept, port)
+        assert port not in addresses.POD_PORTS

@@ -91,6 +91,7 @@ def make_grounds(
     base: str,
     visible: Sequence[str],
     blocked_ports: Sequence[policy.PortRange] | None,
+    own_ports: Sequence[policy.PortRange] = (),
 ) -> Grounds:
     """Prepare a spawner, before its imports; in full mode it stands in its namespaces already.
 
@@ -111,7 +112,7 @@ def make_grounds(
     else:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     if blocked_ports is not None and grounds.landlock_abi >= landlock.ABI_PORTS:
-        landlock.adopt_all_ports_but(blocked_ports)
+        landlock.adopt_all_ports_but(blocked_ports, own_ports, files_follow=mode == "landlock")
         grounds.ports_adopted = True
     return grounds
 
@@ -180,7 +181,9 @@ def enter(preparation: Preparation, asked: policy.Confinement, spawner_pid: int)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.drop_capabilities()
     if preparation.uses_landlock:
-        landlock.restrict(asked.outbound, preparation.ports_adopted, preparation.files)
+        landlock.restrict(
+            asked.outbound, preparation.ports_adopted, preparation.files, asked.own_ports
+        )
     if preparation.program is not None:
         syscallfilter.load(preparation.program)
     return preparation.notes

@@ -62,6 +62,9 @@ class Confinement:
     blocked_ports: tuple[PortRange, ...] = ()
     """TCP ports of the platform and of other pods. ``default`` takes them from the spawner, which
     has adopted the list once for all its children (``ImageLaunch.blocked_ports``)."""
+    own_ports: tuple[PortRange, ...] = ()
+    """TCP ports that the container's programs may listen on by themselves, and connect to. With
+    ``default`` they come from the spawner, too."""
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> "Confinement":
@@ -69,6 +72,7 @@ class Confinement:
         if not isinstance(values.get("outbound", ""), str):
             values["outbound"] = tuple(values["outbound"])
         values["blocked_ports"] = _ranges(values.get("blocked_ports", ()))
+        values["own_ports"] = _ranges(values.get("own_ports", ()))
         return cls(**values)
 
 

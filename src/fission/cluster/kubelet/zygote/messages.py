@@ -112,6 +112,8 @@ class ImageLaunch:
     """``default``: the spawner adopts the list of all TCP ports but ``blocked_ports``, and every
     container of it has just that policy. ``chosen``: each container's own, never ``default``."""
     blocked_ports: tuple[PortRange, ...] = ()
+    own_ports: tuple[PortRange, ...] = ()
+    """With ``default``: ports that its containers may listen on and connect to all the same."""
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> "ImageLaunch":
@@ -119,6 +121,7 @@ class ImageLaunch:
         for name in ("preload", "pythonpath", "visible"):
             values[name] = tuple(values.get(name, ()))
         values["blocked_ports"] = _ranges(values.get("blocked_ports", ()))
+        values["own_ports"] = _ranges(values.get("own_ports", ()))
         return cls(**values)
 
 

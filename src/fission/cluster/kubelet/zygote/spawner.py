@@ -87,7 +87,7 @@ def _prepare_image(options: Options, base: str) -> enter.Grounds:
     if mode == "full":
         os.makedirs(base, 0o700, exist_ok=True)
     blocked = image.blocked_ports if image.outbound == "default" else None
-    grounds = enter.make_grounds(mode, base, visible, blocked)
+    grounds = enter.make_grounds(mode, base, visible, blocked, image.own_ports)
     modules = [*image.preload]
     if image.entry is not None:
         modules.append(preload.entry_module(image.entry))
