@@ -42,10 +42,11 @@ function handleSignals(runtime, servers) {
   const end = async (code) => {
     if (isEnding) return;
     isEnding = true;
+    process.exitCode = code; // also where nothing is left that could happen
     servers.forEach(stopAccepting);
+    if (code === 0) runtime.forget();
     setTimeout(() => process.exit(code), GRACE_MILLISECONDS).unref();
     await runtime.drain();
-    if (code === 0) runtime.forget();
     process.exit(code);
   };
   process.on('SIGTERM', () => end(0));

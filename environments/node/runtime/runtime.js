@@ -92,8 +92,12 @@ class Runtime {
   blame(error) {
     const [first] = this.#running;
     const guilty = this.#calls.getStore() || (this.#running.size === 1 ? first : undefined);
-    if (guilty instanceof Response && !guilty.destroyed) fail(guilty, error);
-    else console.error(error);
+    if (guilty instanceof Response && !guilty.destroyed) {
+      guilty.once('close', () => this.#ended(guilty)); // its function may never return
+      fail(guilty, error);
+    } else {
+      console.error(error);
+    }
   }
 
   /** Resolves when nothing runs. WebSocket clients are told to go. */
