@@ -1,16 +1,17 @@
 """``fission function update``."""
 
 import asyncio
+import dataclasses
 import types
 from typing import Any, Final
 
-from fission.api import function_types, objects, resources, validation
+from fission.api import function_types, objects, package_types, resources, validation
 from fission.cli import command as commands
 from fission.cli import context, errors, lookups, options
 from fission.cli.function import build, create, features, flags
 from fission.cli.package import build as package_build
+from fission.cli.package import buildstate, follow
 from fission.cli.package import code as codes
-from fission.cli.package import follow
 
 _SETTLE_SECONDS: Final = 2.0
 _SETTLE_PAUSE_SECONDS: Final = 0.02
@@ -37,13 +38,13 @@ async def command(session: context.Session, name: str, force: bool | None, **giv
     raw = await lookups.get(session, resources.FUNCTIONS, name)
     input_schema = await create.read_schema(session, chosen.tool_input_schema)
     _rehearse(raw, chosen, input_schema)
-    package, is_built = await _package(session, raw, code, chosen, force)
+    package = await _package(session, raw, code, chosen, force)
 
     def change(function: function_types.Function) -> None:
         build.apply(function, chosen)
         features.apply(function.spec, chosen, input_schema)
         if package is not None:
-            create.point_at(function, package, loads=not is_built)
+            create.point_at(function, package.obj, loads=package.loads)
         elif chosen.env:
             function.spec.environment.name = chosen.env
 
@@ -54,10 +55,21 @@ async def command(session: context.Session, name: str, force: bool | None, **giv
         session.out.warning(warning)
     await _settle(session, changed)
     session.out.line(f"Function '{name}' updated")
-    if package is not None and is_built and not chosen.nowait:
+    if package is not None and package.is_awaited and not chosen.nowait:
         await follow.until_built(
-            session, lookups.name_of(package), f"fission fn update --name {name} --src ..."
+            session, lookups.name_of(package.obj), f"fission fn update --name {name} --src ..."
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Package:
+    """The package that the function is to run."""
+
+    obj: dict[str, Any]
+    loads: bool = True
+    """Whether the function loads it as it is; else it goes on with what it has."""
+    is_awaited: bool = False
+    """Whether it is built, or has failed to build from the very same source."""
 
 
 async def _settle(session: context.Session, changed: dict[str, Any]) -> None:
@@ -89,16 +101,13 @@ async def _package(
     code: codes.Code,
     chosen: Any,
     force: bool | None,
-) -> tuple[dict[str, Any] | None, bool]:
-    """The package that the function is to run, changed if there is other code; None: as before.
-
-    Beside it, whether the package is built before it can be run.
-    """
+) -> _Package | None:
+    """The package, changed if there is other code; None: as before."""
     if chosen.pkgname:
-        return await lookups.get(session, resources.PACKAGES, chosen.pkgname), False
+        return _Package(await lookups.get(session, resources.PACKAGES, chosen.pkgname))
     changes_package = code.is_given or code.build_command is not None or chosen.env
     if not changes_package:
-        return None, False
+        return None
     name = package_build.package_of(function)
     if not name:
         raise errors.CliError("the function has no package; give it one with --pkgname")
@@ -113,8 +122,9 @@ async def _package(
         )
     changed = await package_build.change(session, name, code, chosen.env)
     if changed is None:
-        return before, False
+        has_failed = buildstate.build_status(before) == package_types.FAILED
+        return _Package(before, False, code.is_to_be_built and has_failed)
     package, is_built = changed
     if not is_built:
         await package_build.repoint(session, others, package)
-    return package, is_built
+    return _Package(package, not is_built, is_built)

@@ -45,7 +45,11 @@ async def until_built(session: context.Session, name: str, next_step: str = "") 
         raise errors.BuildFailed(_failure(session, package, next_step))
     if buildstate.build_status(package) == package_types.SUCCEEDED:
         seconds = session.clock.monotonic() - began
-        session.out.line(f"Package '{name}' built in {seconds:.1f} s")
+        session.out.line(
+            f"Package '{name}' built in {seconds:.1f} s"
+            if show.waited
+            else f"Package '{name}' is built"
+        )
     return package
 
 
@@ -66,6 +70,8 @@ class _Display:
         self._reader = buildlog.Reader()
         self._rest = ""
         self._shown = False
+        self.waited = False
+        """Whether the build was seen before it was over."""
 
     def feed(self, log: str, spinner: progress.Spinner) -> None:
         news = self._reader.feed(log)
@@ -113,7 +119,9 @@ async def _watch(
             is_running = buildstate.build_status(package) == package_types.RUNNING
             is_over = buildstate.is_over(package)
             remark = told if is_running else describe(package)
-            spinner.say(describe(package))
+            if not is_over:
+                show.waited = True
+                spinner.say(describe(package))
             if is_running or is_over:
                 show.feed((package.get("status") or {}).get("buildlog") or "", spinner)
             if is_over:
