@@ -526,6 +526,18 @@ def own_volume(targets: dict[str, Any]) -> None:
 
 
 @works
+def moves_between_own_folders(targets: dict[str, Any]) -> None:
+    """Package managers fill their caches so: Landlock has a right of its own for it."""
+    origin, target = (os.path.join(targets["volume"], name) for name in ("here", "there"))
+    for folder in (origin, target):
+        os.mkdir(folder)
+    with open(f"{origin}/file", "w") as file:
+        file.write("x")
+    os.rename(f"{origin}/file", f"{target}/file")
+    os.link(f"{target}/file", f"{origin}/file")
+
+
+@works
 def libraries(targets: dict[str, Any]) -> None:
     import sqlite3
     import ssl

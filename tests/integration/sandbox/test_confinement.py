@@ -29,6 +29,7 @@ OPEN_BY_POLICY = {
 }
 WORKS = {
     "own_volume",
+    "moves_between_own_folders",
     "libraries",
     "programs",
     "temporary_files",
