@@ -58,7 +58,7 @@ _READY_PATHS = {
     "controller": "/healthz",
     "executor": "/readyz",
     "router": "/readyz",
-    "storagesvc": "/healthz",
+    "storagesvc": "/readyz",
 }
 """Service → what answers 200 once its component works; asked through the API server's proxy."""
 

@@ -6,8 +6,9 @@ it is hashed, and published only when size, sum and signature agree. Errors are 
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import json
+import re
 from typing import TYPE_CHECKING, Final
 
 from fission.base import clock as clocks
@@ -15,14 +16,15 @@ from fission.base import errors
 from fission.contracts import signing
 from fission.contracts import storage as wire
 from fission.meta import status
-from fission.storagesvc import multipart, objectstore
+from fission.storagesvc import metrics, multipart, objectstore, receive, send
 from fission.web import failures, service
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from fission_http import headers as header_lists
 
-FORM_OVERHEAD_BYTES: Final = 64 * 1024
-"""Boundaries and part headers around the file."""
+_SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
 class Authenticator:
@@ -61,18 +63,26 @@ class Authenticator:
 
 
 def make_service(
-    store: objectstore.ObjectStore, authenticator: Authenticator, max_archive_bytes: int
+    store: objectstore.ObjectStore,
+    authenticator: Authenticator,
+    counts: metrics.Metrics,
+    *,
+    max_archive_bytes: int,
+    max_uploads: int,
+    checks: Mapping[str, Callable[[], bool]],
 ) -> service.Service:
     """The routes of storagesvc."""
-    handlers = _Handlers(store, authenticator, max_archive_bytes)
+    handlers = _Handlers(store, authenticator, counts, max_archive_bytes, max_uploads)
     made = service.Service(
         "storagesvc",
+        checks=checks,
         codes={
             objectstore.UnknownArchive: 404,
             objectstore.StorageFull: 507,
+            objectstore.StorageUnavailable: 503,
+            objectstore.DamagedArchive: 500,
             multipart.MalformedBody: 400,
         },
-        max_body_bytes=max_archive_bytes + FORM_OVERHEAD_BYTES,
     )
     # Not ``signed``: that would hold whole archives in memory to check them.
     made.route("POST", wire.ARCHIVE, handlers.upload, signed=False)
@@ -87,45 +97,74 @@ class _Handlers:
         self,
         store: objectstore.ObjectStore,
         authenticator: Authenticator,
+        counts: metrics.Metrics,
         max_archive_bytes: int,
+        max_uploads: int,
     ) -> None:
         self._store = store
         self._auth = authenticator
+        self._counts = counts
         self._max_archive_bytes = max_archive_bytes
+        self._places = asyncio.Semaphore(max_uploads)
 
     async def upload(self, request: service.Request) -> service.Response:
-        self._auth.refuse_unsigned(request.headers)
-        declared = self._declared_size(request)
-        boundary = multipart.boundary_of(request.headers.get("content-type") or "")
-        upload = await self._store.upload(self._auth.namespace(request.headers))
+        result = metrics.BROKEN
         try:
-            receiver = _Receiver(upload, boundary, declared)
-            async for chunk in request.iter_bytes():
-                await receiver.feed(chunk)
-            file_sha256 = receiver.close()
-            _check_sum(request.headers.get(wire.FILE_SHA256_HEADER), file_sha256)
-            self._auth.verify(request, receiver.body_sha256())
-            archive_id = await upload.publish()
-        except BaseException:
-            await upload.discard()
+            archive_id = await self._upload(request)
+            result = metrics.STORED
+        except (errors.InvalidInput, status.StatusError, signing.SignatureError):
+            result = metrics.REFUSED
             raise
+        finally:
+            self._counts.uploads[result] += 1
         answer = wire.encode_upload(wire.UploadResponse(id=archive_id))
         return service.Response(200, failures.JSON, answer)
+
+    async def _upload(self, request: service.Request) -> str:
+        self._auth.refuse_unsigned(request.headers)
+        declared = self._declared_size(request)
+        declared_sum = _declared_sum(request)
+        boundary = multipart.boundary_of(request.headers.get("content-type") or "")
+        tenant = self._auth.namespace(request.headers)
+        async with self._places:
+            self._counts.uploads_running += 1
+            upload = await self._store.upload(tenant)
+            try:
+                receiver = receive.Receiver(upload, boundary, declared)
+                async for chunk in request.iter_bytes():
+                    await receiver.feed(chunk)
+                file_sum = receiver.close()
+                _check_sum(declared_sum, file_sum)
+                self._auth.verify(request, receiver.body_sha256())
+                archive_id = await upload.publish(file_sum)
+            except BaseException:
+                await upload.discard()
+                raise
+            finally:
+                self._counts.uploads_running -= 1
+        self._counts.changed(1, declared)
+        self._counts.received_bytes += declared
+        return archive_id
 
     async def download(self, request: service.Request) -> service.Response:
         self._auth.verify(request, signing.EMPTY_BODY_HASH)
         if "id" not in request.query_params:
             ids = [info.id for info in await self._store.list() if self._may_see(request, info.id)]
             return service.Response(200, failures.JSON, json.dumps(ids).encode())
-        found = await self._store.download(self._archive_id(request))
-        return service.Response(
-            200,
-            [
-                ("Content-Type", "application/octet-stream"),
-                ("Content-Length", str(found.size_bytes)),
-            ],
-            found.chunks(),
-        )
+        try:
+            archive_id = self._archive_id(request)
+            found = await self._store.download(archive_id)
+        except objectstore.UnknownArchive:
+            self._counts.downloads[metrics.UNKNOWN] += 1
+            raise
+        headers = [("Content-Type", "application/octet-stream")]
+        if found.sha256:
+            headers.append((wire.FILE_SHA256_HEADER, found.sha256))
+        if found.size_bytes <= send.WHOLE_BYTES:
+            content = await send.whole(archive_id, found, self._counts)
+            return service.Response(200, headers, content)
+        headers.append(("Content-Length", str(found.size_bytes)))
+        return service.Response(200, headers, send.stream(archive_id, found, self._counts))
 
     async def info(self, request: service.Request) -> service.Response:
         self._auth.verify(request, signing.EMPTY_BODY_HASH)
@@ -141,9 +180,10 @@ class _Handlers:
     async def delete(self, request: service.Request) -> service.Response:
         self._auth.verify(request, signing.EMPTY_BODY_HASH)
         try:
-            await self._store.delete(self._archive_id(request))
+            deleted = await self._store.delete(self._archive_id(request))
         except objectstore.UnknownArchive as error:
             raise errors.InvalidInput(error.message) from error
+        self._counts.changed(-1, -deleted.size_bytes)
         return service.Response()
 
     def _declared_size(self, request: service.Request) -> int:
@@ -154,11 +194,12 @@ class _Handlers:
             )
         size = int(text)
         sent = request.body_length or 0
-        if size <= self._max_archive_bytes and sent > self._max_archive_bytes + FORM_OVERHEAD_BYTES:
+        if size <= self._max_archive_bytes < sent - receive.FORM_OVERHEAD_BYTES:
             size = sent
         if size > self._max_archive_bytes:
             raise status.RequestEntityTooLarge(
                 f"the archive has {size} bytes; at most {self._max_archive_bytes} are taken"
+                " (STORAGE_MAX_ARCHIVE_SIZE_MIB)"
             )
         return size
 
@@ -175,59 +216,17 @@ class _Handlers:
         return not namespace or self._store.tenant_of(archive_id) in ("", namespace)
 
 
-class _Receiver:
-    """Feeds the file of a form into an upload, and hashes file and form."""
-
-    def __init__(self, upload: objectstore.Upload, boundary: bytes, declared: int) -> None:
-        self._upload = upload
-        self._parser = multipart.Parser(boundary)
-        self._declared = declared
-        self._size = 0
-        self._files = 0
-        self._inside = False
-        self._file_sha256 = hashlib.sha256()
-        self._body_sha256 = hashlib.sha256()
-
-    async def feed(self, chunk: bytes) -> None:
-        self._body_sha256.update(chunk)
-        for event in self._parser.feed(chunk):
-            match event:
-                case multipart.PartBegin(name=name):
-                    self._inside = name == wire.FILE_FIELD
-                    self._files += self._inside
-                case multipart.PartData(data=data) if self._inside:
-                    await self._write(data)
-                case multipart.PartEnd():
-                    self._inside = False
-
-    def close(self) -> str:
-        """Check that one file arrived whole; returns its SHA-256."""
-        self._parser.close()
-        if self._files != 1:
-            raise errors.InvalidInput(
-                f"the form must hold one file in field {wire.FILE_FIELD!r}, it has {self._files}"
-            )
-        if self._size != self._declared:
-            raise errors.InvalidInput(
-                f"{wire.FILE_SIZE_HEADER} says {self._declared} bytes, the file has {self._size}"
-            )
-        return self._file_sha256.hexdigest()
-
-    def body_sha256(self) -> str:
-        return self._body_sha256.hexdigest()
-
-    async def _write(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > self._declared:
-            raise errors.InvalidInput(
-                f"the file is longer than the {self._declared} bytes of {wire.FILE_SIZE_HEADER}"
-            )
-        self._file_sha256.update(data)
-        await self._upload.write(data)
+def _declared_sum(request: service.Request) -> str:
+    text = request.headers.get(wire.FILE_SHA256_HEADER) or ""
+    if text and not _SHA256.fullmatch(text):
+        raise errors.InvalidInput(
+            f"{wire.FILE_SHA256_HEADER} must be 64 hexadecimal digits, not {text[:80]!r}"
+        )
+    return text.lower()
 
 
-def _check_sum(expected: str | None, found: str) -> None:
-    if expected and expected.lower() != found:
+def _check_sum(expected: str, found: str) -> None:
+    if expected and expected != found:
         raise errors.InvalidInput(
             f"checksum mismatch: {wire.FILE_SHA256_HEADER} says {expected}, "
             f"the file's sha256 is {found}"

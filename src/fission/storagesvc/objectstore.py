@@ -1,8 +1,8 @@
 """What a storage backend promises, and the errors by which it refuses.
 
-Every backend passes ``tests/conformance/object_store``. Ids are opaque to everybody else; a
-backend recognises its own and treats any other text as an unknown id, so that no text a client
-sends ever becomes a path.
+Every backend passes ``tests/conformance/object_store``. An archive is visible whole or not at all,
+also when the process ends in the middle of an upload; what an upload leaves behind then is removed
+by ``sweep``. With an archive its SHA-256 is kept, so that what is damaged later can be told.
 """
 
 from __future__ import annotations
@@ -29,6 +29,24 @@ class StorageFull(errors.Error):
     retryable: ClassVar[bool] = True
 
 
+class StorageUnavailable(errors.Error):
+    """What holds the archives does not answer, or refuses us."""
+
+    reason: ClassVar[str] = "ServiceUnavailable"
+    retryable: ClassVar[bool] = True
+
+
+class DamagedArchive(errors.Error):
+    """The bytes that are kept are not those that were stored."""
+
+    reason: ClassVar[str] = "DamagedArchive"
+
+
+def unknown(archive_id: str) -> UnknownArchive:
+    """The error for an id that leads nowhere."""
+    return UnknownArchive(f"archive {archive_id[:200]!r} does not exist")
+
+
 @dataclass(frozen=True, slots=True)
 class ArchiveInfo:
     """An archive as a listing shows it."""
@@ -45,8 +63,8 @@ class Upload(Protocol):
         """Append bytes."""
         ...
 
-    async def publish(self) -> str:
-        """Make it durable, then visible; returns its id."""
+    async def publish(self, sha256: str) -> str:
+        """Make it durable with its SHA-256 (hexadecimal), then visible; returns its id."""
         ...
 
     async def discard(self) -> None:
@@ -60,8 +78,17 @@ class Download(Protocol):
     @property
     def size_bytes(self) -> int: ...
 
+    @property
+    def sha256(self) -> str:
+        """What the bytes must hash to; empty for an archive that was stored without."""
+        ...
+
     def chunks(self) -> AsyncIterator[bytes]:
         """Yield the bytes and close."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give up what was not read."""
         ...
 
 
@@ -71,6 +98,14 @@ class ObjectStore(Protocol):
     kind: str
     """What ``X-FISSION-STORAGETYPE`` says: ``local`` or ``s3``."""
     bucket: str
+
+    async def prepare(self) -> None:
+        """Make it usable: create the folder or bucket where it is missing."""
+        ...
+
+    async def sweep(self) -> int:
+        """Remove what uploads of dead processes left; returns how many there were."""
+        ...
 
     async def upload(self, tenant: str = "") -> Upload:
         """Begin an archive; a tenant's archives carry its namespace in the id."""
@@ -82,7 +117,9 @@ class ObjectStore(Protocol):
 
     async def list(self) -> builtins.list[ArchiveInfo]: ...
 
-    async def delete(self, archive_id: str) -> None: ...
+    async def delete(self, archive_id: str) -> ArchiveInfo:
+        """Remove an archive and return what it was."""
+        ...
 
     def tenant_of(self, archive_id: str) -> str:
         """The namespace in an id; empty when it belongs to none."""

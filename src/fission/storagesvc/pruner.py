@@ -1,9 +1,10 @@
-"""Removes archives that no Package refers to.
+"""Removes archives that nobody names, and what uploads of dead processes left.
 
-The order protects what is in use: archives are listed first, Packages after them, straight from
-the API. An archive that is uploaded while a pass runs is not on the list; one whose Package is
-created meanwhile is found referred to. When Packages cannot be listed completely, nothing is
-removed.
+The order protects what is in use: archives are listed first, those who name them afterwards,
+straight from the API. An archive that is uploaded while a pass runs is not on the list; one whose
+Package is created meanwhile is found to be named. What was uploaded less than ``min_age`` ago is
+left alone, since who uploaded it names it afterwards: a build its result, a person the first of
+many archives. When those who may name one cannot be listed completely, nothing is removed.
 """
 
 from __future__ import annotations
@@ -13,27 +14,15 @@ import datetime
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
-from urllib import parse
 
 from fission.base import clock as clocks
 from fission.base import errors
-from fission.storagesvc import objectstore
+from fission.storagesvc import metrics, objectstore, references
 
 logger = logging.getLogger(__name__)
 
-ListPackages = Callable[[], Awaitable[list[dict[str, Any]]]]
-"""Returns every Package of every namespace that may refer to an archive, or raises."""
-
-
-def referenced_ids(packages: Iterable[dict[str, Any]]) -> set[str]:
-    """The archive ids in the source and deployment URLs of Packages. Pure."""
-    found: set[str] = set()
-    for package in packages:
-        spec = package.get("spec") or {}
-        for archive in (spec.get("source") or {}, spec.get("deployment") or {}):
-            query = parse.urlsplit(str(archive.get("url") or "")).query
-            found.update(parse.parse_qs(query).get("id", ()))
-    return found
+ListReferrers = Callable[[], Awaitable[list[dict[str, Any]]]]
+"""Returns every object of every namespace that may name an archive, or raises."""
 
 
 def plan_prune(
@@ -41,10 +30,10 @@ def plan_prune(
     referenced: set[str],
     now: datetime.datetime,
     min_age: datetime.timedelta,
-) -> list[str]:
-    """The ids to remove: referred to by nobody, and not so young that a Package may follow."""
+) -> list[objectstore.ArchiveInfo]:
+    """What to remove: named by nobody, and not so young that a name may follow."""
     return [
-        archive.id
+        archive
         for archive in archives
         if archive.id not in referenced and now - archive.modified_at > min_age
     ]
@@ -56,17 +45,19 @@ class Pruner:
     def __init__(
         self,
         store: objectstore.ObjectStore,
-        list_packages: ListPackages,
+        list_referrers: ListReferrers,
         *,
         interval_seconds: float,
         min_age_seconds: float,
         clock: clocks.Clock,
+        counts: metrics.Metrics,
     ) -> None:
         self._store = store
-        self._list_packages = list_packages
+        self._list_referrers = list_referrers
         self._interval_seconds = interval_seconds
         self._min_age = datetime.timedelta(seconds=min_age_seconds)
         self._clock = clock
+        self._counts = counts
 
     async def run(self) -> None:
         """Prune until cancelled; a pass that fails is retried at the next interval."""
@@ -75,18 +66,24 @@ class Pruner:
             try:
                 await self.prune_once()
             except (errors.Error, OSError) as error:
-                logger.warning("pass skipped", extra={"error": str(error)})
+                self._counts.prune_failures += 1
+                logger.warning("pass given up", extra={"error": str(error)})
 
     async def prune_once(self) -> list[str]:
         """Run one pass and return what was removed."""
+        self._counts.swept += await self._store.sweep()
         archives = await self._store.list()
-        referenced = referenced_ids(await self._list_packages())
+        self._counts.listed(archives)
+        referenced = references.referenced_ids(await self._list_referrers())
         removed = []
-        for archive_id in plan_prune(archives, referenced, self._clock.now(), self._min_age):
+        for archive in plan_prune(archives, referenced, self._clock.now(), self._min_age):
             try:
-                await self._store.delete(archive_id)
+                await self._store.delete(archive.id)
             except objectstore.UnknownArchive:
                 continue
-            removed.append(archive_id)
-            logger.info("removed archive that no package refers to", extra={"id": archive_id})
+            self._counts.pruned += 1
+            self._counts.changed(-1, -archive.size_bytes)
+            removed.append(archive.id)
+            logger.info("removed archive that nobody names", extra={"id": archive.id})
+        self._counts.last_prune = self._clock.now().timestamp()
         return removed

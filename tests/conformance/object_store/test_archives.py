@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import hashlib
 
 import pytest
 
 from fission.storagesvc import objectstore
 
+SUM = "ab" * 32
+
 
 async def put(store: objectstore.ObjectStore, content: bytes, tenant: str = "") -> str:
     upload = await store.upload(tenant)
     await upload.write(content)
-    return await upload.publish()
+    return await upload.publish(hashlib.sha256(content).hexdigest())
 
 
 async def get(store: objectstore.ObjectStore, archive_id: str) -> bytes:
@@ -32,7 +35,7 @@ async def test_an_upload_in_pieces_is_one_archive(store: objectstore.ObjectStore
     upload = await store.upload()
     for index in range(50):
         await upload.write(bytes([index]) * 100_000)
-    archive_id = await upload.publish()
+    archive_id = await upload.publish(SUM)
     assert (await store.info(archive_id)).size_bytes == 5_000_000
 
 
@@ -53,7 +56,7 @@ async def test_discarding_what_was_published_changes_nothing(
 ) -> None:
     upload = await store.upload()
     await upload.write(b"kept")
-    archive_id = await upload.publish()
+    archive_id = await upload.publish(SUM)
     await upload.discard()
     assert await get(store, archive_id) == b"kept"
 
@@ -92,26 +95,48 @@ async def test_a_download_under_way_outlives_the_archive(store: objectstore.Obje
     assert len(first) + len(rest) == 4 << 20
 
 
-@pytest.mark.parametrize(
-    "archive_id",
-    [
+async def test_the_sum_of_an_archive_is_kept_with_it(store: objectstore.ObjectStore) -> None:
+    archive_id = await put(store, b"hello")
+    found = await store.download(archive_id)
+    assert found.sha256 == hashlib.sha256(b"hello").hexdigest()
+    await found.aclose()
+
+
+async def test_deleting_tells_what_there_was(store: objectstore.ObjectStore) -> None:
+    archive_id = await put(store, b"hello")
+    deleted = await store.delete(archive_id)
+    assert (deleted.id, deleted.size_bytes) == (archive_id, 5)
+
+
+async def test_preparing_and_sweeping_leave_what_is_there(store: objectstore.ObjectStore) -> None:
+    archive_id = await put(store, b"hello")
+    upload = await store.upload()
+    await upload.write(b"x" * (2 << 20))
+    await store.prepare()
+    assert await store.sweep() == 0
+    second = await upload.publish(SUM)
+    assert [info.id for info in await store.list()] == sorted([archive_id, second])
+
+
+async def test_a_text_that_is_no_id_is_unknown(store: objectstore.ObjectStore) -> None:
+    prefix = (await put(store, b"x")).rpartition("/")[0]
+    name = "0b8a6a0e-0000-4000-8000-000000000000"
+    for text in (
         "",
-        "/etc/passwd",
-        "/fission/fission-functions/",
-        "/fission/fission-functions/../../etc/passwd",
-        "/fission/fission-functions/.uploads",
-        "/fission/fission-functions/_tenant_/../0b8a6a0e-0000-4000-8000-000000000000",
-        "/fission/fission-functions/0b8a6a0e-0000-4000-8000-000000000000",
-        "0b8a6a0e-0000-4000-8000-000000000000",
         "\0",
-    ],
-)
-async def test_a_text_that_is_no_id_is_unknown(
-    store: objectstore.ObjectStore, archive_id: str
-) -> None:
-    for call in (store.download, store.info, store.delete):
-        with pytest.raises(objectstore.UnknownArchive):
-            await call(archive_id)
+        "/etc/passwd",
+        name,
+        prefix,
+        f"{prefix}/",
+        f"{prefix}/{name}",
+        f"{prefix}/../../etc/passwd",
+        f"{prefix}/.uploads",
+        f"{prefix}/_tenant_/../{name}",
+        f"{prefix}/_tenant_/team-a/{name}",
+    ):
+        for call in (store.download, store.info, store.delete):
+            with pytest.raises(objectstore.UnknownArchive):
+                await call(text)
 
 
 async def test_an_id_says_whose_archive_it_is(store: objectstore.ObjectStore) -> None:

@@ -3,92 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib import parse
 
-from fission.base import clock as clocks
+import pytest
+
 from fission.contracts import signing
 from fission.contracts import storage as wire
-from fission.storagesvc import app, config, local
-from fission.web import listen
-from fission_http import client as http_client
-
-MASTER = b"0123456789abcdef0123456789abcdef"
-
-
-@dataclass
-class Fixture:
-    http: http_client.Client
-    url: str
-    folder: Path
-    masters: signing.Masters
-    app: app.App
-
-    async def call(
-        self,
-        method: str,
-        target: str,
-        body: bytes = b"",
-        headers: list[tuple[str, str]] | None = None,
-        namespace: str = "",
-    ) -> tuple[int, bytes]:
-        headers = list(headers or ())
-        if self.masters.enabled:
-            key = self.masters.keys(signing.STORAGESVC, namespace).current
-            assert key is not None
-            now = clocks.SystemClock().now().timestamp()
-            headers += signing.headers(key, method, target, body, now, namespace)
-        response = await self.http.request(method, self.url + target, headers, body)
-        return response.status, await response.read(1 << 28)
-
-    async def upload(
-        self, content: bytes, namespace: str = "", **overrides: str
-    ) -> tuple[int, dict[str, Any]]:
-        content_type, head, tail = wire.multipart("a.zip", "boundary")
-        headers = {
-            "Content-Type": content_type,
-            wire.FILE_SIZE_HEADER: str(len(content)),
-        } | {name.replace("_", "-"): value for name, value in overrides.items()}
-        given = [(name, value) for name, value in headers.items() if value]
-        body = head + content + tail
-        status, text = await self.call("POST", "/v1/archive", body, given, namespace)
-        return status, json.loads(text) if text else {}
-
-    def left_behind(self) -> list[Path]:
-        return [path for path in self.folder.rglob("*") if path.is_file()]
-
-
-@contextlib.asynccontextmanager
-async def storagesvc(
-    folder: Path, *, masters: signing.Masters | None = None, max_mib: int = 4
-) -> AsyncIterator[Fixture]:
-    masters = masters or signing.Masters()
-    store = local.LocalStore(folder)
-    store.prepare()
-    built = app.build(
-        config.Config(max_archive_size_mib=max_mib),
-        app.Deps(store, None, masters, clocks.SystemClock()),
-    )
-    opened = listen.bind("127.0.0.1", 0)
-    host, port = opened.getsockname()
-    running = asyncio.ensure_future(built.run([opened]))
-    try:
-        async with http_client.Client() as http:
-            yield Fixture(http, f"http://{host}:{port}", folder, masters, built)
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-
-def by_id(archive_id: str) -> str:
-    return f"/v1/archive?id={parse.quote(archive_id, safe='')}"
+from fission_http import errors as http_errors
+from tests.integration.storagesvc import support
+from tests.integration.storagesvc.support import MASTER, by_id, storagesvc
+from tests.support import waiting
 
 
 async def test_an_archive_goes_in_comes_out_and_is_deleted(tmp_path: Path) -> None:
@@ -132,7 +59,12 @@ async def test_an_archive_above_the_limit_is_refused(tmp_path: Path) -> None:
     async with storagesvc(tmp_path, max_mib=1) as served:
         status, answer = await served.upload(bytes((1 << 20) + 1))
         assert status == 413
-        assert answer["message"] == "the archive has 1048577 bytes; at most 1048576 are taken"
+        assert answer["message"] == (
+            "the archive has 1048577 bytes; at most 1048576 are taken"
+            " (STORAGE_MAX_ARCHIVE_SIZE_MIB)"
+        )
+        status, answer = await served.upload(bytes(3 << 20), X_File_Size="7")
+        assert (status, answer["reason"]) == (413, "RequestEntityTooLarge")
         assert (await served.upload(bytes(1 << 20)))[0] == 200
 
 
@@ -147,22 +79,10 @@ async def test_a_sum_that_does_not_match_is_refused(tmp_path: Path) -> None:
 
 async def test_a_client_that_leaves_halfway_leaves_nothing(tmp_path: Path) -> None:
     async with storagesvc(tmp_path) as served:
-        host, port = served.url.removeprefix("http://").split(":")
-        _, writer = await asyncio.open_connection(host, int(port))
-        content_type, head, _ = wire.multipart("a.zip", "boundary")
-        writer.write(
-            f"POST /v1/archive HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\n"
-            "X-File-Size: 2000000\r\nContent-Length: 2000200\r\n\r\n".encode()
-            + head
-            + bytes(1 << 20)
-        )
-        await writer.drain()
-        async with asyncio.timeout(5):
-            while not served.left_behind():  # noqa: ASYNC110 - another task writes the file
-                await asyncio.sleep(0.005)
-            writer.close()
-            while served.left_behind():  # noqa: ASYNC110 - another task removes it
-                await asyncio.sleep(0.005)
+        async with served.half_an_upload():
+            assert len(served.left_behind()) == 1
+            assert await served.call("GET", "/v1/archive") == (200, b"[]")
+        await waiting.until(lambda: not served.left_behind())
         assert await served.call("GET", "/v1/archive") == (200, b"[]")
 
 
@@ -209,13 +129,89 @@ async def test_a_namespace_sees_its_own_archives_and_those_of_nobody(tmp_path: P
         assert json.loads(listed) == [common["id"]]
 
 
-async def test_a_restart_keeps_archives_and_removes_old_fragments(tmp_path: Path) -> None:
+async def test_a_restart_keeps_archives_and_removes_what_a_dead_process_left(
+    tmp_path: Path,
+) -> None:
     async with storagesvc(tmp_path) as served:
         _, answer = await served.upload(b"hello")
-    fragments = tmp_path / "fission-functions" / ".uploads"
-    (fragments / "old").write_bytes(b"half")
-    os.utime(fragments / "old", (0, 0))
-    (fragments / "young").write_bytes(b"half")
+    root = tmp_path / "fission-functions"
+    (root / ".uploads" / "half").write_bytes(b"half")
+    (root / ".sums" / "0b8a6a0e-0000-4000-8000-000000000000").write_text("ab" * 32)
     async with storagesvc(tmp_path) as served:
         assert await served.call("GET", by_id(answer["id"])) == (200, b"hello")
-        assert [path.name for path in fragments.iterdir()] == ["young"]
+        assert served.left_behind() == [served.stored(answer["id"])]
+        assert len(list((root / ".sums").iterdir())) == 1
+        assert served.app.metrics.swept == 1
+
+
+async def test_another_servers_upload_is_not_swept(tmp_path: Path) -> None:
+    async with (
+        storagesvc(tmp_path) as served,
+        served.half_an_upload(),
+        storagesvc(tmp_path) as second,
+    ):
+        assert second.app.metrics.swept == 0
+        assert len(served.left_behind()) == 1
+
+
+async def test_a_damaged_archive_is_never_served_as_good(tmp_path: Path) -> None:
+    async with storagesvc(tmp_path) as served:
+        small, large = b"hello", os.urandom(3 << 20)
+        ids = [(await served.upload(content))[1]["id"] for content in (small, large)]
+        for each in ids:
+            with served.stored(each).open("r+b") as file:
+                file.seek(3)
+                file.write(b"\0")
+        status, text = await served.call("GET", by_id(ids[0]))
+        assert status == 500
+        assert b"the archive is damaged: its sha256 is" in text
+        with pytest.raises(http_errors.HttpError):
+            await served.call("GET", by_id(ids[1]))
+        served.stored(ids[1]).write_bytes(b"")
+        assert (await served.call("GET", by_id(ids[1])))[0] == 500
+        assert served.app.metrics.downloads == {"damaged": 3}
+
+
+async def test_an_archive_that_was_stored_without_a_sum_is_served(tmp_path: Path) -> None:
+    async with storagesvc(tmp_path) as served:
+        name = "0b8a6a0e-0000-4000-8000-000000000000"
+        (tmp_path / "fission-functions" / name).write_bytes(b"from an older release")
+        status, content = await served.call("GET", by_id(wire.ID_PREFIX + name))
+        assert (status, content) == (200, b"from an older release")
+
+
+async def test_operators_see_what_is_kept_and_what_goes_through(tmp_path: Path) -> None:
+    async with storagesvc(tmp_path) as served:
+        _, kept = await served.upload(b"12345")
+        _, gone = await served.upload(b"123")
+        await served.call("GET", by_id(kept["id"]))
+        await served.call("DELETE", by_id(gone["id"]))
+        await served.call("GET", by_id(gone["id"]))
+        await served.upload(b"123", X_File_Size="9")
+        samples = {
+            sample.name + "".join(sample.labels.values()): sample.value
+            for family in served.app.metrics.collect()
+            for sample in family.samples
+        }
+        assert samples["fission_archives"] == 1
+        assert samples["fission_archive_memory_bytes"] == 5
+        assert samples["fission_archive_uploads_totalstored"] == 2
+        assert samples["fission_archive_uploads_totalrefused"] == 1
+        assert samples["fission_archive_downloads_totalsent"] == 1
+        assert samples["fission_archive_downloads_totalunknown"] == 1
+        assert samples["fission_archive_sent_bytes_total"] == 5
+    async with storagesvc(tmp_path) as again:
+        assert (again.app.metrics.archives, again.app.metrics.archive_bytes) == (1, 5)
+
+
+async def test_storage_that_cannot_be_used_is_said_and_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "fission-functions").write_bytes(b"in the way")
+    running = support.storagesvc(tmp_path / "unused", store=support.local.LocalStore(tmp_path))
+    waits = asyncio.ensure_future(running.__aenter__())
+    await asyncio.wait([waits], timeout=0.1)
+    assert not waits.done()
+    (tmp_path / "fission-functions").unlink()
+    served = await asyncio.wait_for(waits, 5)
+    response = await served.http.request("GET", served.url + "/readyz")
+    assert response.status == 200
+    await running.__aexit__(None, None, None)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from fission.base import errors
-from fission.storagesvc import config, objectstore, pruner
+from fission.storagesvc import config, objectstore, pruner, references
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+S3 = {"STORAGE_TYPE": "s3", "STORAGE_S3_BUCKET_NAME": "b"}
 MINUTE = datetime.timedelta(minutes=1)
 
 
@@ -30,7 +31,7 @@ def test_ids_are_found_in_source_and_deployment_urls() -> None:
         a_package("https://example.com/code.zip"),
         {"metadata": {"name": "empty"}},
     ]
-    assert pruner.referenced_ids(packages) == {
+    assert references.referenced_ids(packages) == {
         "/fission/fission-functions/a",
         "/fission/fission-functions/b",
     }
@@ -39,13 +40,29 @@ def test_ids_are_found_in_source_and_deployment_urls() -> None:
 def test_only_old_archives_that_nobody_refers_to_are_removed() -> None:
     archives = [an_archive("used", 90), an_archive("old", 90), an_archive("young", 0.5)]
     planned = pruner.plan_prune(archives, {"/fission/fission-functions/used"}, NOW, MINUTE)
-    assert planned == ["/fission/fission-functions/old"]
+    assert [archive.id for archive in planned] == ["/fission/fission-functions/old"]
+
+
+def test_entries_of_a_build_cache_count_and_what_cannot_be_read_counts_too() -> None:
+    caches = [
+        {"data": {"k1": '{"url":"http://s/v1/archive?id=%2Ff%2Fa\\u0026x=1","time":""}'}},
+        {"data": {"k2": "see http://s/v1/archive?id=%2Ff%2Fb, and {", "k3": "[]", "k4": "7"}},
+        {"binaryData": {"k5": "AA=="}},
+    ]
+    assert references.referenced_ids(caches) == {"/f/a", "/f/b,"}
 
 
 @pytest.mark.parametrize(
     ("env", "message"),
     [
-        ({"STORAGE_TYPE": "s3"}, "STORAGE_TYPE: 's3' is not supported"),
+        ({"STORAGE_TYPE": "nfs"}, "STORAGE_TYPE: 'nfs' is not supported; known: local, s3"),
+        ({"STORAGE_TYPE": "s3"}, "STORAGE_S3_BUCKET_NAME must be set"),
+        (S3 | {"STORAGE_S3_ENDPOINT": "host:9000"}, "STORAGE_S3_ENDPOINT: 'host:9000' is not"),
+        (S3 | {"STORAGE_S3_ACCESS_KEY_ID": "a"}, "STORAGE_S3_SECRET_ACCESS_KEY go together"),
+        (S3 | {"STORAGE_S3_SUB_DIR": "../x"}, "STORAGE_S3_SUB_DIR: '../x'"),
+        (S3 | {"STORAGE_MAX_ARCHIVE_SIZE_MIB": "6000"}, "takes at most 5120"),
+        ({"SUBDIR": "/etc"}, "SUBDIR: '/etc'"),
+        ({"STORAGE_MAX_UPLOADS": "0"}, "STORAGE_MAX_UPLOADS: 0"),
         ({"STORAGE_MAX_ARCHIVE_SIZE_MIB": "0"}, "STORAGE_MAX_ARCHIVE_SIZE_MIB"),
         ({"PRUNE_INTERVAL": "0"}, "PRUNE_INTERVAL"),
     ],
