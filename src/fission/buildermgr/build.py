@@ -125,8 +125,8 @@ class Builder:
                 await self._outcomes.fail(package, environment, log.text(), error.condition)
             self._count(environment, "failed", started_at)
         except (errors.PlatformFailed, base_errors.Error) as error:
-            await self._broke_off(handle, package, environment, log, error)
             self._count(environment, "platform", started_at)
+            await self._broke_off(handle, package, environment, log, error)
 
     async def _broke_off(
         self,

@@ -261,10 +261,11 @@ def _why_impossible(package: package_types.Package, seen: Observed) -> tuple[str
 
 
 def _is_mended(package: package_types.Package, seen: Observed) -> bool:
-    """Whether what a package failed for want of is there by now."""
+    """Whether what a package failed for want of is there by now, or something else is missing."""
     reason = package_lifecycle.reason_of(package)
     if reason in (lifecycle.ENVIRONMENT_NOT_FOUND, lifecycle.NO_BUILDER, "InvalidBuilder"):
-        return _why_impossible(package, seen) is None
+        fault = _why_impossible(package, seen)
+        return fault is None or fault[0] != reason
     if reason == lifecycle.BUILDER_NOT_READY:
         return isinstance(seen.builder, builders.Target)
     return False
