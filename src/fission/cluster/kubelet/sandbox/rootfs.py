@@ -17,7 +17,15 @@ from fission.cluster.kubelet.sandbox import kernel, policy
 
 SYSTEM_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 ETC_COPIES = ("ld.so.cache", "localtime", "mime.types", "services", "protocols", "os-release")
-ETC_BINDS = ("ssl", "pki", "ca-certificates", "crypto-policies", "alternatives", "java*")
+ETC_BINDS = (
+    "ssl",
+    "pki",
+    "ca-certificates",
+    "crypto-policies",
+    "alternatives",
+    "java*",
+    "maven*",
+)
 DEVICES = ("null", "zero", "full", "random", "urandom")
 DEVICE_LINKS = {
     "fd": "/proc/self/fd",
