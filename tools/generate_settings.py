@@ -49,6 +49,15 @@ SECTIONS = (
     Section("Storage service", "Environment of storagesvc.", "fission.storagesvc.config", "Config"),
     Section("Controller", "Environment of the controller.", "fission.controller.config", "Config"),
     Section(
+        "Builder manager", "Environment of buildermgr.", "fission.buildermgr.config", "Config"
+    ),
+    Section(
+        "Builder",
+        "Environment of the builder's container, which `--builder-env` adds to.",
+        "fission.builder.config",
+        "Config",
+    ),
+    Section(
         "Embedded: ports",
         "Host ports of `fission up`; each has a flag, see [commands](cli.md#fission-up).",
         "fission.bundle.embedded.options",
@@ -132,6 +141,7 @@ VARIABLES = {
         "CLUSTER_CA_FILE": "Certificate that reconcilers publish in every namespace.",
         "FISSION_RUN_DIR": "Folder of the home's sockets.",
         "POD_IP": "The pod's address.",
+        "POD_MEMORY_BYTES": "The container's limit of memory, where it has one; sizes heaps.",
         "POD_NAMESPACE": "The pod's namespace; for platform pods that of the platform.",
         "POD_PORTS": "JSON: declared port to real port, where they differ.",
         "POD_LISTEN_PORTS": "`first-last`: where programs of this pod may listen by themselves.",

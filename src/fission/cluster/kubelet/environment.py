@@ -22,6 +22,8 @@ Lookup = Callable[[str], Obj | None]
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+MEMORY_VARIABLE = "POD_MEMORY_BYTES"
+
 _REFERENCE = re.compile(r"\$(\$)?\(([^()\s]+)\)|\$\$")
 _NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 
@@ -39,6 +41,10 @@ def make(
 ) -> dict[str, str]:
     """The whole environment; ContainerConfigError names what is missing."""
     env = {"PATH": PATH, "HOSTNAME": hostname(pod), **node, **image.env}
+    memory = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+    if memory:
+        # Language runtimes size their heaps by it; a container sees no control groups.
+        env[MEMORY_VARIABLE] = str(quantity.whole(str(memory)))
     for source in container.get("envFrom") or ():
         env |= _from_source(source, secret, config_map)
     for entry in container.get("env") or ():

@@ -48,6 +48,11 @@ def test_an_empty_container_gets_the_node_and_the_image():
     assert make({"name": "c"}) == {"HOSTNAME": "p", "NODE": "1", "FROM": "image", "I": "1"}
 
 
+def test_a_container_is_told_how_much_memory_it_may_have():
+    limits = {"limits": {"memory": "64Mi", "cpu": "1"}}
+    assert make({"name": "c", "resources": limits})["POD_MEMORY_BYTES"] == str(64 << 20)
+
+
 def test_sources_come_in_order_and_later_ones_win():
     env = make(
         {
