@@ -48,9 +48,7 @@ SECTIONS = (
     ),
     Section("Storage service", "Environment of storagesvc.", "fission.storagesvc.config", "Config"),
     Section("Controller", "Environment of the controller.", "fission.controller.config", "Config"),
-    Section(
-        "Builder manager", "Environment of buildermgr.", "fission.buildermgr.config", "Config"
-    ),
+    Section("Builder manager", "Environment of buildermgr.", "fission.buildermgr.config", "Config"),
     Section(
         "Builder",
         "Environment of the builder's container, which `--builder-env` adds to.",
@@ -157,6 +155,13 @@ VARIABLES = {
         "IMAGE_CACHE": "For an image's `prepare`: the empty folder to fill.",
         "SRC_PKG": "For a build command: the folder of the source.",
         "DEPLOY_PKG": "For a build command: the folder to build into.",
+        "BUILD_CACHE": "For a build command: the folder with the namespace's downloads.",
+        "FISSION_BUILD_ID": "Marks the processes of one build.",
+        "SOURCE_DATE_EPOCH": "For a build command: the time that reproducible tools write;"
+        " 1 January 1980 unless set.",
+        "LANG": "For a build command: `C.UTF-8` unless set.",
+        "PYTHONUNBUFFERED": "For a build command: `1` unless set, so that logs come as th"
+        "ey are written.",
         "FISSION_PYTHON": "For a build command: the interpreter that the Python runtime has too.",
         "PATH": "Where programs are looked for.",
     },
