@@ -90,6 +90,9 @@ def split_answer(output: bytes) -> tuple[int, list[tuple[str, str]], bytes] | No
     A program writes ``Status: 404 Not Found`` among its headers; without it 200, or 302 where it
     writes ``Location``.
     """
+    for end in (b"\n", b"\r\n"):
+        if output.startswith(end):
+            return 200, [], output[len(end) :]
     ends = [(at, len(end)) for end in (b"\n\n", b"\r\n\r\n") if (at := output.find(end)) >= 0]
     if not ends:
         if len(output) > MAX_HEAD_BYTES:

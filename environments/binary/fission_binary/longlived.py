@@ -8,21 +8,14 @@ directions stream.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import random
-import socket
 import sys
 from collections.abc import Mapping
 
-from fission_binary import errors, package, programs, settings, streams
+from fission_binary import errors, package, ports, programs, settings, streams
 from fission_http import client as clients
 from fission_http import errors as http_errors
 from fission_http import messages
-
-HOST = "127.0.0.1"
-PORTS_VARIABLE = "POD_LISTEN_PORTS"
-"""``first-last``: ports that programs of this pod may listen on; absent where they may on all."""
 
 POLL_SECONDS = 0.01
 RESTART_DELAYS = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
@@ -57,7 +50,7 @@ class Caller:
         self._settings = chosen
         self._base = dict(base)
         self._processes = processes
-        self._ports = _port_range(env)
+        self._env = env
         self._client = clients.Client(clients.Limits(idle_seconds=IDLE_SECONDS))
         self._port = 0
         self._pid = 0
@@ -89,7 +82,7 @@ class Caller:
         try:
             answer = await self._client.request(
                 request.method,
-                f"http://{HOST}:{self._port}{request.target}",
+                f"http://{ports.HOST}:{self._port}{request.target}",
                 _end_to_end(request.headers.items()),
                 request.iter_bytes() if has_body else b"",
                 timeout_seconds=self._settings.timeout_seconds,
@@ -116,10 +109,10 @@ class Caller:
         return messages.Response(502, PLAIN, f"{text}\n".encode())
 
     def _launch(self) -> None:
-        self._port = self._free_port()
+        self._port = ports.pick(self._env)
         port = str(self._port).encode()
         env = self._base | {
-            b"HOST": HOST.encode(),
+            b"HOST": ports.HOST.encode(),
             b"PORT": port,
             b"FISSION_RUNTIME_PORT": port,
         }
@@ -128,7 +121,7 @@ class Caller:
         null = os.open(os.devnull, os.O_RDONLY)
         try:
             self._pid = self._processes.start(
-                [self._program.path], env, null, None, lambda code: ended.set_result(code)
+                [self._program.path], env, null, None, ended.set_result
             )
         except OSError as error:
             raise errors.LoadError(
@@ -136,26 +129,30 @@ class Caller:
             ) from error
         finally:
             os.close(null)
-        self._state = f"is starting; it does not listen on {HOST}:{self._port} yet"
+        self._state = f"is starting; it does not listen on {ports.HOST}:{self._port} yet"
 
     async def _until_listening(self) -> None:
         loop = asyncio.get_running_loop()
-        give_up = loop.time() + self._settings.start_timeout_seconds
-        while not await _takes_connections(self._port):
+        name = os.path.basename(self._program.path)
+        place = f"{ports.HOST}:{self._port} (its variables HOST and PORT)"
+        limit = self._settings.start_timeout_seconds
+        give_up = loop.time() + limit
+        while not await ports.takes_connections(self._port):
             if self._ended.done():
                 raise errors.LoadError(
-                    f"{os.path.basename(self._program.path)} "
-                    f"{programs.describe_end(self._ended.result())} before it listened on "
-                    f"{HOST}:{self._port} (its variables HOST and PORT); what it wrote is in the "
-                    "function's log"
+                    f"{name} {programs.describe_end(self._ended.result())} before it listened on "
+                    f"{place}; what it wrote is in the function's log"
                 )
             if loop.time() > give_up:
                 raise errors.LoadError(
-                    f"{os.path.basename(self._program.path)} does not listen on "
-                    f"{HOST}:{self._port} (its variables HOST and PORT) after "
-                    f"{self._settings.start_timeout_seconds:g} s (BINARY_START_TIMEOUT)"
+                    f"{name} does not listen on {place} after {limit:g} s (BINARY_START_TIMEOUT)"
                 )
             await asyncio.wait([self._ended], timeout=POLL_SECONDS)
+        if ports.is_strangers(self._port):
+            raise errors.LoadError(
+                f"another pod's program listens on {ports.HOST}:{self._port}, which was free when "
+                f"{name} was started; try again"
+            )
         self._state = "runs, but refuses connections"
 
     async def _keep(self) -> None:
@@ -164,7 +161,8 @@ class Caller:
         failures = 0
         since = loop.time()
         while True:
-            code = await self._ended
+            await asyncio.wait([self._ended])  # a task that waits for a future cancels it with it
+            code = self._ended.result()
             if loop.time() - since > STEADY_SECONDS:
                 failures = 0
             delay = RESTART_DELAYS[min(failures, len(RESTART_DELAYS) - 1)]
@@ -188,28 +186,6 @@ class Caller:
         self._processes.kill_group(self._pid)
         await self._ended
 
-    def _free_port(self) -> int:
-        """A port that nobody listens on, on any address."""
-        candidates = [0]
-        if self._ports is not None:
-            candidates = random.sample(self._ports, len(self._ports))
-        for port in candidates:
-            with socket.socket() as probe, contextlib.suppress(OSError):
-                probe.bind(("", port))
-                return int(probe.getsockname()[1])
-        raise errors.LoadError(f"no free port among {PORTS_VARIABLE}={self._ports}")
-
-
-async def _takes_connections(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection(HOST, port)
-    except OSError:
-        return False
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    return True
-
 
 def _end_to_end(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
     named = {
@@ -220,14 +196,6 @@ def _end_to_end(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
     }
     dropped = HOP_BY_HOP | named
     return [(name, value) for name, value in headers if name.lower() not in dropped]
-
-
-def _port_range(env: Mapping[str, str]) -> range | None:
-    text = env.get(PORTS_VARIABLE)
-    if not text:
-        return None
-    first, _, last = text.partition("-")
-    return range(int(first), int(last) + 1)
 
 
 def _log(text: str) -> None:

@@ -15,6 +15,9 @@ from collections.abc import Callable, Mapping
 
 OnEnd = Callable[[int], None]
 
+_USUAL = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+"""A program is not to inherit what somebody else ignores: Python does SIGPIPE, nohup SIGHUP."""
+
 
 class Programs:
     """The processes of one event loop. Everything here runs on its thread."""
@@ -47,7 +50,7 @@ class Programs:
             file_actions=actions,
             setpgroup=0,
             setsigmask=(),
-            setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # Python ignores these two
+            setsigdef=_USUAL,
         )
         self._running[pid] = on_end
         return pid
