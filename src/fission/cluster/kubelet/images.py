@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -36,10 +37,18 @@ class BadManifest(base_errors.Error):
 
 @dataclass(frozen=True)
 class Need:
-    """A program that the host must have."""
+    """What the host must have: a program, or a module of the platform's interpreter."""
 
-    executable: str
+    name: str
     install: str
+    is_module: bool = False
+
+    def find(self) -> str | None:
+        """Where it is; None when it is missing."""
+        if not self.is_module:
+            return shutil.which(self.name)
+        spec = importlib.util.find_spec(self.name)
+        return None if spec is None else spec.origin or self.name
 
 
 @dataclass(frozen=True)
@@ -226,7 +235,7 @@ def digest(root: Path, words: Iterable[str], needs: Iterable[Need]) -> str:
             text = (here / name).read_bytes()
             content.update(f"{(here / name).relative_to(root)}\0{len(text)}\0".encode() + text)
     for need in needs:
-        where = shutil.which(need.executable)
+        where = need.find()
         real = os.path.realpath(where) if where else ""
         stamp = os.stat(real).st_mtime_ns if real else 0
         content.update(f"{real}\0{stamp}\0".encode())
@@ -236,16 +245,19 @@ def digest(root: Path, words: Iterable[str], needs: Iterable[Need]) -> str:
 
 def missing_needs(image: Image) -> str | None:
     """A sentence that names what to install; None when nothing is missing."""
-    missing = [need for need in image.needs if shutil.which(need.executable) is None]
+    missing = [need for need in image.needs if need.find() is None]
     if not missing:
         return None
-    names = ", ".join(need.executable for need in missing)
+    names = ", ".join(need.name for need in missing)
     how = "; ".join(need.install for need in missing if need.install)
     return f"image {image.name} needs {names} on this machine" + (f": {how}" if how else "")
 
 
 def _need(raw: Any) -> Need:
-    return Need(_text(raw["executable"]), str(raw.get("install", "")))
+    install = str(raw.get("install", ""))
+    if "module" in raw:
+        return Need(_text(raw["module"]), install, is_module=True)
+    return Need(_text(raw["executable"]), install)
 
 
 def _text(value: Any) -> str:

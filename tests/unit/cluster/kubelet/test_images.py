@@ -94,6 +94,14 @@ def test_missing_programs_are_named_with_the_way_to_get_them():
     assert images.missing_needs(images.parse(a_manifest(), Path("/i"), "py")) is None
 
 
+def test_a_module_that_is_missing_is_named_like_a_program() -> None:
+    needs = [{"module": "json"}, {"module": "no_such_module", "install": "pip install it"}]
+    image = images.parse(a_manifest(needs=needs), Path("/i"), "py")
+    assert images.missing_needs(image) == (
+        "image python-env needs no_such_module on this machine: pip install it"
+    )
+
+
 def test_a_spawner_is_named_for_all_that_it_has_taken_on():
     image = a_catalog().find("python-env")
 
