@@ -28,7 +28,8 @@ MAX_TABLE_ELEMENTS = 1_000_000
 """8 MB. The tables of large programs have some ten thousand."""
 MAX_TABLES = 16
 
-_TRAP = re.compile(r"^\s*(?:\d+: )?(wasm trap: .*)$", re.MULTILINE)
+_CAUSE = re.compile(r"^\s*(?:\d+: )?")
+"""Before each of the causes that wasmtime lists; the last is the first cause."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,8 +104,7 @@ class Call:
                 return None
             return Failure(500, f"the function ended with exit code {error.code}")
         text = str(error)
-        trap = _TRAP.search(text)
-        reason = trap[1] if trap else text.strip().partition("\n")[0]
+        reason = _CAUSE.sub("", text.strip().splitlines()[-1])
         return Failure(500, f"the function failed: {reason}", text)
 
 

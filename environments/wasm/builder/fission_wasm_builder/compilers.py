@@ -119,7 +119,8 @@ def _text(
         try:
             module = wasmtime.wat2wasm((source / name).read_bytes())
         except wasmtime.WasmtimeError as error:
-            raise errors.BuildError(f"{name}: {error}") from None
+            text = str(error).replace("<anon>", name)
+            raise errors.BuildError(f"{name}: {text}") from None
         (target / pathlib.PurePath(name).with_suffix(".wasm").name).write_bytes(module)
 
 
