@@ -7,10 +7,11 @@ import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpMethod;
 import org.springframework.http.RequestEntity;
 import org.springframework.http.ResponseEntity;
-import org.springframework.util.LinkedMultiValueMap;
+import org.springframework.util.MultiValueMap;
 
 /**
  * Calls a function with values of the JDK alone on this side. A package that carries Spring's own
@@ -40,14 +41,13 @@ public final class Bridge implements java.util.function.Function<Object[], Objec
     @Override
     @SuppressWarnings("unchecked")
     public Object[] apply(Object[] call) {
-        LinkedMultiValueMap<String, String> headers = new LinkedMultiValueMap<>();
+        HttpHeaders headers = new HttpHeaders();
         List<String> pairs = (List<String>) call[2];
         for (int index = 0; index < pairs.size(); index += 2) {
             headers.add(pairs.get(index), pairs.get(index + 1));
         }
         HttpMethod method = HttpMethod.valueOf((String) call[0]);
-        RequestEntity<?> request =
-                new RequestEntity<>(call[3], headers, method, (URI) call[1]);
+        RequestEntity<?> request = makeRequest(call[3], headers, method, (URI) call[1]);
         Context context =
                 new Call((byte[]) call[4], (Map<String, List<String>>) call[5], call[6], call[7]);
         ResponseEntity<?> answer;
@@ -68,6 +68,16 @@ public final class Bridge implements java.util.function.Function<Object[], Objec
                     }
                 });
         return new Object[] {statusOf(answer), written, answer.getBody()};
+    }
+
+    private static RequestEntity<?> makeRequest(
+            Object body, HttpHeaders headers, HttpMethod method, URI url) {
+        try {
+            return new RequestEntity<>(body, headers, method, url);
+        } catch (NoSuchMethodError older) { // before Spring 7 headers are a map of lists
+            MultiValueMap<String, String> map = headers;
+            return new RequestEntity<>(body, map, method, url);
+        }
     }
 
     private static int statusOf(ResponseEntity<?> answer) {

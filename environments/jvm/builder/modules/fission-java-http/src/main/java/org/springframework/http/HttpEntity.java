@@ -17,12 +17,12 @@ public class HttpEntity<T> {
     private final T body;
 
     protected HttpEntity() {
-        this(null, null);
+        this(null, (MultiValueMap<String, String>) null);
     }
 
     /** A body without headers. */
     public HttpEntity(T body) {
-        this(body, null);
+        this(body, (MultiValueMap<String, String>) null);
     }
 
     /** Headers without a body. */
@@ -37,6 +37,16 @@ public class HttpEntity<T> {
         if (headers != null) {
             this.headers.addAll(headers);
         }
+    }
+
+    /** Headers without a body, as programs look for it that were compiled with Spring 7. */
+    public HttpEntity(HttpHeaders headers) {
+        this(null, headers);
+    }
+
+    /** A body and headers, likewise. */
+    public HttpEntity(T body, HttpHeaders headers) {
+        this(body, (MultiValueMap<String, String>) headers);
     }
 
     /** The headers. */

@@ -36,6 +36,16 @@ public class RequestEntity<T> extends HttpEntity<T> {
         this(body, headers, method, url, null);
     }
 
+    /** A whole request, as programs look for it that were compiled with Spring 7. */
+    public RequestEntity(T body, HttpHeaders headers, HttpMethod method, URI url) {
+        this(body, headers, method, url, null);
+    }
+
+    /** A request without a body, likewise. */
+    public RequestEntity(HttpHeaders headers, HttpMethod method, URI url) {
+        this(null, headers, method, url, null);
+    }
+
     /** A whole request whose body has a type that its class does not tell. */
     public RequestEntity(
             T body, MultiValueMap<String, String> headers, HttpMethod method, URI url, Type type) {

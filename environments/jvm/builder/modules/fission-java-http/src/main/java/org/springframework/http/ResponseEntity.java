@@ -17,12 +17,12 @@ public class ResponseEntity<T> extends HttpEntity<T> {
 
     /** A status alone. */
     public ResponseEntity(HttpStatusCode status) {
-        this(null, null, status);
+        this(null, (MultiValueMap<String, String>) null, status);
     }
 
     /** A status and a body. */
     public ResponseEntity(T body, HttpStatusCode status) {
-        this(body, null, status);
+        this(body, (MultiValueMap<String, String>) null, status);
     }
 
     /** A status and headers. */
@@ -42,7 +42,8 @@ public class ResponseEntity<T> extends HttpEntity<T> {
         this.status = Objects.requireNonNull(status, "status");
     }
 
-    // The same with a standard status: what programs compiled for Spring 5 look for.
+    // The same with other types: what programs look for that were compiled with Spring 5, whose
+    // status is an HttpStatus, or with Spring 7, whose HttpHeaders are no MultiValueMap.
 
     /** A status alone. */
     public ResponseEntity(HttpStatus status) {
@@ -62,6 +63,31 @@ public class ResponseEntity<T> extends HttpEntity<T> {
     /** A whole answer. */
     public ResponseEntity(T body, MultiValueMap<String, String> headers, HttpStatus status) {
         this(body, headers, (HttpStatusCode) status);
+    }
+
+    /** A status and headers. */
+    public ResponseEntity(HttpHeaders headers, HttpStatusCode status) {
+        this((MultiValueMap<String, String>) headers, status);
+    }
+
+    /** A status and headers. */
+    public ResponseEntity(HttpHeaders headers, HttpStatus status) {
+        this((MultiValueMap<String, String>) headers, (HttpStatusCode) status);
+    }
+
+    /** A whole answer. */
+    public ResponseEntity(T body, HttpHeaders headers, HttpStatusCode status) {
+        this(body, (MultiValueMap<String, String>) headers, status);
+    }
+
+    /** A whole answer. */
+    public ResponseEntity(T body, HttpHeaders headers, HttpStatus status) {
+        this(body, (MultiValueMap<String, String>) headers, (HttpStatusCode) status);
+    }
+
+    /** A whole answer with any status. */
+    public ResponseEntity(T body, HttpHeaders headers, int status) {
+        this(body, headers, HttpStatusCode.valueOf(status));
     }
 
     /** The status. */
