@@ -9,21 +9,13 @@ import pathlib
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.conformance.environment import catalog, processes
+from tests.conformance.environment import processes
 
 DEADLINE_SECONDS = 20.0
-
-
-@pytest.fixture
-def runtime(tmp_path: pathlib.Path) -> Iterator[processes.Process]:
-    image = catalog.BINARY.load_image(tmp_path / "caches")
-    prepared = processes.Prepared(catalog.BINARY, image, catalog.BINARY.samples)
-    with processes.running(prepared, tmp_path / "pod") as started:
-        yield started
 
 
 def load(runtime: processes.Process, script: str, **settings: str) -> None:
