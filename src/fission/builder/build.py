@@ -127,32 +127,35 @@ class Builds:
     async def _execute(
         self, argv: list[str], folder: pathlib.Path, env: Mapping[str, str], emit: Emit
     ) -> None:
-        mark = env[processes.MARK_VARIABLE]
+        # A pipe of our own: asyncio's would not tell of the command's end while a process that it
+        # left running holds the other end.
+        reading, writing = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv,
                 cwd=folder,
                 env=dict(env),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
+                stdout=writing,
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
             )
         except OSError as error:
+            os.close(reading)
             raise BuildFailed(
                 f"build command {argv[0]!r} cannot be run: {error.strerror}; it needs a first line"
                 " such as #!/bin/sh, and that interpreter in the builder image"
             ) from error
-        self._reaper.started(process.pid, mark)
+        finally:
+            os.close(writing)
+        self._reaper.started(process.pid, env[processes.MARK_VARIABLE])
         logger.info("build started", extra={"argv": argv, "pid": process.pid})
-        output = asyncio.ensure_future(_forward(process, emit))
+        output = asyncio.ensure_future(_forward(reading, emit))
         try:
             code = await self._finish(process, output)
         finally:
-            if not output.done():
-                output.cancel()
+            output.cancel()
             await asyncio.gather(output, return_exceptions=True)
-            process._transport.close()  # type: ignore[attr-defined]  # the pipe of what escaped
         if code:
             raise BuildFailed(describe_exit(argv[0], code))
 
@@ -179,16 +182,24 @@ class Builds:
         await exited
 
 
-async def _forward(process: asyncio.subprocess.Process, emit: Emit) -> None:
-    assert process.stdout is not None
+async def _forward(descriptor: int, emit: Emit) -> None:
+    """Hand over what is written to a pipe, until nobody can write any more."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    transport, _ = await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
+    )
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    while chunk := await process.stdout.read(READ_BYTES):
-        text = decoder.decode(chunk)
-        if text:
-            await emit(text)
-    rest = decoder.decode(b"", final=True)
-    if rest:
-        await emit(rest)
+    try:
+        while chunk := await reader.read(READ_BYTES):
+            text = decoder.decode(chunk)
+            if text:
+                await emit(text)
+        rest = decoder.decode(b"", final=True)
+        if rest:
+            await emit(rest)
+    finally:
+        transport.close()
 
 
 def make_env(

@@ -65,14 +65,14 @@ class Reaper:
 
 
 def _strays(mark: str, *, everything: bool) -> list[int]:
-    """Living descendants that belong to the build."""
+    """Living processes that bear the mark; with ``everything`` all our descendants too."""
     parents = _parents()
     mine = os.getpid()
     wanted = f"{MARK_VARIABLE}={mark}".encode()
     return [
         pid
         for pid in parents
-        if pid != mine and _descends(pid, mine, parents) and (everything or wanted in _env(pid))
+        if pid != mine and (wanted in _env(pid) or (everything and _descends(pid, mine, parents)))
     ]
 
 
