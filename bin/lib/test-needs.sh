@@ -34,3 +34,29 @@ need_python_wheels() {
         echo "wheels were not downloaded ($(tail -n 1 "$place/.log")); builds of examples are skipped"
     fi
 }
+
+# need_npm_packages: what the examples of Node.js depend on, and the TypeScript that its builder
+# keeps, in an npm cache, so that they are built without network.
+need_npm_packages() {
+    local place=.venv/test-needs/npm stamp lock folder
+    local locks="examples/node/*/package-lock.json environments/node/builder/typescript/package-lock.json"
+    if ! command -v npm >/dev/null; then
+        echo "npm is not installed (apt-get install nodejs npm); tests of the Node.js builder are skipped"
+        return
+    fi
+    stamp=$(cat $locks | sha256sum | cut -d' ' -f1)
+    [ "$(cat "$place/.complete" 2>/dev/null)" = "$stamp" ] && return
+    mkdir -p "$place"
+    for lock in $locks; do
+        folder=$(mktemp -d)
+        cp "$(dirname "$lock")"/package*.json "$folder"
+        if ! npm ci --prefix "$folder" --cache "$place" --ignore-scripts --no-audit --no-fund \
+            >"$place/.log" 2>&1; then
+            echo "npm packages were not downloaded ($(grep -m 1 'npm error' "$place/.log")); builds of examples are skipped"
+            rm -rf "$folder"
+            return
+        fi
+        rm -rf "$folder"
+    done
+    echo "$stamp" >"$place/.complete"
+}

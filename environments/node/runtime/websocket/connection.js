@@ -83,7 +83,7 @@ class WebSocket extends EventEmitter {
     if (this.readyState >= WebSocket.CLOSING) return;
     this.readyState = WebSocket.CLOSING;
     this.#sendClose(code, String(reason));
-    this.#deadline = setTimeout(() => this.#socket.destroy(), CLOSE_MILLISECONDS);
+    this.#setDeadline();
   }
 
   terminate() {
@@ -135,6 +135,7 @@ class WebSocket extends EventEmitter {
     this.readyState = WebSocket.CLOSING;
     if (!this.#hasSentClose) this.#sendClose(code, reason.toString());
     this.#socket.end();
+    this.#setDeadline();
   }
 
   #fail(error) {
@@ -144,6 +145,11 @@ class WebSocket extends EventEmitter {
     this.#socket.destroySoon();
     if (this.listenerCount('error') > 0) this.emit('error', error);
     else console.error(`WebSocket closed: ${error.message}`);
+  }
+
+  #setDeadline() {
+    if (this.#deadline !== null) return;
+    this.#deadline = setTimeout(() => this.#socket.destroy(), CLOSE_MILLISECONDS);
   }
 
   #sendClose(code, reason) {
