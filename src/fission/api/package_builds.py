@@ -23,7 +23,7 @@ class Inputs(schema.Model):
 
 
 class BuiltWith(schema.Model):
-    """One build, succeeded or failed."""
+    """The last build's inputs, succeeded or failed, and what the last good one was made with."""
 
     inputs: Inputs = msgspec.field(default_factory=Inputs)
     environment_hash: str = ""

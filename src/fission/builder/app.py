@@ -44,7 +44,7 @@ class App:
         )
         self.places = folders.Folders(packages)
         self.service: service.Service = handlers.make_service(
-            build.Builds(self.places, around, deps.reaper),
+            build.Builds(self.places, around, deps.reaper, deps.clock),
             self.places,
             signing.keys_from_env(deps.env, signing.BUILDER_KEY_VARIABLE, signing.BUILDER),
             handlers.Limits(settings.max_builds, settings.max_log_bytes),

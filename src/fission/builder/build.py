@@ -19,6 +19,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from fission.base import clock as clocks
 from fission.base import errors, ids
 from fission.builder import folders, processes
 from fission.contracts import builder as wire
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 Emit = Callable[[str], Awaitable[None]]
 
 READ_BYTES = 64 * 1024
+LEFTOVER_SECONDS = 3600.0
+"""How long what no build uses is kept beyond a build's deadline: its caller has died."""
 DRAIN_SECONDS = 2.0
 """How long what a killed build had written is still read."""
 SOURCE_DATE_EPOCH = "315532800"
@@ -65,17 +68,27 @@ class Builds:
     """Runs builds in one shared directory."""
 
     def __init__(
-        self, places: folders.Folders, around: Surroundings, reaper: processes.Reaper
+        self,
+        places: folders.Folders,
+        around: Surroundings,
+        reaper: processes.Reaper,
+        clock: clocks.Clock,
     ) -> None:
         self._places = places
+        self._clock = clock
         self._around = around
         self._reaper = reaper
+        self._running: set[str] = set()
+        self._keep_seconds = around.timeout_seconds + LEFTOVER_SECONDS
 
     async def run(self, request: wire.BuildRequest, emit: Emit) -> str:
         """Build, and return the artifact's name. Raises BuildFailed, BadArtifact and others."""
         argv = wire.parse_command(request.command)
         source = await asyncio.to_thread(self._places.source, request.source_filename)
         artifact = self._places.artifact_for(source.name)
+        self._running.add(source.name)
+        kept_since = self._clock.now().timestamp() - self._keep_seconds
+        await asyncio.to_thread(self._places.sweep, set(self._running), kept_since)
         scratch = await asyncio.to_thread(self._places.scratch)
         done = False
         try:
@@ -86,10 +99,15 @@ class Builds:
             folders.check_artifact(artifact, wire.DEPLOY_VARIABLE)
             done = True
             return artifact.name
+        except asyncio.CancelledError:
+            # Nobody comes back for this source: who asks again brings it anew.
+            await asyncio.shield(asyncio.to_thread(self._places.clean, source.name))
+            raise
         finally:
             await asyncio.shield(asyncio.to_thread(folders.remove, scratch))
             if not done:
                 await asyncio.shield(asyncio.to_thread(folders.remove, artifact))
+            self._running.discard(source.name)
 
     def _resolve(self, argv: list[str], env: Mapping[str, str], folder: pathlib.Path) -> list[str]:
         """The argv with a program that exists; the image's own for ``/build`` and ``build``."""

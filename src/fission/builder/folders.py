@@ -74,6 +74,21 @@ class Folders:
         """A private folder for one build."""
         return pathlib.Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=self.root))
 
+    def sweep(self, in_use: set[str], before: float) -> None:
+        """Remove what nobody has touched since ``before`` (seconds since 1970).
+
+        Only where the directory is known to be ours.
+        """
+        if not _mode(self.root / MARKER):
+            return
+        for entry in os.listdir(self.root):
+            used = any(entry == name or entry.startswith(f"{name}-") for name in in_use)
+            path = self.root / entry
+            if used or entry == MARKER or not _mode(path):
+                continue
+            if path.lstat().st_mtime < before and path.lstat().st_ctime < before:
+                remove(path)
+
     def clean(self, name: str) -> None:
         """Remove a source and every artifact of it."""
         pattern = re.compile(re.escape(checked(name)) + rf"(-[a-z0-9]{{{SUFFIX_LENGTH}}})?")

@@ -16,7 +16,8 @@ from typing import Final
 from fission.api import package_builds
 from fission.base import backoff, tasks
 from fission.base import clock as clocks
-from fission.buildermgr import errors, metrics, package_plan, slots
+from fission.base import errors as base_errors
+from fission.buildermgr import metrics, package_plan, slots
 
 logger = logging.getLogger(__name__)
 
@@ -138,22 +139,29 @@ class Builds:
         handle = Handle(key, retry, mark)
         try:
             await self._run(handle)
-        except errors.PlatformFailed as error:
-            failures = retry.failures + 1
-            delays = backoff.delays(FIRST_PAUSE_SECONDS, cap_seconds=LARGEST_PAUSE_SECONDS)
-            pause = next(delay for n, delay in enumerate(delays, 1) if n == failures)
-            logger.warning(
-                "build broke off: %s",
-                error,
-                extra={"package": key, "failures": failures, "pause_seconds": pause},
-            )
-            not_before = self._clock.monotonic() + pause
-            self._retries[key] = Retry(inputs, failures, not_before, handle.log)
+        except base_errors.Error as error:
+            self._pause(key, retry, handle.log, error)
+        except Exception as error:
+            logger.exception("build failed unexpectedly", extra={"package": key})
+            self._pause(key, retry, handle.log, error)
         finally:
             self._active.pop(key, None)
             self._slots.release(key)
             self._start_next()
             self._ended(key)
+
+    def _pause(self, key: str, retry: Retry, log: str, error: Exception) -> None:
+        """Remember a build that broke off; the reconciler lets it wait."""
+        failures = retry.failures + 1
+        delays = backoff.delays(FIRST_PAUSE_SECONDS, cap_seconds=LARGEST_PAUSE_SECONDS)
+        pause = next(delay for number, delay in enumerate(delays, 1) if number == failures)
+        logger.warning(
+            "build broke off: %s",
+            error,
+            extra={"package": key, "failures": failures, "pause_seconds": pause},
+        )
+        not_before = self._clock.monotonic() + pause
+        self._retries[key] = Retry(retry.inputs, failures, not_before, log)
 
     def _count(self) -> None:
         self._metrics.waiting.set(self._slots.waiting)

@@ -80,8 +80,8 @@ class Calls:
                 headers,
                 timeout_seconds=LOOK_TIMEOUT_SECONDS,
             )
-        except http_errors.HttpError:
-            return False
+        except (http_errors.HttpError, errors.PlatformFailed):
+            return False  # then it is built, and what is in the way shows there
         return answer.status == 200
 
     async def fetch(

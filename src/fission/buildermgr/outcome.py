@@ -203,7 +203,11 @@ class Outcomes:
         metadata = current.metadata
         before = package_builds.read(current)
         built = make_record(current, environment, deployment)
-        if not spec and before is not None:
+        if before is not None and not deployment:
+            # A build that failed leaves the archive that is there, and what is known of it.
+            before.inputs, before.no_cache = built.inputs, built.no_cache
+            built = before
+        elif before is not None and not spec:
             # The archive is the one that was there: it is as new as it was.
             built.package_resource_version = before.package_resource_version
         text = package_builds.annotation(built)
