@@ -114,6 +114,8 @@ async def test_an_image_whose_needs_are_missing_names_what_to_install(node):
         "reason": "ImageNeedsUnmet",
         "message": "image needy needs no-such-program on this machine: y",
     }
+    ready = next(c for c in pod["status"]["conditions"] if c["type"] == "Ready")
+    assert ready["message"].endswith("main: image needy needs no-such-program on this machine: y")
 
 
 async def test_what_the_node_never_gives_is_refused_by_name(node):

@@ -143,15 +143,18 @@ def _conditions(
 ) -> list[dict[str, Any]]:
     old = {c["type"]: c for c in (pod.get("status") or {}).get("conditions") or ()}
     over = current_phase in ("Succeeded", "Failed")
-    unready = [
-        c.name
+    waiting = [
+        c
         for c in state.containers
         if rules.of(c.name).kind is not Kind.INIT and not (c.phase is Phase.RUNNING and c.ready)
     ]
+    unready = [c.name for c in waiting]
     if over:
         reason, message = ("PodCompleted" if current_phase == "Succeeded" else "PodFailed"), ""
     else:
-        reason, message = "ContainersNotReady", _names("containers with unready status", unready)
+        told = [f"{c.name}: {c.message}" for c in waiting if c.reason and c.message]
+        reason = "ContainersNotReady"
+        message = "; ".join([_names("containers with unready status", unready), *told])
     containers_ready = not unready and not over
     initialized = podstate.is_initialized(rules, state)
     pending = [c.name for c in state.containers if not _is_init_done(rules, c)]

@@ -205,3 +205,12 @@ def test_quality_classes():
     assert podstatus.quality_class(pod({})) == "BestEffort"
     assert podstatus.quality_class(pod({"limits": both})) == "Guaranteed"
     assert podstatus.quality_class(pod({"limits": both, "requests": {"cpu": "1m"}})) == "Burstable"
+
+
+def test_a_condition_tells_why_a_container_cannot_start():
+    failed = StartFailed("c", "ImageNeedsUnmet", "image x needs node: apt-get install nodejs")
+    status = status_after(a_pod(), SandboxReady(), failed)
+    found = {c["type"]: c for c in status["conditions"]}
+    assert found["Ready"]["message"] == (
+        "containers with unready status: [c]; c: image x needs node: apt-get install nodejs"
+    )
