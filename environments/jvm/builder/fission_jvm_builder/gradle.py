@@ -14,7 +14,7 @@ def build(
 ) -> None:
     """Run `gradle build`; raises BuildError."""
     command = planning.gradle_command(files, shutil.which("gradle", path=env.get("PATH")))
-    running.say(f"building with {command[-1]}; what is not in the cache is downloaded")
+    running.say(f"building with Gradle ({command[-1]}); what is not in the cache is downloaded")
     script = asked.home / "fission.init.gradle"
     script.write_text(make_script(asked))
     options = ["--no-daemon", "--console=plain", "--init-script", str(script)]

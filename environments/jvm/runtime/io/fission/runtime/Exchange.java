@@ -35,15 +35,15 @@ final class Exchange {
         };
     }
 
-    /** The answer of what the function returned; IllegalStateException says what is wrong in it. */
+    /** The answer of what the function returned; BadAnswer says what is wrong in it. */
     @SuppressWarnings("unchecked")
-    static Answer makeAnswer(Object[] returned) {
+    static Answer makeAnswer(Object[] returned) throws BadAnswer {
         if (returned == null) {
             return new Answer(200, List.of(), new byte[0], null);
         }
         int status = (int) returned[0];
         if (status < 200 || status > 999) {
-            throw new IllegalStateException("status " + status + " is no final status");
+            throw new BadAnswer("status " + status + " is no final status");
         }
         List<String> headers = (List<String>) returned[1];
         for (int index = 0; index < headers.size(); index += 2) {
@@ -66,7 +66,7 @@ final class Exchange {
             byte[] bytes = Json.write(body).getBytes(StandardCharsets.UTF_8);
             return new Answer(status, typed(headers, "application/json"), bytes, null);
         } catch (Json.BadJson error) {
-            throw new IllegalStateException("the body of the answer cannot be sent: "
+            throw new BadAnswer("the body of the answer cannot be sent: "
                     + error.getMessage() + "; return text, bytes, an InputStream, or a map, list or "
                     + "record of such values");
         }
@@ -188,7 +188,7 @@ final class Exchange {
         return more;
     }
 
-    private static void checkHeader(String name, String value) {
+    private static void checkHeader(String name, String value) throws BadAnswer {
         boolean good = !name.isEmpty() && value != null;
         for (int index = 0; good && index < name.length(); index++) {
             char c = name.charAt(index);
@@ -199,15 +199,15 @@ final class Exchange {
             good = (c >= ' ' || c == '\t') && c != 127 && c < 256;
         }
         if (!good) {
-            throw new IllegalStateException("header \"" + name
+            throw new BadAnswer("header \"" + name
                     + "\" of the answer has a character that headers cannot hold, or no value");
         }
     }
 
-    private static void checkLength(List<String> headers) {
+    private static void checkLength(List<String> headers) throws BadAnswer {
         String length = find(headers, "Content-Length");
         if (length != null && !length.matches("[0-9]{1,18}")) {
-            throw new IllegalStateException("Content-Length \"" + length + "\" is no number");
+            throw new BadAnswer("Content-Length \"" + length + "\" is no number");
         }
     }
 }

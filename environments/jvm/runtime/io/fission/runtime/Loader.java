@@ -145,15 +145,15 @@ final class Loader {
             throw new LoadFailure(400, "class " + className
                     + " has to be public, not abstract, with a public constructor without parameters");
         } catch (InvocationTargetException error) {
-            throw new LoadFailure(500, "the constructor of " + className + " failed\n"
-                    + Traces.describe(error.getCause()));
+            Throwable cause = error.getCause();
+            throw new LoadFailure(500, "the constructor of " + className + " failed"
+                    + advice(cause) + "\n" + Traces.describe(cause));
         } catch (ExceptionInInitializerError error) {
             throw new LoadFailure(500, "the static part of " + className + " failed\n"
                     + Traces.describe(error.getCause() == null ? error : error.getCause()));
         } catch (NoClassDefFoundError error) {
-            throw new LoadFailure(500, "class " + className + " needs " + missing(error)
-                    + ", which is not in the package: pack it with the function (the assembly or "
-                    + "shade plugin; scope compile)\n" + Traces.describe(error));
+            throw new LoadFailure(500, "class " + className + " cannot be linked" + advice(error)
+                    + "\n" + Traces.describe(error));
         } catch (UnsupportedClassVersionError error) {
             throw new LoadFailure(500, error.getMessage() + "; this is Java "
                     + Runtime.version().feature() + ": build with maven.compiler.release "
@@ -185,9 +185,14 @@ final class Loader {
                 + ". The entry point is the full name of a class that implements io.fission.Function";
     }
 
-    private static String missing(NoClassDefFoundError error) {
-        String name = error.getMessage();
-        return name == null ? "a class" : "class " + name.replace('/', '.');
+    /** What to do about a class that is not there; nothing for other failures. */
+    static String advice(Throwable error) {
+        String name = error instanceof NoClassDefFoundError ? error.getMessage() : null;
+        if (name == null || name.startsWith("Could not initialize")) {
+            return "";
+        }
+        return ": class " + name.replace('/', '.') + " is not in the package; pack it with the "
+                + "function (scope compile, the assembly or shade plugin)";
     }
 
     private static void close(java.io.Closeable one) {

@@ -113,8 +113,15 @@ final class Pod {
             return Exchange.makeAnswer(instance.loaded.call().apply(call));
         } catch (BadRequest refusal) {
             return Answer.text(refusal.status, refusal.getMessage() + "\n");
+        } catch (BadAnswer mistake) {
+            System.err.println(mistake.getMessage());
+            return Answer.text(500, "Internal Server Error\n");
         } catch (Throwable error) { // whatever it is, it is the function's: OutOfMemoryError, too
+            String advice = Loader.advice(error);
             System.err.print(Traces.describe(error));
+            if (!advice.isEmpty()) {
+                System.err.println("the call failed" + advice);
+            }
             return Answer.text(500, "Internal Server Error\n");
         } finally {
             System.out.flush();
