@@ -59,10 +59,14 @@ class Function:
         self._content = content
         self._name = name
         self._folders = folders
-        self._program: Runnable = self._compile(stage.engines.fast)
+        self._is_optimized = False
+        self._program = self._compile_first()
 
     def optimize(self) -> None:
         """Compile once more, with optimization, in a thread of low priority."""
+        if self._is_optimized:
+            return
+        self._is_optimized = True
         threading.Thread(target=self._optimize, name="optimize", daemon=True).start()
 
     async def call(self, request: messages.Request) -> messages.Response:
@@ -105,6 +109,14 @@ class Function:
             self._program = self._compile(self._stage.engines.good)
         except modules.BadModule as error:
             print(f"not optimized: {error}", file=sys.stderr, flush=True)
+
+    def _compile_first(self) -> Runnable:
+        engines = self._stage.engines
+        if engines.fast is not engines.good:
+            with contextlib.suppress(modules.BadModule):  # or it is beyond the fast compiler
+                return self._compile(engines.fast)
+        self._is_optimized = True
+        return self._compile(engines.good)
 
     def _compile(self, engine: wasmtime.Engine) -> Runnable:
         return commands.Program(engine, self._content, self._name)

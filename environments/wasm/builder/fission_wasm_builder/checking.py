@@ -12,7 +12,7 @@ from fission_wasm import engines, modules, settings
 def check(path: pathlib.Path) -> str:
     """What a file is, in a few words; raises BadModule for one that the runtime would refuse."""
     content = modules.read(str(path), settings.Settings().max_module_bytes)
-    engine = wasmtime.Engine(engines.make_config(optimized=False))
+    engine = wasmtime.Engine(engines.make_good_config())
     if modules.is_component(content):
         raise modules.BadModule(f"{path.name} is a component; only modules can be run")
     try:
