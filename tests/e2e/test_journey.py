@@ -47,6 +47,39 @@ def test_a_function_is_deployed_called_changed_and_removed(
     assert gone.returncode == 1
 
 
+SHELL = """#!/bin/sh
+echo "$REQUEST_METHOD $(cat) $(cat lib/word)"
+echo 'the program was here' >&2
+"""
+SERVER = """#!/usr/bin/env python3
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"served")
+http.server.HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+def test_a_program_runs_per_request_and_kept(any_platform: platforms.Platform) -> None:
+    platform = any_platform
+    platform.fission("env", "create", "--name", "binary", "--image", "fission/binary-env")
+    platform.write("shell/lib/word", "word")
+    platform.write("server/binary.env", "BINARY_MODE=server\n")
+    for name, source in (("shell", SHELL), ("server", SERVER)):
+        platform.write(f"{name}/run", source)
+        package = str(platform.home / "work" / name)
+        platform.fission(
+            *("fn", "create", "--name", name, "--env", "binary"),
+            *("--deploy", package, "--entrypoint", "run"),
+        )
+    words = ("fn", "test", "--name", "shell", "--method", "POST", "--body", "text")
+    assert platform.fission(*words).stdout == "POST text word\n"
+    assert "the program was here" in platform.fission("fn", "logs", "--name", "shell").stdout
+    assert platform.fission("fn", "test", "--name", "server").stdout == "served"
+
+
 def test_an_update_takes_effect_with_the_next_request(any_platform: platforms.Platform) -> None:
     platform = any_platform
     platform.deploy("follow", "def main():\n    return 'one'\n")

@@ -91,6 +91,15 @@ class Runtime:
         text = (folder / images.MANIFEST).read_text()
         return images.parse(text, folder, sys.executable, caches)
 
+    def make_samples(self, folder: pathlib.Path) -> pathlib.Path:
+        """The folder of ready packages, made below ``folder`` where something has to be made."""
+        if self.make is None:
+            return self.samples
+        made = folder / "samples"
+        shutil.copytree(self.samples, made)
+        self.make(self.samples, made)
+        return made
+
     def missing(self) -> str | None:
         """Why this runtime cannot be tested on this machine; None when it can."""
         image = self.load_image(pathlib.Path("/nowhere"))

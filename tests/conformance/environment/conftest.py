@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -28,11 +27,7 @@ def prepare(
             folder = tmp_path_factory.mktemp(f"made-{runtime.name}")
             image = runtime.load_image(folder / "caches")
             imageprocess.prepare(image, folder / "logs")
-            samples = runtime.samples
-            if runtime.make is not None:
-                samples = folder / "samples"
-                shutil.copytree(runtime.samples, samples)
-                runtime.make(runtime.samples, samples)
+            samples = runtime.make_samples(folder)
             made[runtime.name] = processes.Prepared(runtime, image, samples)
         return made[runtime.name]
 
