@@ -25,7 +25,7 @@ from fission_http import headers as header_lists
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
 IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
 _TARGET: Final = re.compile(r"[\x21\x22\x24-\x7e]+\Z")
@@ -107,8 +107,12 @@ class ClientResponse:
 class Client:
     """A pool of connections. Not for use from several event loops."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(
+        self, limits: Limits | None = None, *, permit: Callable[[str], None] | None = None
+    ) -> None:
+        """`permit` is told the address of a peer before anything is sent, and raises to refuse."""
         self._limits = limits or Limits()
+        self._permit = permit
         self._idle: dict[Origin, collections.deque[exchange.ClientConnection]] = {}
         self._open: set[exchange.ClientConnection] = set()
         self._closed = False
@@ -227,6 +231,12 @@ class Client:
         self._open.add(connection)
         if self._closed:
             connection.abort()
+        if self._permit is not None:
+            try:
+                self._permit(connection.peer_address)
+            except BaseException:
+                connection.abort()
+                raise
         return connection
 
 

@@ -50,6 +50,12 @@ class ClientConnection(asyncio.Protocol):
         self._reading_paused = False
         self._failure: Exception | None = None
 
+    @property
+    def peer_address(self) -> str:
+        """The address that was connected to, which a name does not tell; empty of a unix socket."""
+        peer = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return str(peer[0]) if isinstance(peer, tuple) else ""
+
     # Pool
 
     @property

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fission.base import clock as clocks
 from fission.base import errors, tasks
 from fission.contracts import fetcher as wire
-from fission.fetcher import config, download, fetch, handlers, node, pod, treecache
+from fission.fetcher import config, download, fetch, handlers, node, pod, reach, treecache
 from fission.web import listen, service
 from fission_http import client as http_client
 
@@ -51,20 +51,33 @@ class App:
             cache = treecache.TreeCache(
                 pathlib.Path(settings.cache_dir), settings.cache_max_mib << 20
             )
-        downloader = download.Downloader(deps.http, settings.max_archive_mib << 20)
+        self._downloader = download.Downloader(
+            deps.http,
+            settings.max_archive_mib << 20,
+            timeout_seconds=settings.download_timeout_seconds,
+            how_far=reach.Reach(settings.url_reach),
+        )
+        work_dir = cache.work_dir if cache is not None else None
         self._cache = cache
         self._clock = deps.clock
         self._shared = pod.Shared(
             http=deps.http,
-            archives=fetch.ArchiveFetcher(downloader, cache),
+            archives=fetch.ArchiveFetcher(self._downloader, cache, work_dir),
             runtime_wait_seconds=settings.runtime_wait_seconds,
+            refresh_seconds=settings.refresh_seconds,
             clock=deps.clock,
+            work_dir=work_dir,
         )
 
     async def prepare(self) -> None:
         """Make the cache usable."""
         if self._cache is not None:
             await asyncio.to_thread(self._cache.prepare)
+
+    async def aclose(self) -> None:
+        """Give threads and connections back."""
+        self._shared.archives.close()
+        await self._downloader.aclose()
 
     async def start_pod(
         self,
@@ -95,6 +108,7 @@ class App:
                 await group.wait()
         finally:
             await running.aclose()
+            await self.aclose()
 
     async def run_node(self, control: socket.socket) -> None:
         """Serve the pods that the kubelet adds, until it closes the control socket."""
@@ -107,7 +121,10 @@ class App:
                 raise errors.InvalidInput(f"no socket named {wire.PORT_NAME} was handed over")
             return await self.start_pod(arguments, addition.env, handed)
 
-        await node.Node(control, start).run()
+        try:
+            await node.Node(control, start).run()
+        finally:
+            await self.aclose()
 
 
 def build(settings: config.Config, deps: Deps) -> App:

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from fission.base import errors, settings
 from fission.contracts import fetcher as wire
+from fission.fetcher import reach
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,14 @@ class Config:
     """Bound of that directory; the trees used longest ago go first."""
     max_archive_mib: int = settings.setting("FETCHER_MAX_ARCHIVE_MIB", 256)
     """Largest archive that is downloaded: what storagesvc takes by default."""
+    download_timeout_seconds: float = settings.setting("FETCHER_DOWNLOAD_TIMEOUT", 300.0)
+    """How long one archive may take to arrive."""
+    url_reach: str = settings.setting("FETCHER_URL_REACH", "local")
+    """Where URLs in Packages may lead. ``local``: anywhere but link-local addresses (a cloud's
+    metadata) and loopback addresses other than 127.0.0.1 and ::1 (other pods). ``public``: neither
+    loopback nor private networks. ``open``: anywhere. Storagesvc is always reached."""
+    refresh_seconds: float = settings.setting("FETCHER_REFRESH_INTERVAL", 5.0)
+    """How often Secrets and ConfigMaps are looked at for changes; 0 is never."""
     runtime_wait_seconds: float = settings.setting("FETCHER_RUNTIME_WAIT", 420.0)
     """How long a runtime may take to begin listening; upstream's 7 minutes."""
 
@@ -54,8 +63,18 @@ class Arguments:
 def from_env(env: Mapping[str, str]) -> Config:
     """Read and check the process's settings."""
     config = settings.load(Config, env)
-    if config.max_archive_mib < 1 or config.cache_max_mib < 0:
-        raise errors.SettingsError("FETCHER_MAX_ARCHIVE_MIB must be positive")
+    if config.max_archive_mib < 1:
+        raise errors.SettingsError(
+            f"FETCHER_MAX_ARCHIVE_MIB: {config.max_archive_mib}; it must be at least 1"
+        )
+    if config.cache_max_mib < 0:
+        raise errors.SettingsError(
+            f"FETCHER_CACHE_MAX_MIB: {config.cache_max_mib}; it must not be negative"
+        )
+    if config.url_reach not in tuple(reach.Reach):
+        raise errors.SettingsError(
+            f"FETCHER_URL_REACH: {config.url_reach!r}; known: {', '.join(reach.Reach)}"
+        )
     return config
 
 

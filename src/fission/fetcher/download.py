@@ -1,7 +1,8 @@
 """Streams an archive from a URL to a file: bounded, hashed on the way, patient with a restart.
 
 Only a 2xx counts. A host that refuses, breaks off or answers 502, 503 or 504 is asked again for a
-few seconds: storagesvc may be restarting. Redirects are followed, unsigned.
+few seconds: storagesvc may be restarting. Redirects are followed, unsigned, and never from https
+to http. Where strangers' URLs lead is checked on a pool of connections of their own (``reach``).
 """
 
 from __future__ import annotations
@@ -16,13 +17,12 @@ from typing import Final
 from urllib import parse
 
 from fission.base import backoff
-from fission.fetcher import errors
+from fission.fetcher import errors, reach
 from fission_http import client as http_client
 from fission_http import errors as http_errors
 
 PATIENCE_SECONDS: Final = 5.0
 """How long a host that is briefly away is waited for; a component's restart takes two."""
-TIMEOUT_SECONDS: Final = 300.0
 MAX_REDIRECTS: Final = 10
 """As Go's and browsers' clients."""
 _WRITE_BYTES: Final = 1 << 20
@@ -38,6 +38,8 @@ class Location:
 
     url: str
     sign: Sign | None = None
+    is_trusted: bool = True
+    """Whether it is ours; a person's URL may not lead everywhere."""
 
 
 class _TryAgain(errors.FetcherError):
@@ -45,12 +47,25 @@ class _TryAgain(errors.FetcherError):
 
 
 class Downloader:
-    """Downloads over one pool of connections."""
+    """Downloads from ourselves and from strangers."""
 
-    def __init__(self, http: http_client.Client, max_bytes: int) -> None:
+    def __init__(
+        self,
+        http: http_client.Client,
+        max_bytes: int,
+        *,
+        timeout_seconds: float,
+        how_far: reach.Reach,
+    ) -> None:
         self._http = http
+        self._strangers = http_client.Client(permit=lambda peer: reach.check(peer, how_far))
         self._max_bytes = max_bytes
+        self._timeout_seconds = timeout_seconds
         self._ssl: ssl.SSLContext | None = None
+
+    async def aclose(self) -> None:
+        """Close the connections to strangers."""
+        await self._strangers.aclose()
 
     async def save(self, location: Location, target: pathlib.Path) -> str:
         """Write the bytes to a new file and return their SHA-256."""
@@ -73,7 +88,8 @@ class Downloader:
                 return await self._write(response, target)
         except http_errors.BodyTooLarge as error:
             raise errors.BadRequest(
-                f"archive {shown} is larger than {self._max_bytes} bytes"
+                f"archive {shown} is larger than the {self._max_bytes} bytes of"
+                " FETCHER_MAX_ARCHIVE_MIB"
             ) from error
         except http_errors.HttpError as error:
             raise _TryAgain(f"archive {shown} could not be fetched: {error}") from error
@@ -82,18 +98,19 @@ class Downloader:
 
     async def _open(self, location: Location) -> http_client.ClientResponse:
         url, sign = location.url, location.sign
+        http = self._http if location.is_trusted else self._strangers
         for _ in range(MAX_REDIRECTS + 1):
-            response = await self._http.request(
+            response = await http.request(
                 "GET",
                 url,
                 headers=sign("GET", request_uri(url)) if sign else (),
-                timeout_seconds=TIMEOUT_SECONDS,
+                timeout_seconds=self._timeout_seconds,
                 ssl_context=self._tls(url),
             )
             redirect = response.headers.get("location")
             if response.status in (301, 302, 303, 307, 308) and redirect:
                 await response.aclose()
-                url, sign = parse.urljoin(url, redirect), None
+                url, sign, http = _redirected(url, redirect), None, self._strangers
                 continue
             if 200 <= response.status < 300:
                 return response
@@ -105,13 +122,17 @@ class Downloader:
             if response.status == 404:
                 raise errors.NotFound(message)
             raise errors.FetcherError(message)
-        raise errors.BadRequest(f"archive URL {location.url[:200]!r} redirects without end")
+        raise errors.BadRequest(
+            f"archive URL {location.url[:200]!r} redirects more than {MAX_REDIRECTS} times"
+        )
 
     async def _write(self, response: http_client.ClientResponse, target: pathlib.Path) -> str:
         digest = hashlib.sha256()
         size = 0
         buffer = bytearray()
         with await asyncio.to_thread(target.open, "wb") as file:
+            if int(response.headers.get("content-length") or 0) > self._max_bytes:
+                raise http_errors.BodyTooLarge(self._max_bytes)
             async for chunk in response.iter_bytes():
                 size += len(chunk)
                 if size > self._max_bytes:
@@ -130,6 +151,15 @@ class Downloader:
         if self._ssl is None:
             self._ssl = ssl.create_default_context()
         return self._ssl
+
+
+def _redirected(url: str, location: str) -> str:
+    target = parse.urljoin(url, location)
+    if url.startswith("https:") and not target.startswith("https:"):
+        raise errors.BadRequest(
+            f"archive URL {url[:200]!r} redirects from https to {target[:200]!r}"
+        )
+    return target
 
 
 def request_uri(url: str) -> str:

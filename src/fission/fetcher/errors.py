@@ -41,6 +41,12 @@ class NoSpace(FetcherError):
     reason = "NoSpace"
 
 
+class PodGone(FetcherError):
+    """The pod is being taken away while something is done for it."""
+
+    reason = "PodGone"
+
+
 class RuntimeRefused(FetcherError):
     """The runtime answered the load request with an error, which is passed on as it is."""
 

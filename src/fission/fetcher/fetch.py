@@ -3,19 +3,25 @@
 Three ways in (literal, storagesvc, any URL) and one way out: bytes are hashed, checked against the
 sum where there is one, unpacked safely, and put under their name in one rename. What has been
 unpacked once on this node is copied, not fetched again, when its hash is known beforehand.
+
+Large archives are unpacked and copied in threads of their own, of which there are few: one pod's
+takes neither the event loop nor the threads in which the small ones of others are written.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import functools
 import hashlib
 import pathlib
 import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent import futures
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 from urllib import parse
 
 from fission.api import package_types
@@ -24,8 +30,12 @@ from fission.contracts import storage
 from fission.fetcher import download, errors, treecache, volume
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
-_ZIP_MAGIC: Final = (b"PK\x03\x04", b"PK\x05\x06")
-_STORAGE_HOST: Final = "storagesvc"
+LARGE_BYTES: Final = 4 << 20
+"""Smaller archives are done in some 50 ms."""
+LARGE_THREADS: Final = 2
+"""As many as have a use for a core; more would only take each other's."""
+_STORAGE_HOST: Final = re.compile(r"storagesvc(\.[a-z0-9-]+(\.svc(\.[a-z0-9.-]+)?)?)?\.?")
+"""Names of the Service within a cluster; a stranger's domain has another form."""
 
 
 class ArchiveFetcher:
@@ -42,6 +52,11 @@ class ArchiveFetcher:
         self._cache = cache
         self._work_dir = work_dir
         self._limits = limits
+        self._threads = futures.ThreadPoolExecutor(LARGE_THREADS, "large-archive")
+
+    def close(self) -> None:
+        """Take no more work."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def put(
         self,
@@ -56,11 +71,11 @@ class ArchiveFetcher:
         """Put the archive's content under ``name``; what lies there is replaced."""
         if archive.oci is not None:
             raise errors.BadRequest("archives of type oci are not supported")
-        if archive.literal and (keep_archive or archive.literal[:4] not in _ZIP_MAGIC):
-            if target.exists(name):
-                await asyncio.to_thread(target.remove, name)
-            target.put_file(name, archive.literal)
-            return
+        if archive.literal:
+            form = _form(archive.literal[: archives.HEAD_BYTES], keep_archive)
+            if form is archives.Form.FILE:
+                target.put_file(name, archive.literal)
+                return
         if not archive.literal and not archive.url:
             raise errors.BadRequest("the archive is empty: neither literal nor url is given")
         expected = None if archive.literal else expected_sum(archive.checksum)
@@ -77,39 +92,63 @@ class ArchiveFetcher:
                         f"checksum mismatch: the archive's sha256 is {found}, "
                         f"the package says {expected}"
                     )
-            await asyncio.to_thread(self._unpack, packed, path, keep_archive)
+            await self._work(
+                packed.stat().st_size > LARGE_BYTES, self._unpack, packed, path, keep_archive
+            )
 
         key = hashlib.sha256(archive.literal).hexdigest() if archive.literal else expected
-        async with self._content(key, keep_archive, fill) as content:
-            await asyncio.to_thread(target.put_copy, content, name)
+        async with self._content(key, keep_archive, fill) as (content, is_large):
+            await self._work(is_large, target.put_copy, content, name)
 
     @asynccontextmanager
     async def _content(
         self, key: str | None, keep_archive: bool, fill: treecache.Fill
-    ) -> AsyncIterator[pathlib.Path]:
+    ) -> AsyncIterator[tuple[pathlib.Path, bool]]:
+        """A file or tree that is ours, and whether it is a large one."""
         if key is not None and self._cache is not None:
-            suffix = "-raw" if keep_archive else ""
-            async with self._cache.entry(key + suffix, fill) as content:
-                yield content
+            entry = f"{key}-raw" if keep_archive else key
+            async with self._cache.entry(entry, fill) as content:
+                yield content, self._cache.size(entry) > LARGE_BYTES
             return
         work = pathlib.Path(
             await asyncio.to_thread(tempfile.mkdtemp, prefix="fetch-", dir=self._work_dir)
         )
         try:
-            await fill(work / treecache.CONTENT)
-            yield work / treecache.CONTENT
+            content = work / treecache.CONTENT
+            await fill(content)
+            yield content, await asyncio.to_thread(treecache.size_of, work) > LARGE_BYTES
         finally:
             await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
 
+    async def _work(self, is_large: bool, work: Callable[..., None], *arguments: Any) -> None:
+        threads = self._threads if is_large else None
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(threads, functools.partial(work, *arguments))
+
     def _unpack(self, packed: pathlib.Path, target: pathlib.Path, keep_archive: bool) -> None:
-        if keep_archive or not archives.is_zip(packed):
+        with packed.open("rb") as file:
+            form = _form(file.read(archives.HEAD_BYTES), keep_archive)
+        if form is archives.Form.FILE:
             packed.rename(target)
             return
         try:
-            archives.unpack_zip(packed, target, self._limits)
+            archives.unpack(packed, form, target, self._limits)
         except archives.UnsafeArchive as error:
             raise errors.BadRequest(error.message) from error
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise errors.NoSpace("no space is left to unpack the archive") from error
+            raise
         packed.unlink()
+
+
+def _form(head: bytes, keep_archive: bool) -> archives.Form:
+    if keep_archive:
+        return archives.Form.FILE
+    try:
+        return archives.form_of(head)
+    except archives.UnsafeArchive as error:
+        raise errors.BadRequest(error.message) from error
 
 
 def expected_sum(checksum: package_types.Checksum) -> str | None:
@@ -119,7 +158,7 @@ def expected_sum(checksum: package_types.Checksum) -> str | None:
     found = checksum.sum.lower()
     if checksum.type not in ("", package_types.SHA256) or not _SHA256.fullmatch(found):
         raise errors.BadRequest(
-            f"checksum {checksum.type}:{checksum.sum[:80]} is not a sha256 sum of 64 hex digits"
+            f"checksum: {checksum.type}:{checksum.sum[:80]} is not a sha256 sum of 64 hex digits"
         )
     return found
 
@@ -132,11 +171,11 @@ def storage_location(url: str, storage_url: str, sign: download.Sign | None) -> 
     """
     archive_id = storage.archive_id(url)
     if archive_id is None:
-        return download.Location(url)
+        return download.Location(url, is_trusted=False)
     place = parse.urlsplit(url)
     known = parse.urlsplit(storage_url).netloc if storage_url else ""
-    if place.netloc != known and (place.hostname or "").split(".")[0] != _STORAGE_HOST:
-        return download.Location(url)
+    if place.netloc != known and not _STORAGE_HOST.fullmatch(place.hostname or ""):
+        return download.Location(url, is_trusted=False)
     if storage_url:
         url = storage.archive_url(storage_url, archive_id)
     return download.Location(url, sign)

@@ -1,6 +1,6 @@
 """One fetcher for the pods of a node: pods are added and removed over a control socket.
 
-Messages are JSON datagrams (SEQPACKET) with descriptors beside them, one at a time:
+Messages are JSON datagrams (SEQPACKET) with descriptors beside them:
 
 ====================================================================  =========================
 ``{"op":"add","id",…,"args","env","volumes","sockets"}`` + sockets    ``{"op":"added","id"}``
@@ -10,12 +10,15 @@ Messages are JSON datagrams (SEQPACKET) with descriptors beside them, one at a t
 What fails is answered ``{"op":"failed","id","error"}``. Adding a pod that is there replaces it:
 whoever holds the other end does so after it was restarted. The other end closing is the end of
 this process; whoever restarts it adds every pod again, and claims are read back from the pods'
-volumes. One pod's failure never touches another's.
+volumes. What is said of one pod is done in order; pods do not wait for one another, and one's
+failure never touches another's: a pod that is removed in the middle of a large archive takes its
+time alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -70,6 +73,9 @@ class Node:
         self._control = control
         self._start = start
         self._pods: dict[str, Running] = {}
+        self._turns: dict[str, asyncio.Task[None]] = {}
+        """The last message for each pod that is not done with yet."""
+        self._sending = asyncio.Lock()
 
     async def run(self) -> None:
         """Serve until the other end closes."""
@@ -80,18 +86,49 @@ class Node:
                 if not data:
                     logger.info("control socket closed")
                     return
-                await self._reply(await self._handle(data, descriptors))
+                self._take(data, descriptors)
         finally:
-            for running in self._pods.values():
-                await running.aclose()
+            turns = list(self._turns.values())
+            for turn in turns:
+                turn.cancel()
+            await asyncio.gather(*turns, return_exceptions=True)
+            await asyncio.gather(*(running.aclose() for running in self._pods.values()))
             self._pods.clear()
 
-    async def _handle(self, data: bytes, descriptors: list[int]) -> dict[str, Any]:
+    def _take(self, data: bytes, descriptors: list[int]) -> None:
+        """Have a message handled after those before it that are about the same pod."""
         sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
-        pod_id = ""
         try:
             message = json.loads(data)
             pod_id = str(message["id"])
+        except (ValueError, KeyError, TypeError):
+            message, pod_id = {}, ""
+        before = self._turns.get(pod_id)
+        turn = asyncio.ensure_future(self._handle_after(before, pod_id, message, sockets))
+        self._turns[pod_id] = turn
+        turn.add_done_callback(lambda done: self._done(pod_id, done))
+
+    def _done(self, pod_id: str, turn: asyncio.Task[None]) -> None:
+        if self._turns.get(pod_id) is turn:
+            del self._turns[pod_id]
+
+    async def _handle_after(
+        self,
+        before: asyncio.Task[None] | None,
+        pod_id: str,
+        message: dict[str, Any],
+        sockets: list[socket.socket],
+    ) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        reply = await self._handle(pod_id, message, sockets)
+        with contextlib.suppress(OSError):  # the other end is gone, which ends this process anyway
+            await self._reply(reply)
+
+    async def _handle(
+        self, pod_id: str, message: dict[str, Any], sockets: list[socket.socket]
+    ) -> dict[str, Any]:
+        try:
             operation = message["op"]
             if operation == "add":
                 await self._remove(pod_id)
@@ -101,7 +138,7 @@ class Node:
             if operation == "remove":
                 await self._remove(pod_id)
                 return {"op": "removed", "id": pod_id}
-            raise errors.InvalidInput(f"unknown operation {operation!r}")
+            raise errors.InvalidInput(f"unknown operation {operation!r}; known: add, remove")
         except (errors.Error, OSError, ValueError, KeyError, TypeError) as error:
             logger.exception("control message failed", extra={"pod": pod_id})
             return {"op": "failed", "id": pod_id, "error": str(error)}
@@ -133,7 +170,8 @@ class Node:
 
     async def _reply(self, message: dict[str, Any]) -> None:
         loop = asyncio.get_running_loop()
-        await loop.sock_sendall(self._control, json.dumps(message).encode())
+        async with self._sending:
+            await loop.sock_sendall(self._control, json.dumps(message).encode())
 
 
 def _addition(message: dict[str, Any], handed: list[socket.socket]) -> Addition:

@@ -11,8 +11,8 @@ import asyncio
 import contextlib
 import logging
 import pathlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fission.api import objects, package_lifecycle, package_types, resources
@@ -37,9 +37,13 @@ from fission_http import client as http_client
 
 logger = logging.getLogger(__name__)
 
+_FETCH_TYPES: Final = (wire.FETCH_SOURCE, wire.FETCH_DEPLOYMENT, wire.FETCH_URL)
 STATE_DIR: Final = "/var/run/fission-fetcher"
 """Declared path of the volume that only the fetcher's container mounts; holds the claim."""
 CLAIM_FILE: Final = "claims"
+MOUNTS_FILE: Final = "mounts"
+REFRESHES_AT_ONCE: Final = 4
+"""Of all pods of a process: a node full of them asks the API server in turn."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,13 @@ class Shared:
     http: http_client.Client
     archives: fetch.ArchiveFetcher
     runtime_wait_seconds: float
+    refresh_seconds: float
     clock: clocks.Clock
+    work_dir: pathlib.Path | None = None
+    """Where what is packed lies while it is sent; None is the system's place."""
+    refreshing: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(REFRESHES_AT_ONCE)
+    )
 
 
 class Pod:
@@ -61,7 +71,11 @@ class Pod:
         self._arguments = arguments
         self._volumes: dict[str, volume.Volume] = {}
         state_dir = pathlib.Path(podenv.volume_path(STATE_DIR, env))
-        self.claims = claims.Claims(state_dir / CLAIM_FILE if state_dir.is_dir() else None)
+        has_state = state_dir.is_dir()
+        self.claims = claims.Claims(state_dir / CLAIM_FILE if has_state else None)
+        self._mounts = mounts.Mounts(
+            self._api, self._settings_volume, state_dir / MOUNTS_FILE if has_state else None
+        )
         self.keys = signing.keys_from_env(env, signing.FETCHER_KEY_VARIABLE, signing.FETCHER)
         self._storage_keys = signing.keys_from_env(
             env, signing.STORAGE_KEY_VARIABLE, signing.STORAGESVC
@@ -73,15 +87,24 @@ class Pod:
         self._kube: kube_client.Client | None = None
         self._specializing: singleflight.SingleFlight[str, None] = singleflight.SingleFlight()
         self._loading: set[str] = set()
+        self._background: set[asyncio.Task[None]] = set()
+        self._refreshing: asyncio.Task[None] | None = None
         self.is_ready = not arguments.specialize_on_startup
 
     def prepare(self) -> None:
         """Open what the first call needs; a volume that is not there yet is opened then."""
         with contextlib.suppress(errors.FetcherError):
-            self._shared_volume()
+            opened = self._shared_volume()
+            left = opened.leftovers()
+            if left:
+                self._spawn(asyncio.to_thread(_remove_all, opened, left))
+        self._keep_refreshing()
 
     async def aclose(self) -> None:
-        """Give descriptors and connections back."""
+        """Give descriptors and connections back; what is being written is given up."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         self.claims.close()
         for opened in self._volumes.values():
             opened.close()
@@ -121,14 +144,18 @@ class Pod:
 
     async def fetch(self, request: wire.FunctionFetchRequest) -> None:
         """Bring the code, unless something of that name lies there already."""
-        if not self._shared_volume().exists(request.filename):
+        if not self._shared_volume().exists(volume.checked_name(request.filename)):
             await self._put_code(request)
         await self._put_mounts(request)
 
     async def upload(self, request: wire.ArchiveUploadRequest) -> wire.ArchiveUploadResponse:
         """Take an artifact to storagesvc."""
         return await upload.upload(
-            self._shared.http, self._shared_volume(), request, self._sign_storage
+            self._shared.http,
+            self._shared_volume(),
+            request,
+            self._sign_storage,
+            self._shared.work_dir,
         )
 
     def server_info(self, version: str) -> dict[str, Any]:
@@ -191,7 +218,7 @@ class Pod:
         )
 
     async def _put_code(self, request: wire.FunctionFetchRequest) -> None:
-        volume.checked_parts(request.filename)
+        volume.checked_name(request.filename)
         await self._shared.archives.put(
             await self._archive(request),
             self._shared_volume(),
@@ -202,15 +229,38 @@ class Pod:
         )
 
     async def _put_mounts(self, request: wire.FunctionFetchRequest) -> None:
-        if request.secret_list:
-            target = self._volume(self._arguments.secret_dir)
-            await mounts.put_secrets(request.secret_list, target, self._api())
-        if request.config_map_list:
-            target = self._volume(self._arguments.config_dir)
-            await mounts.put_config_maps(request.config_map_list, target, self._api())
+        await self._mounts.put(request)
+        self._keep_refreshing()
+
+    def _keep_refreshing(self) -> None:
+        if self._refreshing is None and len(self._mounts) and self._shared.refresh_seconds:
+            self._refreshing = self._spawn(self._refresh())
+
+    async def _refresh(self) -> None:
+        while True:
+            await asyncio.sleep(self._shared.refresh_seconds)
+            async with self._shared.refreshing:
+                await self._mounts.refresh()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
+
+    def _settings_volume(self, kind: str) -> volume.Volume:
+        is_secret = kind == gvk.SECRETS.kind
+        return self._volume(self._arguments.secret_dir if is_secret else self._arguments.config_dir)
 
     async def _archive(self, request: wire.FunctionFetchRequest) -> package_types.Archive:
+        if request.fetch_type not in _FETCH_TYPES:
+            raise errors.BadRequest(
+                f"fetchType is {request.fetch_type}; allowed are 0 (source archive), "
+                "1 (deployment archive) and 2 (url)"
+            )
         if request.fetch_type == wire.FETCH_URL:
+            if not request.url:
+                raise errors.BadRequest("url must be given for fetchType 2")
             return package_types.Archive(type=package_types.URL, url=request.url)
         if request.archive is not None:
             return request.archive
@@ -239,7 +289,7 @@ class Pod:
         if found is None:
             path = pathlib.Path(podenv.volume_path(declared, self._env))
             try:
-                found = volume.Volume(path)
+                found = volume.Volume(path, for_builders=declared == wire.PACKAGES_DIR)
             except OSError as error:
                 raise errors.FetcherError(f"volume {declared} cannot be opened: {error}") from error
             self._volumes[declared] = found
@@ -267,3 +317,8 @@ class Pod:
             now,
             namespace=self._storage_namespace,
         )
+
+
+def _remove_all(opened: volume.Volume, names: Sequence[str]) -> None:
+    for name in names:
+        opened.remove(name)

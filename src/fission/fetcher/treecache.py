@@ -3,7 +3,8 @@
 An entry is a folder named by its key that holds ``content``: a file or a tree, complete and
 read-only by convention (pods get copies). Entries appear by rename, so a process that dies leaves
 only work folders, which the next start removes. When the cache exceeds its bound the entries
-used longest ago go first; an entry being copied is not among them.
+used longest ago go first; an entry being copied is not among them. Sizes are what files take on
+the disk, so that a tree of many small ones counts for what it costs.
 
 The files are only ever touched in threads; the bookkeeping belongs to the event loop.
 """
@@ -20,9 +21,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from fission.base import singleflight
+from fission.base import ids, singleflight
 
 CONTENT: Final = "content"
+_FOLDER_BYTES: Final = 4096
 _KEY = re.compile(r"[0-9a-f]{64}(-raw)?")
 
 Fill = Callable[[pathlib.Path], Awaitable[None]]
@@ -48,9 +50,20 @@ class TreeCache:
                 shutil.rmtree(path, ignore_errors=True)
         entries = sorted(self._directory.iterdir(), key=lambda path: path.stat().st_mtime)
         self._sizes = {path.name: size_of(path) for path in entries}
+        for grave in self._set_aside():
+            shutil.rmtree(grave, ignore_errors=True)
+
+    @property
+    def work_dir(self) -> pathlib.Path:
+        """Where to put what is temporary: on the same file system, emptied by ``prepare``."""
+        return self._directory
 
     def __contains__(self, key: str) -> bool:
         return key in self._sizes
+
+    def size(self, key: str) -> int:
+        """Bytes of an entry that is there."""
+        return self._sizes.get(key, 0)
 
     @asynccontextmanager
     async def entry(self, key: str, fill: Fill) -> AsyncIterator[pathlib.Path]:
@@ -83,27 +96,31 @@ class TreeCache:
             raise
 
     async def _evict(self) -> None:
+        for grave in self._set_aside():
+            await asyncio.to_thread(shutil.rmtree, grave, ignore_errors=True)
+
+    def _set_aside(self) -> list[pathlib.Path]:
+        """Take entries that are too many out of the cache, in one step each; they remain to be
+        removed, while an entry of the same key may already be filled again."""
+        graves = []
+        total = sum(self._sizes.values())
         for key in list(self._sizes):
-            if sum(self._sizes.values()) <= self._max_bytes:
-                return
+            if total <= self._max_bytes:
+                break
             if key in self._in_use:
                 continue
-            del self._sizes[key]
-            # Renamed first: a fill of the same key may begin while the old tree is removed.
-            grave = self._directory / f".gone-{key}"
-            await asyncio.to_thread(_bury, self._directory / key, grave)
+            total -= self._sizes.pop(key)
+            graves.append(self._directory / f".gone-{ids.short_id(8)}")
+            os.rename(self._directory / key, graves[-1])
+        return graves
 
 
 def size_of(path: pathlib.Path) -> int:
-    """Bytes of the regular files below a path. Blocking."""
-    return sum(
-        (pathlib.Path(folder) / name).stat().st_size
-        for folder, _, names in os.walk(path)
-        for name in names
-    )
-
-
-def _bury(path: pathlib.Path, grave: pathlib.Path) -> None:
-    shutil.rmtree(grave, ignore_errors=True)
-    os.rename(path, grave)
-    shutil.rmtree(grave, ignore_errors=True)
+    """Bytes that what is below a path takes on the disk. Blocking."""
+    total = 0
+    for folder, _, names in os.walk(path):
+        total += _FOLDER_BYTES
+        for name in names:
+            found = os.lstat(os.path.join(folder, name))
+            total += max(found.st_size, found.st_blocks * 512)
+    return total

@@ -7,7 +7,11 @@ a folder that is moved meanwhile is still inside the same volume. Functions in a
 while this happens; elsewhere it is over before user code starts.
 
 What is written belongs to the owner of the directory, so that a pod with a uid of its own can read
-it. Blocking: call it in a thread unless it is known to be small.
+it; in a directory for builders it is also writable for whom the directory is. What a process that
+died was writing is called ``.fetching-…`` and goes when its successor opens the volume.
+
+Blocking: call it in a thread unless it is known to be small. Closing may happen meanwhile: what is
+being written is given up, and the descriptor goes when the last call has ended.
 """
 
 from __future__ import annotations
@@ -17,15 +21,17 @@ import os
 import pathlib
 import shutil
 import stat
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from fission.base import ids
-from fission.fetcher import errors
+from fission.fetcher import errors, exchange
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _COPY_BYTES = 1 << 24
+_TEMPORARY = ".fetching-"
 FILE_MODE = 0o644
 EXECUTABLE_MODE = 0o755
 FOLDER_MODE = 0o755
@@ -34,68 +40,82 @@ FOLDER_MODE = 0o755
 class Volume:
     """One directory of a pod."""
 
-    def __init__(self, path: pathlib.Path) -> None:
+    def __init__(self, path: pathlib.Path, *, for_builders: bool = False) -> None:
         self.path = path
         self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         found = os.fstat(self._root)
         self._owner = None
         if os.geteuid() == 0 and (found.st_uid, found.st_gid) != (0, 0):
             self._owner = (found.st_uid, found.st_gid)
+        self._more_mode = found.st_mode & 0o022 if for_builders else 0
+        self._lock = threading.Lock()
+        self._users = 0
+        self._closing = False
 
     def close(self) -> None:
-        """Give the descriptor back; the volume is of no use afterwards."""
-        if self._root >= 0:
-            os.close(self._root)
-            self._root = -1
+        """Give the descriptor back; what is under way ends early, what follows fails."""
+        with self._lock:
+            self._closing = True
+            if not self._users:
+                self._close_root()
+
+    def leftovers(self) -> list[str]:
+        """Names of what somebody who died was writing."""
+        with self._used():
+            return [name for name in os.listdir(self._root) if name.startswith(_TEMPORARY)]
 
     def exists(self, name: str) -> bool:
         """Tell whether something of that name lies in the volume's top folder."""
-        try:
-            os.stat(name, dir_fd=self._root, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return True
+        with self._used():
+            try:
+                os.stat(name, dir_fd=self._root, follow_symlinks=False)
+            except FileNotFoundError:
+                return False
+            return True
 
     def put_file(self, relative: str, data: bytes, mode: int = FILE_MODE) -> None:
         """Write a file whole, replacing one of that name; folders on the way are made."""
         *folders, name = checked_parts(relative)
         # Files of one folder get the mode of its kind: code is 0755, settings are 0750.
         folder_mode = FOLDER_MODE if mode & 0o004 else 0o750
-        with self._translated(relative), self._folder(folders, folder_mode) as folder:
-            temporary = _temporary(name)
-            self._write(folder, temporary, data, mode)
-            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        with self._written(relative) as temporary:
+            self._write(self._root, temporary, data, mode)
+            with self._folder(folders, folder_mode) as folder:
+                self._put(temporary, folder, name)
+
+    def put_files(self, relative: str, files: Mapping[str, bytes], mode: int) -> None:
+        """Make a folder hold exactly these files; one that is there is exchanged in one step."""
+        *folders, name = checked_parts(relative)
+        with self._written(relative) as temporary:
+            made = self._make_folder(self._root, temporary, mode)
+            try:
+                for key, data in files.items():
+                    checked = checked_name(key)
+                    self._write(made, checked, data, mode)
+            finally:
+                os.close(made)
+            with self._folder(folders, mode) as folder:
+                self._put(temporary, folder, name)
 
     def put_copy(self, source: pathlib.Path, name: str) -> None:
         """Copy a file or a tree under ``name``, which appears complete; replaces what was there.
 
         ``source`` is ours: no links, ordinary files and folders only.
         """
-        (checked,) = checked_parts(name)
-        temporary = _temporary(checked)
-        with self._translated(name):
-            try:
-                self._copy(source, self._root, temporary)
-                self._replace(temporary, checked)
-            except BaseException:
-                self.remove(temporary)
-                raise
+        checked = checked_name(name)
+        with self._written(name) as temporary:
+            self._copy(source, self._root, temporary)
+            self._put(temporary, self._root, checked)
 
     def remove(self, name: str) -> None:
         """Remove a file or a tree; nothing happens when it is not there."""
-        try:
-            found = os.stat(name, dir_fd=self._root, follow_symlinks=False)
-        except FileNotFoundError:
-            return
-        if stat.S_ISDIR(found.st_mode):
-            shutil.rmtree(name, dir_fd=self._root)
-        else:
-            os.unlink(name, dir_fd=self._root)
+        with self._used():
+            self._remove(name)
 
     def open_file(self, relative: str) -> int:
         """Return a descriptor that reads a regular file; links are refused."""
         *folders, name = checked_parts(relative)
-        with self._translated(relative), self._folder(folders, None) as folder:
+        with self._used(), self._translated(relative), self._folder(folders, None) as folder:
             descriptor = os.open(
                 name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder
             )
@@ -104,16 +124,55 @@ class Volume:
             raise errors.BadRequest(f"{relative!r} is not a file")
         return descriptor
 
-    def _replace(self, temporary: str, name: str) -> None:
+    @contextmanager
+    def _used(self) -> Iterator[None]:
+        with self._lock:
+            self._expect_open()
+            self._users += 1
         try:
-            os.rename(temporary, name, src_dir_fd=self._root, dst_dir_fd=self._root)
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._closing and not self._users:
+                    self._close_root()
+
+    @contextmanager
+    def _written(self, relative: str) -> Iterator[str]:
+        """A name to write under, which is gone in the end."""
+        temporary = _TEMPORARY + ids.short_id(8)
+        with self._used(), self._translated(relative):
+            try:
+                yield temporary
+            finally:
+                self._remove(temporary)
+
+    def _expect_open(self) -> None:
+        if self._closing:
+            raise errors.PodGone("the pod is going; nothing is written into it any more")
+
+    def _close_root(self) -> None:
+        if self._root >= 0:
+            os.close(self._root)
+            self._root = -1
+
+    def _put(self, temporary: str, folder: int, name: str) -> None:
+        """Give what was written its name; what has that name gets the temporary one."""
+        try:
+            os.rename(temporary, name, src_dir_fd=self._root, dst_dir_fd=folder)
+            return
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR, errno.ENOTDIR):
                 raise
-            self.remove(name)
-            os.rename(temporary, name, src_dir_fd=self._root, dst_dir_fd=self._root)
+        if not exchange.exchange(self._root, temporary, folder, name):
+            _remove(folder, name)
+            os.rename(temporary, name, src_dir_fd=self._root, dst_dir_fd=folder)
+
+    def _remove(self, name: str) -> None:
+        _remove(self._root, name)
 
     def _copy(self, source: pathlib.Path, folder: int, name: str) -> None:
+        self._expect_open()
         if not source.is_dir():
             executable = source.stat().st_mode & 0o100
             self._copy_file(source, folder, name, EXECUTABLE_MODE if executable else FILE_MODE)
@@ -129,7 +188,8 @@ class Volume:
         target = os.open(name, _NEW_FILE, mode, dir_fd=folder)
         try:
             with source.open("rb") as file:
-                _copy_bytes(file.fileno(), target)
+                for _ in _copy_bytes(file.fileno(), target):
+                    self._expect_open()
                 written = os.fstat(file.fileno())
             os.utime(target, ns=(written.st_atime_ns, written.st_mtime_ns))
             self._finish(target, mode)
@@ -147,7 +207,7 @@ class Volume:
             os.close(target)
 
     def _finish(self, descriptor: int, mode: int) -> None:
-        os.fchmod(descriptor, mode)
+        os.fchmod(descriptor, mode | self._more_mode)
         if self._owner is not None:
             os.fchown(descriptor, *self._owner)
 
@@ -199,18 +259,32 @@ def checked_parts(relative: str) -> list[str]:
     return parts
 
 
-def _temporary(name: str) -> str:
-    return f".{name[:200]}.{ids.short_id(8)}"
+def checked_name(name: str) -> str:
+    """A name in a volume's top folder; raises BadRequest for a longer path."""
+    if len(checked_parts(name)) > 1:
+        raise errors.BadRequest(f"{name!r} must be a name, not a path")
+    return name
 
 
-def _copy_bytes(source: int, target: int) -> None:
-    """Copy a file's bytes; the kernel shares blocks instead where the file system can."""
+def _remove(folder: int, name: str) -> None:
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(found.st_mode):
+        shutil.rmtree(name, dir_fd=folder)
+    else:
+        os.unlink(name, dir_fd=folder)
+
+
+def _copy_bytes(source: int, target: int) -> Iterator[None]:
+    """Copy a file's bytes in steps; the kernel shares blocks instead where the file system can."""
     try:
         while os.copy_file_range(source, target, _COPY_BYTES):
-            pass
+            yield
         return
     except OSError as error:
         if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
             raise
     while os.sendfile(target, source, None, _COPY_BYTES):
-        pass
+        yield

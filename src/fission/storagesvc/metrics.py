@@ -47,27 +47,38 @@ class Metrics(registry.Collector):
 
     def collect(self) -> Iterator[core.Metric]:
         """Everything, in Prometheus' terms."""
-        gauge, counter = core.GaugeMetricFamily, core.CounterMetricFamily
-        yield gauge("fission_archives", "Archives that are kept.", self.archives)
-        yield gauge("fission_archive_memory_bytes", "Bytes of them.", self.archive_bytes)
-        yield gauge("fission_archive_uploads_running", "Uploads now.", self.uploads_running)
-        uploads = counter(
+        yield core.GaugeMetricFamily("fission_archives", "Archives that are kept.", self.archives)
+        yield core.GaugeMetricFamily(
+            "fission_archive_memory_bytes", "Bytes of them.", self.archive_bytes
+        )
+        yield core.GaugeMetricFamily(
+            "fission_archive_uploads_running", "Uploads now.", self.uploads_running
+        )
+        uploads = core.CounterMetricFamily(
             "fission_archive_uploads", "Uploads by how they ended.", labels=["result"]
         )
         for result in (STORED, REFUSED, BROKEN):
             uploads.add_metric([result], self.uploads[result])
         yield uploads
-        downloads = counter(
+        downloads = core.CounterMetricFamily(
             "fission_archive_downloads", "Downloads by how they ended.", labels=["result"]
         )
         for result in (SENT, UNKNOWN, DAMAGED, BROKEN):
             downloads.add_metric([result], self.downloads[result])
         yield downloads
-        yield counter("fission_archive_received_bytes", "Bytes stored.", self.received_bytes)
-        yield counter("fission_archive_sent_bytes", "Bytes sent.", self.sent_bytes)
-        yield counter("fission_archives_pruned", "Archives that nobody named.", self.pruned)
-        yield counter("fission_archive_uploads_swept", "Remains of uploads removed.", self.swept)
-        yield counter("fission_archive_prune_errors", "Passes given up.", self.prune_failures)
-        yield gauge(
+        yield core.CounterMetricFamily(
+            "fission_archive_received_bytes", "Bytes stored.", self.received_bytes
+        )
+        yield core.CounterMetricFamily("fission_archive_sent_bytes", "Bytes sent.", self.sent_bytes)
+        yield core.CounterMetricFamily(
+            "fission_archives_pruned", "Archives that nobody named.", self.pruned
+        )
+        yield core.CounterMetricFamily(
+            "fission_archive_uploads_swept", "Remains of uploads removed.", self.swept
+        )
+        yield core.CounterMetricFamily(
+            "fission_archive_prune_errors", "Passes given up.", self.prune_failures
+        )
+        yield core.GaugeMetricFamily(
             "fission_archive_last_prune_timestamp_seconds", "End of the last pass.", self.last_prune
         )

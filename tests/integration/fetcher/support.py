@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import socket
+import tarfile
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -38,6 +39,16 @@ def zip_bytes(members: dict[str, bytes | zipfile.ZipInfo]) -> bytes:
                 archive.writestr(content, b"target")
             else:
                 archive.writestr(name, content)
+    return sink.getvalue()
+
+
+def tar_bytes(members: dict[str, bytes], mode: str = "w:gz") -> bytes:
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode=mode) as archive:  # type: ignore[call-overload]
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o755 if name.endswith(".sh") else 0o644
+            archive.addfile(member, io.BytesIO(content))
     return sink.getvalue()
 
 
@@ -111,15 +122,19 @@ def pod_env(folder: Path, runtime_port: int, **extra: str) -> dict[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def fetcher(folder: Path, *, cache: bool = True, **env: str) -> AsyncIterator[Fixture]:
+async def fetcher(
+    folder: Path, *, cache: bool = True, settings: dict[str, Any] | None = None, **env: str
+) -> AsyncIterator[Fixture]:
     """A fetcher with one pod whose runtime accepts everything."""
-    settings = config.Config(
-        cache_dir=str(folder / "cache") if cache else "", runtime_wait_seconds=5.0
+    chosen = config.Config(
+        cache_dir=str(folder / "cache") if cache else "",
+        runtime_wait_seconds=5.0,
+        **(settings or {}),
     )
     runtime_socket = listening()
     runtime = Host()
     async with http_client.Client() as http, runtime.running(runtime_socket):
-        built = app.build(settings, app.Deps(http, clocks.SystemClock()))
+        built = app.build(chosen, app.Deps(http, clocks.SystemClock()))
         await built.prepare()
         variables = pod_env(folder, runtime_socket.getsockname()[1], **env)
         opened = listening()
@@ -128,6 +143,7 @@ async def fetcher(folder: Path, *, cache: bool = True, **env: str) -> AsyncItera
             yield Fixture(http, url_of(opened), folder, runtime, built, variables)
         finally:
             await served.aclose()
+            await built.aclose()
 
 
 def specialize_request(uid: str = "uid-1", **fetch: Any) -> dict[str, Any]:
