@@ -2,9 +2,10 @@
  * The runtime server as a process: sockets, signals, what happens to errors outside of any call.
  *
  * Sockets that were handed over (`LISTEN_FDS`) are served, else port 8888 is bound. SIGTERM: what
- * runs is finished. An exception that nobody caught leaves the program in a state that nobody
- * knows: the request it belongs to gets 500, others are finished, then the process ends with 1 and
- * its successor in the pod loads the function again.
+ * runs is finished. An error outside of any call is logged, and the request that it belongs to gets
+ * 500. A promise that nobody awaited harms nobody else, so the process goes on. An exception that
+ * nobody caught leaves the program in a state that nobody knows: other requests are finished, then
+ * the process ends with 1.
  */
 'use strict';
 
@@ -51,6 +52,7 @@ function handleSignals(runtime, servers) {
   };
   process.on('SIGTERM', () => end(0));
   process.on('SIGINT', () => end(0));
+  process.on('unhandledRejection', (reason) => runtime.blame(reason));
   process.on('uncaughtException', (error) => {
     runtime.blame(error);
     end(1);

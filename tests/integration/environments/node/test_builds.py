@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.environments.node import tarballs
+from tests.support import tarballs
 
 BUILDER = pathlib.Path(__file__).parents[4] / "environments" / "node" / "builder"
 SECONDS = 60.0

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conformance.environment import processes
-from tests.integration.environments.node import wsclient
 from tests.integration.environments.node.test_builds import run_build
+from tests.support import wsclient
 
 REPOSITORY = pathlib.Path(__file__).parents[4]
 EXAMPLES = REPOSITORY / "examples" / "node"

@@ -30,15 +30,26 @@ exports.main = async ({ request, response }) => {
 
 
 @pytest.mark.parametrize("requests_per_pod", [1, 0])
-@pytest.mark.parametrize("path", ["/callback", "/forgotten"])
-def test_an_error_outside_of_the_call_is_500_and_ends_the_process(
-    start: Start, path: str, requests_per_pod: int
+def test_an_exception_that_nobody_caught_is_500_and_ends_the_process(
+    start: Start, requests_per_pod: int
 ) -> None:
     process = start({"late.js": LATE}, "late.main", requests_per_pod)
-    answer = process.call(path=path)
+    answer = process.call(path="/callback")
     assert (answer.status, answer.text) == (500, "Internal Server Error\n")
     assert process.process.wait(processes.DEADLINE_SECONDS) == 1
-    assert "ENOENT" in process.log() or "sample failure" in process.log()
+    assert "ENOENT: no such file or directory, open '/nowhere'" in process.log()
+
+
+@pytest.mark.parametrize("requests_per_pod", [1, 0])
+def test_a_promise_that_nobody_awaited_is_500_and_the_process_goes_on(
+    start: Start, requests_per_pod: int
+) -> None:
+    process = start({"late.js": LATE}, "late.main", requests_per_pod)
+    for _ in range(2):
+        answer = process.call(path="/forgotten")
+        assert (answer.status, answer.text) == (500, "Internal Server Error\n")
+    assert process.log().count("Error: sample failure") == 2
+    assert process.call().text == "fine"
 
 
 def test_others_are_finished_before_the_process_ends(start: Start) -> None:

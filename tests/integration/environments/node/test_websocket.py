@@ -15,8 +15,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conformance.environment import processes
-from tests.integration.environments.node import wsclient
 from tests.integration.environments.node.conftest import Start
+from tests.support import wsclient
 
 CHAT = """
 module.exports = (ws, clients) => {
