@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import pathlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from fission.base import clock, tasks
@@ -16,6 +16,8 @@ from fission.storagesvc import config as storagesvc_config
 from fission.storagesvc import local
 from fission_http import server
 from tests.support import apiserver
+
+Handler = Callable[[server.Request], Awaitable[server.Response]]
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 NAMESPACE = "fission"
@@ -67,7 +69,7 @@ async def installed(cluster: apiserver.Running, folder: pathlib.Path) -> AsyncIt
         {"metadata": {"name": signing.SECRET_NAME}, "data": {"secret": secret}},
     )
     store = local.LocalStore(folder)
-    store.prepare()
+    await store.prepare()
     listening = _listen()
     made = storagesvc.build(
         storagesvc_config.Config(),
@@ -84,11 +86,20 @@ async def installed(cluster: apiserver.Running, folder: pathlib.Path) -> AsyncIt
 async def routed(cluster: apiserver.Running) -> AsyncIterator[Router]:
     """A router to call functions through."""
     router = Router()
-    listening = _listen()
-    running = await server.serve(router.handle, [listening])
-    await _serve_as(cluster, "router-internal", 8889, "http-internal", listening, {})
-    try:
+    async with serving(cluster, "router-internal", 8889, "http-internal", router.handle):
         yield router
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    cluster: apiserver.Running, name: str, port: int, port_name: str, handler: Handler
+) -> AsyncIterator[None]:
+    """A Service behind which a handler of this process answers."""
+    listening = _listen()
+    running = await server.serve(handler, [listening])
+    await _serve_as(cluster, name, port, port_name, listening, {})
+    try:
+        yield
     finally:
         await running.close(0)
 

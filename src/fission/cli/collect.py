@@ -8,10 +8,9 @@ platform knows by the checksum that there is nothing to build.
 import dataclasses
 import glob
 import pathlib
-import tarfile
 from collections.abc import Iterable
 
-from fission.base import archives as zips
+from fission.base import archives, packing
 from fission.cli import errors
 
 
@@ -47,29 +46,25 @@ def expand(cwd: pathlib.Path, sources: Sources) -> list[pathlib.Path]:
 def collect(cwd: pathlib.Path, sources: Sources, target: pathlib.Path) -> pathlib.Path:
     """The file to store: a given one, or ``target``, a zip of all that was given."""
     found = expand(cwd, sources)
-    if len(found) == 1 and found[0].is_file() and (sources.as_is or _is_archive(found[0])):
+    if len(found) == 1 and found[0].is_file() and _is_ready(sources, found[0]):
         return found[0]
     if sources.as_is:
         raise errors.CliError(
             f"{sources.flag} {sources.inputs[0]} is not one file; use --deployarchive for a folder"
         )
     with target.open("wb") as file:
-        zips.pack_zip(_members(cwd, sources, found), file)
+        packing.pack_members(_members(cwd, sources, found), file)
     return target
 
 
-def _is_archive(path: pathlib.Path) -> bool:
-    """Whether the platform unpacks this file: zip, or tar compressed by gzip."""
-    if zips.is_zip(path):
+def _is_ready(sources: Sources, path: pathlib.Path) -> bool:
+    """Whether a file is handed over as it is: because it has to be, or is an archive already."""
+    if sources.as_is:
         return True
-    with path.open("rb") as file:
-        if file.read(2) != b"\x1f\x8b":
-            return False
     try:
-        tarfile.open(path, "r:gz").close()
-    except (tarfile.TarError, EOFError, OSError):
-        return False
-    return True
+        return archives.form_of_file(path) is not archives.Form.FILE
+    except archives.UnsafeArchive as error:
+        raise errors.CliError(f"{sources.flag} {path}: {error}") from error
 
 
 def _members(
@@ -82,15 +77,16 @@ def _members(
         if path.is_file():
             fresh = {path.name: path}
         elif path in named:
-            fresh = zips.files_below(path)
+            fresh = packing.members_below(path)
         else:
-            fresh = {f"{path.name}/{name}": file for name, file in zips.files_below(path).items()}
+            below = packing.members_below(path)
+            fresh = {f"{path.name}/{name}": file for name, file in below.items()}
         for name, file in fresh.items():
             if members.setdefault(name, file) != file:
                 raise errors.CliError(
                     f"{sources.flag}: {members[name]} and {file} would both be {name};"
                     " give the folder that holds them"
                 )
-    if not members:
+    if all(name.endswith("/") for name in members):
         raise errors.CliError(f"{sources.flag} {' '.join(sources.inputs)}: there is no file in it")
     return members

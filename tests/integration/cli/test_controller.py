@@ -1,6 +1,7 @@
 """The same commands through the controller: FISSION_URL leads to it, no kubeconfig is needed."""
 
 import asyncio
+import hashlib
 import random
 import socket
 
@@ -8,11 +9,13 @@ import pytest
 import pytest_asyncio
 
 from fission.base import clock, tasks
-from fission.contracts import signing
+from fission.contracts import controller as contract
+from fission.contracts import signing, storage
 from fission.controller import app, config
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
 from fission_http import client as http_client
+from fission_http import server
 from tests.support import cliplatform, commandline
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -95,6 +98,99 @@ async def test_logs_are_not_followed_through_the_controller(bad, good):
     assert (await bad("fn", "logs", "--name", "hello")).startswith(
         "Error: no active pods found for function in namespace default"
     )
+
+
+async def test_an_upload_with_a_digest_passes_through_as_it_comes(controller, cluster, platform):
+    begun, pieces = asyncio.Event(), []
+
+    async def store(request):
+        async for piece in request.iter_bytes():
+            pieces.append(piece)
+            begun.set()
+        return server.Response(200, body=b'{"id": "x"}')
+
+    async def body():
+        yield b"first"
+        async with asyncio.timeout(5):
+            await begun.wait()  # before the rest is sent
+        yield b" and last"
+
+    digest = contract.format_digest(hashlib.sha256(b"first and last").hexdigest())
+    headers = [("Content-Length", "14"), (contract.DIGEST_HEADER, digest)]
+    async with (
+        cliplatform.serving(cluster, "storagesvc", 80, "http", store),
+        http_client.Client() as client,
+    ):
+        target = f"{controller}/proxy/storage/v1/archive"
+        answer = await client.request("POST", target, headers, body())
+        assert (answer.status, await answer.read(100)) == (200, b'{"id": "x"}')
+
+    assert b"".join(pieces) == b"first and last"
+
+
+async def test_an_upload_that_is_not_what_its_digest_says_is_refused(controller, platform):
+    content_type, head, tail = storage.multipart("a", "x")
+    form = head + b"content" + tail
+    headers = [
+        ("Content-Type", content_type),
+        (storage.FILE_SIZE_HEADER, "7"),
+        (contract.DIGEST_HEADER, contract.format_digest(hashlib.sha256(b"other").hexdigest())),
+    ]
+    async with http_client.Client() as client:
+        target = f"{controller}/proxy/storage/v1/archive"
+        refused = await client.request("POST", target, headers, form)
+        await refused.read(1 << 20)
+        kept = await client.request("GET", target)
+
+        assert refused.status == 401
+        assert await kept.read(1 << 20) == b"[]"
+
+
+async def test_a_build_is_followed(good, command_line, cluster):
+    await good(
+        *("env", "create", "--name", "python", "--image", "i", "--poolsize", "1"),
+        *("--builder", "b"),
+    )
+    creating = command_line.start(
+        *("fn", "create", "--name", "hello", "--env", "python", "--src", "hello.py")
+    )
+    async with asyncio.timeout(10):
+        while "function 'hello' created\n" not in creating.out:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    path = "/apis/fission.io/v1/namespaces/default/packages/hello-uid-1/status"
+
+    async def is_(state, log):
+        status = {"status": {"buildstatus": state, "buildlog": log}}
+        await cluster.call("PATCH", path, status, "application/merge-patch+json")
+
+    await is_("running", "Collecting\n")
+    async with asyncio.timeout(10):
+        while not creating.out.endswith("Collecting\n"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await is_("succeeded", "Collecting\nInstalled\n")
+    done = await creating.task
+
+    assert (done.code, done.err) == (0, "")
+    assert "Installed\nPackage 'hello-uid-1' built in " in done.out
+
+    updating = command_line.start("fn", "update", "--name", "hello", "--src", "other.py")
+    async with asyncio.timeout(10):
+        while "Function 'hello' updated\n" not in updating.out:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    found = (await cluster.call("GET", path.removesuffix("/status"))).body
+    assert found["status"] == {"buildstatus": "pending", "buildlog": "Collecting\nInstalled\n"}
+    await is_("failed", "boom\n")
+    assert (await updating.task).code == 1
+
+
+async def test_an_update_leaves_the_status_to_its_owner(good, cluster):
+    await good("env", "create", "--name", "python", "--image", "i", "--poolsize", "1")
+    await good("pkg", "create", "--name", "p", "--env", "python", "--code", "hello.py")
+    path = "/apis/fission.io/v1/namespaces/default/packages/p"
+
+    await good("pkg", "update", "--name", "p", "--code", "other.py")
+
+    assert "status" not in (await cluster.call("GET", path)).body
 
 
 async def test_an_answer_that_is_passed_on_has_one_request_id(controller, platform):

@@ -1,4 +1,7 @@
+import gzip
 import io
+import os
+import tarfile
 import zipfile
 
 import pytest
@@ -75,6 +78,67 @@ async def test_a_zip_is_not_zipped_again(session, tree):
     archive = await archives.make(session, given("ready.zip"))
 
     assert archive.literal == path.read_bytes()
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w"])
+async def test_a_tar_is_not_zipped(session, tree, mode):
+    path = tree / "ready.tar"
+    with tarfile.open(path, mode) as opened:
+        opened.add(tree / "one.py", "one.py")
+
+    archive = await archives.make(session, given("ready.tar"))
+
+    assert archive.literal == path.read_bytes()
+
+
+async def test_a_file_that_is_only_compressed_is_a_file(session, tree):
+    (tree / "data.gz").write_bytes(gzip.compress(b"data"))
+
+    assert members(await archives.make(session, given("data.gz"))) == ["data.gz"]
+
+
+async def test_an_archive_that_nobody_unpacks_is_refused(session, tree):
+    (tree / "code.tar.xz").write_bytes(b"\xfd7zXZ\x00" + bytes(100))
+
+    with pytest.raises(errors.CliError, match=r"--deployarchive .*code\.tar\.xz: .*xz"):
+        await archives.make(session, given("code.tar.xz"))
+
+
+async def test_the_executable_bit_is_kept(session, tree):
+    (tree / "src" / "main.py").chmod(0o744)
+    archive = await archives.make(session, given("src"))
+
+    with zipfile.ZipFile(io.BytesIO(archive.literal)) as opened:
+        modes = {each.filename: each.external_attr >> 16 & 0o777 for each in opened.infolist()}
+    assert modes == {"lib/data.txt": 0o644, "lib/util.py": 0o644, "main.py": 0o755}
+
+
+async def test_links_inside_a_folder_are_followed(session, tree):
+    (tree / "src" / "again").symlink_to("lib")
+    (tree / "src" / "nothing").symlink_to("nowhere")
+
+    assert members(await archives.make(session, given("src"))) == [
+        "again/data.txt",
+        "again/util.py",
+        "lib/data.txt",
+        "lib/util.py",
+        "main.py",
+    ]
+
+
+async def test_when_files_were_touched_does_not_matter(session, tree):
+    first = await archives.make(session, given("src"))
+    os.utime(tree / "src" / "main.py", (0, 1_500_000_000))
+
+    assert await archives.make(session, given("src")) == first
+
+
+@pytest.mark.parametrize("checksum", ["ab", "g" * 64])
+async def test_a_checksum_that_is_none_is_refused(session, checksum):
+    sources = given("https://example.com/a.zip", flag="--sourcearchive", checksum=checksum)
+
+    with pytest.raises(errors.UsageError, match=f"--srcchecksum {checksum}: want a SHA-256"):
+        await archives.make(session, sources)
 
 
 async def test_a_url_is_left_to_the_platform(session):

@@ -53,8 +53,14 @@ async def ask_for_build(session: context.Session, package: Obj, *, uncached: boo
 
 
 async def ask_unless_known(session: context.Session, package: Obj) -> Obj:
-    """Have a package built that was changed, unless buildermgr has seen the change already."""
-    return await _say_pending(session, package, unless=lambda seen: is_outcome(seen) is True)
+    """Have a package built that was changed, unless buildermgr has seen the change already.
+
+    Who may not write the word is no worse off: buildermgr finds out, a little later.
+    """
+    try:
+        return await _say_pending(session, package, unless=lambda seen: is_outcome(seen) is True)
+    except status.Forbidden:
+        return package
 
 
 def is_over(package: Obj) -> bool:
