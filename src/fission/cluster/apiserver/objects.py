@@ -10,7 +10,7 @@ from fission.meta import gvk, status
 
 
 class Reader:
-    """Committed objects by resource; what strategies may look at."""
+    """Objects by resource; what strategies may look at."""
 
     def __init__(self, source: store.Store) -> None:
         self._store = source
@@ -23,6 +23,10 @@ class Reader:
     def list(self, resource: gvk.Resource, namespace: str | None = None) -> Sequence[hooks.Object]:
         found = self._store.select(resource.group_resource, namespace)
         return [record.value for record in found]
+
+    def staged(self, resource: gvk.Resource) -> Sequence[hooks.Object]:
+        """Every object as the next write finds it: what is being committed counts."""
+        return [record.value for record in self._store.select_staged(resource.group_resource)]
 
 
 class Objects(Reader):

@@ -136,6 +136,18 @@ class Store:
         pending = self._staged.get(key)
         return pending[0] if pending is not None else self.get(key)
 
+    def select_staged(self, resource: str) -> list[records.Record]:
+        """All objects as the next write would find them, in no particular order."""
+        found = {record.key: record for record in self.select(resource)}
+        for key, (record, _) in self._staged.items():
+            if key.resource != resource:
+                continue
+            if record is None:
+                found.pop(key, None)
+            else:
+                found[key] = record
+        return list(found.values())
+
     async def list_at(
         self, resource: str, namespace: str | None, revision: int
     ) -> list[records.Record]:

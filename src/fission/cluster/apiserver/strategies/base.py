@@ -20,6 +20,10 @@ class Reader(Protocol):
 
     def list(self, resource: gvk.Resource, namespace: str | None = None) -> Sequence[Object]: ...
 
+    def staged(self, resource: gvk.Resource) -> Sequence[Object]:
+        """All, with what is being committed: for what must be given out once."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:

@@ -128,14 +128,17 @@ def _allocate(obj: base.Object, old: base.Object | None, around: base.Surroundin
     spec, name = obj["spec"], obj["metadata"].get("name", "")
     others = [
         service["spec"]
-        for service in around.objects.list(gvk.SERVICES)
+        for service in around.objects.staged(gvk.SERVICES)
         if old is None or service["metadata"]["uid"] != old["metadata"]["uid"]
     ]
     if spec["type"] == "ExternalName":
         for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
             spec.pop(field, None)
     else:
-        _allocate_address(spec, name, {other.get("clusterIP") for other in others})
+        kept = ((old or {}).get("spec") or {}).get("clusterIP")
+        if not kept or spec.get("clusterIP") != kept:
+            _allocate_address(spec, name, {other.get("clusterIP") for other in others})
+        spec["clusterIPs"] = [spec["clusterIP"]]
     if spec["type"] == "NodePort" or (
         spec["type"] == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts")
     ):
@@ -159,7 +162,6 @@ def _allocate_address(spec: base.Object, name: str, taken: set[Any]) -> None:
         spec["clusterIP"] = next(free)
     elif address != "None":
         _check_address(address, name, taken)
-    spec["clusterIPs"] = [spec["clusterIP"]]
 
 
 def _check_address(address: str, name: str, taken: set[Any]) -> None:
