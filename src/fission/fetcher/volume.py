@@ -179,8 +179,9 @@ class Volume:
             return
         target = self._make_folder(folder, name, FOLDER_MODE)
         try:
-            for entry in os.scandir(source):
-                self._copy(pathlib.Path(entry.path), target, entry.name)
+            with os.scandir(source) as entries:
+                for entry in entries:
+                    self._copy(pathlib.Path(entry.path), target, entry.name)
         finally:
             os.close(target)
 

@@ -16,6 +16,7 @@ from fission.base import clock as clocks
 from fission.fetcher import app, config
 from fission_http import client as http_client
 from fission_http import errors as http_errors
+from fission_http import server
 from tests.integration.fetcher import support
 
 
@@ -97,3 +98,39 @@ async def test_pods_come_and_go_and_keep_their_claims(tmp_path: Path) -> None:
         await asyncio.wait_for(running, 5)
         sockets["b"].close()
     theirs.close()
+
+
+async def test_a_pod_that_goes_slowly_keeps_nobody_waiting(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    asked = asyncio.Event()
+
+    async def never(_: object) -> server.Response:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    host = await server.serve(never, [opened := support.listening()])
+    async with http_client.Client() as http:
+        built = app.build(config.Config(), app.Deps(http, clocks.SystemClock()))
+        running = asyncio.ensure_future(built.run_node(theirs))
+        sockets = {name: support.listening() for name in ("slow", "next")}
+        assert (await say(ours, addition("slow", tmp_path, 1), sockets["slow"]))["op"] == "added"
+        archive = {"type": "url", "url": support.url_of(opened) + "/x"}
+        body = json.dumps(support.specialize_request("uid-1", archive=archive)["FetchReq"]).encode()
+        url = support.url_of(sockets["slow"]) + "/fetch"
+        fetching = asyncio.ensure_future(http.request("POST", url, body=body))
+        await asked.wait()
+
+        ours.sendmsg([json.dumps({"op": "remove", "id": "slow/fetcher"}).encode()])
+        # Asked second, answered first: the removal waits for what is under way.
+        answer = await say(ours, addition("next", tmp_path, 1), sockets["next"])
+        assert answer == {"op": "added", "id": "next/fetcher"}
+        ours.close()
+        await asyncio.wait_for(running, 10)
+        fetching.cancel()
+        await asyncio.gather(fetching, return_exceptions=True)
+    await host.close(0.1)
+    theirs.close()
+    for each in sockets.values():
+        each.close()

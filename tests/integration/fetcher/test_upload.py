@@ -65,3 +65,49 @@ async def test_a_link_out_of_the_artifact_is_refused(tmp_path: Path) -> None:
         request = {"filename": "gone", "storagesvcurl": storage.url, "archivepackage": True}
         assert (await pod.post("/upload", request))[0] == 404
         assert storage.requests == []
+
+
+async def test_equal_artifacts_are_equal_archives(tmp_path: Path) -> None:
+    storage = stored()
+    async with support.fetcher(tmp_path) as pod, storage.running():
+        for name, order in (("one", ("b.py", "a.py")), ("two", ("a.py", "b.py"))):
+            (pod.userfunc / name).mkdir()
+            for file in order:
+                (pod.userfunc / name / file).write_text(file)
+            request = {"filename": name, "storagesvcurl": storage.url, "archivepackage": True}
+            assert (await pod.post("/upload", request))[0] == 200
+        sums = [request.headers["x-file-sha256"] for request in storage.requests]
+        assert sums[0] == sums[1] == hashlib.sha256(uploaded_file(storage)).hexdigest()
+
+
+async def test_storagesvc_that_is_away_is_asked_again(tmp_path: Path) -> None:
+    answers = [503, 500, 200]
+
+    def answer(_: server.Request) -> server.Response:
+        return server.Response(answers.pop(0), body=b'{"id": "/fission/x/1"}')
+
+    async with support.fetcher(tmp_path) as pod, support.Host(answer).running() as storage:
+        (pod.userfunc / "app.jar").write_bytes(b"jar")
+        request = {"filename": "app.jar", "storagesvcurl": storage.url}
+        assert (await pod.post("/upload", request))[0] == 200
+        assert len(storage.requests) == 3
+
+
+async def test_what_storagesvc_refuses_is_not_sent_again(tmp_path: Path) -> None:
+    host = support.Host(lambda _: server.Response(413, body=b"too large"))
+    async with support.fetcher(tmp_path) as pod, host.running():
+        (pod.userfunc / "app.jar").write_bytes(b"jar")
+        status, text = await pod.post("/upload", {"filename": "app.jar", "storagesvcurl": host.url})
+        assert (status, text) == (400, "upload to storagesvc failed: 413 too large")
+        assert len(host.requests) == 1
+
+
+async def test_what_cannot_be_sent_is_said(tmp_path: Path) -> None:
+    async with support.fetcher(tmp_path) as pod:
+        (pod.userfunc / "built").mkdir()
+        status, text = await pod.post("/upload", {"filename": "built", "storagesvcurl": "http://x"})
+        assert (status, text.startswith("'built' is a folder, which cannot be sent")) == (400, True)
+        status, text = await pod.post("/upload", {"filename": "a/b", "storagesvcurl": "http://x"})
+        assert (status, text) == (400, "'a/b' must be a name, not a path")
+        status, text = await pod.post("/upload", {"filename": "built"})
+        assert (status, text) == (400, "storagesvcurl must be given")

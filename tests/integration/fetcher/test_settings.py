@@ -1,0 +1,103 @@
+"""Secrets and ConfigMaps in a pod follow the objects, as a real API server has them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.fetcher import support
+from tests.support import apiserver, waiting
+
+SECRET = "/api/v1/namespaces/default/secrets"
+CONFIG = "/api/v1/namespaces/default/configmaps"
+QUICK = {"refresh_seconds": 0.05}
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[apiserver.Running]:
+    async with apiserver.running() as server:
+        yield server
+
+
+def b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+async def make(api: apiserver.Running, path: str, name: str, **data: str) -> None:
+    answer = await api.call("POST", path, {"metadata": {"name": name}, "data": data})
+    assert answer.status == 201
+
+
+async def change(api: apiserver.Running, path: str, name: str, **data: str | None) -> None:
+    answer = await api.call(
+        "PATCH", f"{path}/{name}", {"data": data}, content_type="application/merge-patch+json"
+    )
+    assert answer.status == 200
+
+
+def request(**mounts: list[dict[str, str]]) -> dict[str, Any]:
+    literal = {"type": "literal", "literal": b64("x = 1\n")}
+    return support.specialize_request(archive=literal, **mounts)
+
+
+async def test_a_change_reaches_the_pod_whole(api: apiserver.Running, tmp_path: Path) -> None:
+    await make(api, SECRET, "tls", crt=b64("1"), key=b64("1"), old=b64("1"))
+    await make(api, CONFIG, "settings", level="debug")
+    env = {"KUBE_API_SOCKET": api.socket}
+    async with support.fetcher(tmp_path, settings=QUICK, **env) as pod:
+        wanted = request(
+            secretList=[{"namespace": "default", "name": "tls"}],
+            configMapList=[{"namespace": "default", "name": "settings", "mountPath": "etc"}],
+        )
+        assert await pod.post("/specialize", wanted) == (200, "")
+        tls, level = tmp_path / "secrets/default/tls", tmp_path / "configs/etc/level"
+        assert (tls / "key").read_text() == "1"
+        assert level.read_text() == "debug"
+
+        await change(api, SECRET, "tls", crt=b64("2"), key=b64("2"), old=None)
+        await change(api, CONFIG, "settings", level="info")
+        await waiting.until(lambda: level.read_text() == "info")
+        await waiting.until(lambda: (tls / "crt").read_text() == "2")
+        assert {path.name: path.read_text() for path in tls.iterdir()} == {"crt": "2", "key": "2"}
+
+
+async def test_a_fetcher_that_was_restarted_goes_on(api: apiserver.Running, tmp_path: Path) -> None:
+    await make(api, CONFIG, "settings", level="debug")
+    env = {"KUBE_API_SOCKET": api.socket}
+    level = tmp_path / "configs/default/settings/level"
+    async with support.fetcher(tmp_path, settings=QUICK, **env) as pod:
+        wanted = request(configMapList=[{"namespace": "default", "name": "settings"}])
+        assert await pod.post("/specialize", wanted) == (200, "")
+    assert json.loads((tmp_path / "state" / "mounts").read_text()) == [
+        ["ConfigMap", "default", "settings", "default/settings"]
+    ]
+    await change(api, CONFIG, "settings", level="info")
+    async with support.fetcher(tmp_path, settings=QUICK, **env):
+        await waiting.until(lambda: level.read_text() == "info")
+
+
+async def test_what_is_deleted_stays_as_it_was(api: apiserver.Running, tmp_path: Path) -> None:
+    await make(api, CONFIG, "one", level="debug")
+    await make(api, CONFIG, "two", level="debug")
+    env = {"KUBE_API_SOCKET": api.socket}
+    async with support.fetcher(tmp_path, settings=QUICK, **env) as pod:
+        both = [{"namespace": "default", "name": name} for name in ("one", "two")]
+        assert await pod.post("/specialize", request(configMapList=both)) == (200, "")
+        assert (await api.call("DELETE", f"{CONFIG}/one")).status == 200
+        await change(api, CONFIG, "two", level="info")
+        folder = tmp_path / "configs/default"
+        await waiting.until(lambda: (folder / "two/level").read_text() == "info")
+        assert (folder / "one/level").read_text() == "debug"
+
+
+async def test_what_does_not_exist_is_named(api: apiserver.Running, tmp_path: Path) -> None:
+    async with support.fetcher(tmp_path, KUBE_API_SOCKET=api.socket) as pod:
+        wanted = request(secretList=[{"namespace": "default", "name": "gone"}])
+        status, text = await pod.post("/specialize", wanted)
+        assert (status, text) == (404, "Secret default/gone does not exist")
+        assert pod.runtime.requests == []
