@@ -140,6 +140,14 @@ def test_the_log_has_the_functions_part_of_a_stack_trace(special: processes.Proc
     assert "io.fission.runtime" not in special.log()
 
 
+def test_what_a_function_starts_does_not_inherit_the_socket(special: processes.Process) -> None:
+    before = len(special.log())
+    assert special.call(path="/start").text == "0"
+    shown = special.log()[before:]
+    assert "0 -> /dev/null" in shown
+    assert "socket:" not in shown
+
+
 def test_threads_of_calls_have_the_functions_class_loader(special: processes.Process) -> None:
     assert special.call(path="/thread").text == "true"
     assert special.call(path="/loader").text == "false"

@@ -2,6 +2,7 @@
 package io.fission.runtime;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.InetSocketAddress;
 import java.nio.channels.Channel;
 import java.nio.channels.ServerSocketChannel;
@@ -45,6 +46,10 @@ public final class Main {
     private static ServerSocketChannel listen() throws IOException {
         Channel inherited = System.inheritedChannel();
         if (inherited instanceof ServerSocketChannel listener) {
+            // The channel has a descriptor of its own. What a function starts may inherit standard
+            // input, and must not hold the address of a pod that is gone: now it is /dev/null.
+            System.in.close();
+            System.setIn(InputStream.nullInputStream());
             return listener;
         }
         if (System.getenv("LISTEN_FDS") != null) {
