@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.e2e import nodepackage
 from tests.e2e import platform as platforms
 
 HELLO = "def main():\n    print('said hello', flush=True)\n    return 'Hello, world!\\n'\n"
@@ -78,6 +79,13 @@ def test_a_program_runs_per_request_and_kept(any_platform: platforms.Platform) -
     assert platform.fission(*words).stdout == "POST text word\n"
     assert "the program was here" in platform.fission("fn", "logs", "--name", "shell").stdout
     assert platform.fission("fn", "test", "--name", "server").stdout == "served"
+
+
+def test_a_node_package_is_built_and_runs(any_platform: platforms.Platform) -> None:
+    platform = nodepackage.make(any_platform)
+    answer = json.loads(platform.wait_call("/sum?a=1").text)
+    assert (answer["sum"], answer["program"], answer["code"]) == (2, "42\n", True)
+    assert answer["heap"] < 256, "the size of the heap follows the container's memory"
 
 
 def test_an_update_takes_effect_with_the_next_request(any_platform: platforms.Platform) -> None:
