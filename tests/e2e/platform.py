@@ -70,6 +70,19 @@ class Platform:
             )
         return done
 
+    def start(self, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        """Begin a ``fission`` command whose output is read as it comes."""
+        return subprocess.Popen(
+            self.account.command([sys.executable, "-m", "fission.cli.main", *words]),
+            env={**self._env, **(env or {})},
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+
     def fission(
         self, *words: str, check: bool = True, env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
