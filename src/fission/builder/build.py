@@ -139,7 +139,7 @@ class Builds:
         inside = folder.resolve() in path.resolve().parents
         if inside and not os.access(path, os.X_OK):
             # Zips made on systems without such a bit lose it.
-            path.chmod(path.stat().st_mode | stat.S_IXUSR)
+            _make_executable(path)
         return argv
 
     async def _execute(
@@ -218,6 +218,15 @@ async def _forward(descriptor: int, emit: Emit) -> None:
             await emit(rest)
     finally:
         transport.close()
+
+
+def _make_executable(path: pathlib.Path) -> None:
+    """By descriptor: where only Landlock confines, chmod by path is answered and not done."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fchmod(descriptor, os.fstat(descriptor).st_mode | stat.S_IXUSR)
+    finally:
+        os.close(descriptor)
 
 
 def make_env(

@@ -7,6 +7,7 @@ import filecmp
 import os
 import pathlib
 import shutil
+import stat
 from collections.abc import Iterator
 
 from fission_python_builder import errors
@@ -73,9 +74,14 @@ def copy_source(source: pathlib.Path, files: list[str], target: pathlib.Path) ->
 
 
 def copy_file(origin: pathlib.Path, copy: pathlib.Path) -> None:
-    """Copy content and whether it can be executed."""
-    shutil.copyfile(origin, copy)
-    copy.chmod(0o755 if os.access(origin, os.X_OK) else 0o644)
+    """Copy content and whether it can be executed.
+
+    The mode is set by descriptor: by path it is not where only Landlock confines a build.
+    """
+    executable = origin.stat().st_mode & stat.S_IXUSR
+    with origin.open("rb") as source, copy.open("wb") as sink:
+        shutil.copyfileobj(source, sink)
+        os.fchmod(sink.fileno(), 0o755 if executable else 0o644)
 
 
 def tidy(target: pathlib.Path) -> None:

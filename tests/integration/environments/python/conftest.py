@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.integration.environments.python import wheels
+from tests.support import wheels
 
 BUILDER = pathlib.Path(__file__).parents[4] / "environments" / "python" / "builder"
 SECONDS = 60.0

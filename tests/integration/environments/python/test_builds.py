@@ -11,8 +11,8 @@ import sys
 
 import pytest
 
-from tests.integration.environments.python import wheels
 from tests.integration.environments.python.conftest import Build, Builder
+from tests.support import wheels
 
 MAIN = "import shop\n\n\ndef main():\n    return shop.sell()\n"
 BACK_END = """
