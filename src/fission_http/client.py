@@ -92,10 +92,13 @@ class ClientResponse:
         finally:
             await self.aclose()
 
+    def switch(self, protocol: asyncio.Protocol) -> None:
+        """After 101: `protocol` has the connection from here on, and what arrived already."""
+        self._connection.switch(protocol)
+
     async def aclose(self) -> None:
         """Give up what has not been read; a complete answer keeps its connection."""
-        if not self._body.done:
-            self._connection.abandon(self._body)
+        self._connection.abandon(self._body)
 
     async def __aenter__(self) -> ClientResponse:
         return self
@@ -128,8 +131,12 @@ class Client:
         ssl_context: ssl.SSLContext | None = None,
         unix_socket: str | None = None,
         replay: bool | None = None,
+        upgrade: str | None = None,
     ) -> ClientResponse:
         """Send a request and return when the head of its answer is there.
+
+        `upgrade` names a protocol to switch to, such as websocket: an answer with status 101 has
+        to be given to `ClientResponse.switch`, or closed.
 
         `timeout_seconds` bounds the whole exchange, the body of the answer included; None, for
         watches, bounds nothing but the connect. Raises errors of `fission_http.errors`.
@@ -137,7 +144,7 @@ class Client:
         if self._closed:
             raise errors.ConnectionLost("the client is closed")
         origin, authority, target = _parse_url(url, ssl_context, unix_socket)
-        head = _format_head(method, target, authority, headers, body)
+        head = _format_head(method, target, authority, headers, body, upgrade)
         deadline = None
         if timeout_seconds is not None:
             deadline = asyncio.get_running_loop().time() + timeout_seconds
@@ -151,7 +158,9 @@ class Client:
             if connection is None:
                 connection = await self._connect(origin, connect_timeout_seconds, deadline)
             try:
-                answer, incoming_body = await connection.exchange(method, head, body, deadline)
+                answer, incoming_body = await connection.exchange(
+                    method, head, body, deadline, upgrading=upgrade is not None
+                )
             except errors.ConnectionLost as error:
                 if reused and may_replay and not error.answered and not fresh_only:
                     fresh_only = True
@@ -290,6 +299,7 @@ def _format_head(
     authority: str,
     headers: Iterable[tuple[str, str]],
     body: bytes | AsyncIterator[bytes],
+    upgrade: str | None = None,
 ) -> bytes:
     pairs, stated = messages.split_managed(headers)
     if not any(name.lower() == "host" for name, _ in pairs):
@@ -301,5 +311,9 @@ def _format_head(
         framing = f"Content-Length: {len(body)}\r\n"
     else:
         framing = ""
+    if upgrade is not None:
+        pairs = [pair for pair in pairs if pair[0].lower() != "upgrade"]
+        pairs.append(("Upgrade", upgrade))
+        framing += "Connection: Upgrade\r\n"
     text = f"{method} {target} HTTP/1.1\r\n{messages.format_headers(pairs)}{framing}\r\n"
     return text.encode("latin-1")

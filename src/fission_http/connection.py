@@ -102,6 +102,7 @@ class Connection(asyncio.Protocol):
         self._reading_paused = False
         self._drain: asyncio.Future[None] | None = None
         self._writing_paused = False
+        self._tunnel: asyncio.Protocol | None = None
         self._deadline = math.inf
         self._timer: asyncio.TimerHandle | None = None
 
@@ -130,6 +131,8 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._tunnel is not None:
+            self._tunnel.connection_lost(error)
         lost = errors.ConnectionLost("the client closed the connection")
         if self._body is not None:
             self._body.fail(lost)
@@ -142,6 +145,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the body that is under way, or collect the next head."""
+        if self._tunnel is not None:
+            self._tunnel.data_received(data)
+            return
         if self._lingering:
             return
         body = self._body
@@ -163,6 +169,8 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool | None:
         """The client is gone, or will not send more; either way it gets nothing further."""
+        if self._tunnel is not None:
+            return self._tunnel.eof_received()
         if self._body is not None and not self._body.done:
             self._body.fail(errors.ConnectionLost("the client closed within its request"))
         return None
@@ -170,10 +178,14 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client takes less than we write."""
         self._writing_paused = True
+        if self._tunnel is not None:
+            self._tunnel.pause_writing()
 
     def resume_writing(self) -> None:
         """There is room again."""
         self._writing_paused = False
+        if self._tunnel is not None:
+            self._tunnel.resume_writing()
         self._resume_writer()
 
     # Called by the server
@@ -242,12 +254,18 @@ class Connection(asyncio.Protocol):
         try:
             response = await self._call(request)
             try:
-                if not self._transport.is_closing():
+                if self._transport.is_closing():
+                    pass
+                elif response.tunnel is not None:
+                    self._switch(response, response.tunnel)
+                else:
                     await self._write(request, response)
             finally:
                 close = getattr(response.body, "aclose", None)
                 if close is not None:
                     await close()
+                if response.tunnel is not None and self._tunnel is None:
+                    response.tunnel.connection_lost(None)
         except asyncio.CancelledError:
             self._transport.abort()
             raise
@@ -280,7 +298,7 @@ class Connection(asyncio.Protocol):
     def _finish(self) -> None:
         """After an answer: the next request, or the end of the connection."""
         body = self._body
-        if self._transport.is_closing():
+        if self._transport.is_closing() or self._tunnel is not None:
             return
         if body is not None and not body.done:
             self._linger()
@@ -347,6 +365,23 @@ class Connection(asyncio.Protocol):
             return
         self._transport.write(head)
         await self._write_stream(body, length, chunked=chunked, silent=silent)
+
+    def _switch(self, response: messages.Response, tunnel: asyncio.Protocol) -> None:
+        """Agree to another protocol; what comes from here on is its own."""
+        headers, _ = messages.split_managed(response.headers)
+        head = (
+            f"{messages.format_status_line(response.status)}{messages.format_headers(headers)}"
+            "Connection: Upgrade\r\n\r\n"
+        )
+        self._transport.write(head.encode("latin-1"))
+        self._tunnel = tunnel
+        early, self._buffer = self._buffer, b""
+        if self._reading_paused:
+            self._reading_paused = False
+            self._transport.resume_reading()
+        tunnel.connection_made(self._transport)
+        if early:
+            tunnel.data_received(early)
 
     def _framing_lines(self, request: messages.Request, length: int | None, chunked: bool) -> str:
         if chunked:

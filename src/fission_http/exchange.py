@@ -49,6 +49,8 @@ class ClientConnection(asyncio.Protocol):
         self._writing_paused = False
         self._reading_paused = False
         self._failure: Exception | None = None
+        self._upgrading = False
+        self._switched: bytes | None = None
 
     @property
     def peer_address(self) -> str:
@@ -88,13 +90,19 @@ class ClientConnection(asyncio.Protocol):
         head: bytes,
         body: bytes | AsyncIterator[bytes],
         deadline: float | None,
+        *,
+        upgrading: bool = False,
     ) -> tuple[heads.ResponseHead, incoming.IncomingBody]:
-        """Send a request; returns with the head of its answer."""
+        """Send a request; returns with the head of its answer.
+
+        ``upgrading``: the request asks for another protocol; with 101, `switch` has to follow.
+        """
         transport = self._transport
         if transport is None or transport.is_closing():
             raise errors.ConnectionLost("the connection was closed")
         self._busy, self._keep_alive, self._answered = True, True, False
         self._method = method.encode("ascii")
+        self._upgrading = upgrading
         self._body = None
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self._head = answer
@@ -121,9 +129,22 @@ class ClientConnection(asyncio.Protocol):
             if self._head is answer:
                 self._head = None
 
+    def switch(self, protocol: asyncio.Protocol) -> None:
+        """Give the connection, on which the peer agreed to switch, to another protocol."""
+        transport, early = self._transport, self._switched
+        if transport is None or early is None or transport.is_closing():
+            raise errors.ConnectionLost("the connection was closed", answered=True)
+        self._switched = None
+        self._on_closed(self)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        if early:
+            protocol.data_received(early)
+        transport.resume_reading()
+
     def abandon(self, body: incoming.IncomingBody) -> None:
         """Nobody will read the rest of this answer."""
-        if self._body is body and self._busy:
+        if self._body is body and self._busy and (not body.done or self._switched is not None):
             self.abort()
 
     async def _send(self, body: AsyncIterator[bytes], *, chunked: bool) -> None:
@@ -204,6 +225,11 @@ class ClientConnection(asyncio.Protocol):
         self._body = incoming.IncomingBody(framing, head.content_length, self._body_wanted)
         if self._head is not None and not self._head.done():
             self._head.set_result((head, self._body))
+        if head.status == 101 and self._upgrading:
+            self._cancel_timer()
+            self._switched = rest
+            cast("asyncio.Transport", self._transport).pause_reading()
+            return
         if rest or self._body.done:
             self._receive_body(rest, 0)
 

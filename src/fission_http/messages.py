@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fission_http import headers as header_lists
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator, Iterable
 
     from fission_http import head as heads
@@ -73,7 +74,7 @@ class Request:
 class Response:
     """What a handler answers. A stream is sent chunked unless it states its Content-Length."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "headers", "status", "tunnel")
 
     def __init__(
         self,
@@ -84,6 +85,9 @@ class Response:
         self.status = status
         self.headers = headers
         self.body = body
+        self.tunnel: asyncio.Protocol | None = None
+        """With status 101: who has the connection from here on. Its `connection_lost` is called
+        even if the connection never became its own."""
 
 
 _STATUS_LINES: Final = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n" for s in http.HTTPStatus}
