@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from fission_binary import errors, package, ports, programs, settings, streams
+from fission_binary import errors, package, ports, programs, settings, streams, tunnels
 from fission_http import client as clients
 from fission_http import errors as http_errors
 from fission_http import messages
@@ -79,6 +79,8 @@ class Caller:
     async def call(self, request: messages.Request) -> messages.Response:
         """Pass a request on; its answer is the program's."""
         has_body = request.head.chunked or bool(request.body_length)
+        # Other protocols (h2c) may be declined, which an answer in HTTP/1.1 does.
+        upgrade = "websocket" if request.head.upgrade == b"websocket" and not has_body else None
         try:
             answer = await self._client.request(
                 request.method,
@@ -86,6 +88,7 @@ class Caller:
                 _end_to_end(request.headers.items()),
                 request.iter_bytes() if has_body else b"",
                 timeout_seconds=self._settings.timeout_seconds,
+                upgrade=upgrade,
             )
         except http_errors.ConnectError:
             return self._unavailable(f"the program {self._state}")
@@ -96,6 +99,8 @@ class Caller:
             _log(f"{self._program.path} gave no answer: {error}")
             return self._unavailable("the program broke off the connection")
         headers = _end_to_end(answer.headers.items())
+        if answer.status == 101:
+            return _switched(answer, headers)
         length = answer.headers.get("content-length")
         if length is not None and int(length) <= SMALL_BYTES and request.method != "HEAD":
             return messages.Response(answer.status, headers, await answer.read(SMALL_BYTES))
@@ -185,6 +190,15 @@ class Caller:
         await asyncio.wait([self._ended], timeout=STOP_SECONDS)
         self._processes.kill_group(self._pid)
         await self._ended
+
+
+def _switched(answer: clients.ClientResponse, headers: list[tuple[str, str]]) -> messages.Response:
+    """Join the caller's connection to the program's."""
+    near, far = tunnels.join()
+    answer.switch(far)
+    response = messages.Response(101, [*headers, ("Upgrade", "websocket")])
+    response.tunnel = near
+    return response
 
 
 def _end_to_end(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:

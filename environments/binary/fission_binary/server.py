@@ -26,6 +26,7 @@ from fission_binary import (
     programs,
     settings,
     streams,
+    tunnels,
 )
 from fission_http import messages
 from fission_http import server as servers
@@ -91,7 +92,9 @@ class Runtime:
         except BaseException:
             self._active -= 1
             raise
-        if isinstance(response.body, bytes):
+        if isinstance(response.tunnel, tunnels.End):
+            response.tunnel.on_close = self._release
+        elif isinstance(response.body, bytes):
             self._active -= 1
         else:
             response.body = streams.Closing(response.body, self._release)

@@ -65,6 +65,8 @@ class Runtime:
     """A package without the entry point that is asked for."""
     version_1: str = ""
     """A file that answers ``hello`` when it is /userfunc/user."""
+    websocket: Code | None = None
+    """Sends WebSocket messages back; None: the probe does, on /websocket."""
     specialized: int = 200
     unspecialized: int = 500
     refused: int = 500
@@ -124,6 +126,7 @@ NODE = Runtime(
     hello=Code("hello.js", "hello"),
     broken=Code("broken", "broken.main", "a_module_that_is_nowhere"),
     absent=Code("hello.js", "hello.mian", 'no function "mian"'),
+    websocket=Code("echo-messages.js", "echo-messages"),
     version_1="hello.js",
     specialized=202,
 )
