@@ -131,6 +131,16 @@ VARIABLES = {
         "FISSION_WHEELS": "Folder of wheels that are installed, and nothing else; relative to the"
         " package.",
     },
+    "Of Node.js functions, given with `--runtime-env`": {
+        "BODY_PARSER_LIMIT": "The largest body that is parsed; `1mb`.",
+        "LOAD_ESM": "`false` refuses ES modules; `true`.",
+        "TIMEOUT": "Milliseconds between pings of WebSockets; `60000`.",
+    },
+    "Of builds of Node.js, given with `--builder-env`": {
+        "FISSION_WHEELS": "Folder of `.tgz` files that are installed without network; relative to"
+        " the package.",
+        "NPM_CONFIG_REGISTRY": "A registry of your own; any other setting of npm likewise.",
+    },
     "Of containers, written by whoever starts them": {
         "KUBERNETES_SERVICE_HOST": "Address of the API server.",
         "KUBERNETES_SERVICE_PORT": "Its port; 443.",
