@@ -35,6 +35,8 @@ class Waiting:
     message: str
     hopeless: bool
     """It will not start unless somebody changes something."""
+    name: str = ""
+    """The builder's Deployment, when there is one."""
 
 
 State = Target | Waiting
@@ -47,6 +49,7 @@ def observe(
     deployment = environment_plan.current_builder(deployments, wanted_hash)
     if deployment is None:
         return Waiting("its builder is being created", hopeless=False)
+    name = objectmeta.name_of(deployment)
     version = environment_plan.version_of(deployment)
     own = [
         pod
@@ -61,8 +64,8 @@ def observe(
     reasons = [podstate.why_stuck(pod) for pod in own]
     stuck = [reason for reason in reasons if reason is not None]
     if stuck and len(stuck) == len(own):
-        return Waiting(f"its builder cannot start: {stuck[0]}", hopeless=True)
-    return Waiting("its builder is starting", hopeless=False)
+        return Waiting(f"its builder cannot start: {stuck[0]}", hopeless=True, name=name)
+    return Waiting("its builder is starting", hopeless=False, name=name)
 
 
 def _target(pod: Obj, build_timeout_seconds: float) -> Target:

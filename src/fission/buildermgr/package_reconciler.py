@@ -29,6 +29,7 @@ from fission.buildermgr import (
     resources,
     slots,
     statuses,
+    waits,
 )
 from fission.kube import client as kube_client
 from fission.kube import events, workqueue
@@ -62,8 +63,7 @@ class PackageReconciler:
         self._limits = package_plan.Limits(
             settings.ready_timeout_seconds, settings.hopeless_timeout_seconds
         )
-        self._waiting: dict[str, tuple[float, float | None]] = {}
-        """Since when a package has waited for its builder, and since when in vain."""
+        self._waits = waits.Waits()
         self._builds: builds.Builds | None = None
         self._builder: build.Builder | None = None
         self.queue: workqueue.WorkQueue[str] = workqueue.WorkQueue()
@@ -88,7 +88,7 @@ class PackageReconciler:
         if package is None:
             await self._builds.cancel(key)
             self._builds.forget(key)
-            self._waiting.pop(key, None)
+            self._waits.forget(key)
             return None
         seen = self._look(key, package)
         decision = package_plan.plan(seen, self._limits, self._clock.now())
@@ -121,7 +121,7 @@ class PackageReconciler:
         environment = self._catalog.environment(catalog.environment_key(package))
         builder, fault = self._builder_of(environment)
         inputs = package_builds.inputs_of(package)
-        waited, hopeless = self._wait_times(key, builder)
+        waited, hopeless = self._waits.observe(key, builder, self._clock.monotonic())
         return package_plan.Observed(
             package=package,
             environment=environment,
@@ -158,16 +158,6 @@ class PackageReconciler:
             "",
         )
 
-    def _wait_times(self, key: str, builder: builders.State | None) -> tuple[float, float]:
-        if not isinstance(builder, builders.Waiting):
-            self._waiting.pop(key, None)
-            return 0.0, 0.0
-        now = self._clock.monotonic()
-        since, hopeless_since = self._waiting.get(key, (now, None))
-        hopeless_since = (hopeless_since or now) if builder.hopeless else None
-        self._waiting[key] = (since, hopeless_since)
-        return now - since, now - hopeless_since if hopeless_since is not None else 0.0
-
     async def _settle(
         self, key: str, seen: package_plan.Observed, decision: package_plan.Settle
     ) -> loops.Result | None:
@@ -176,7 +166,7 @@ class PackageReconciler:
         state = package.status.build_status
         if state == package_types.FAILED:
             self._builds.forget(key)
-            self._waiting.pop(key, None)
+            self._waits.forget(key)
         if decision.remember:
             log, reason = package.status.build_log, package_lifecycle.reason_of(package)
             try:

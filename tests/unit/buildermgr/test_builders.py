@@ -70,7 +70,9 @@ def test_a_pod_of_another_version_or_on_its_way_out_does_not_count() -> None:
     leaving = a_pod()
     leaving["metadata"]["deletionTimestamp"] = "2026-01-01T12:00:00Z"
     for pods in ([], [a_pod("41")], [leaving]):
-        assert observe(*pods) == builders.Waiting("its builder is starting", hopeless=False)
+        assert observe(*pods) == builders.Waiting(
+            "its builder is starting", hopeless=False, name="python-42"
+        )
     assert observe(a_pod(), deployments=[]) == builders.Waiting(
         "its builder is being created", hopeless=False
     )
@@ -78,11 +80,14 @@ def test_a_pod_of_another_version_or_on_its_way_out_does_not_count() -> None:
 
 def test_what_a_pod_waits_for_is_passed_on() -> None:
     starting = a_pod(ready=False, reason="ContainerCreating")
-    assert observe(starting) == builders.Waiting("its builder is starting", hopeless=False)
+    assert observe(starting) == builders.Waiting(
+        "its builder is starting", hopeless=False, name="python-42"
+    )
     stuck = a_pod(ready=False, reason="ErrImagePull", message="no image answers to x")
     assert observe(stuck) == builders.Waiting(
         "its builder cannot start: container builder: ErrImagePull no image answers to x",
         hopeless=True,
+        name="python-42",
     )
 
 

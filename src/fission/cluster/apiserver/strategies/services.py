@@ -196,7 +196,7 @@ def _allocate_node_port(
             "provided port is not in the valid range. The range of valid ports is 30000-32767",
         )
         raise status.invalid("", "Service", name, [cause])
-    elif wanted in taken:
+    elif wanted in taken and wanted != known:
         cause = status.invalid_value(
             f"{path}.nodePort", wanted, "provided port is already allocated"
         )
