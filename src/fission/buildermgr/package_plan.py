@@ -168,18 +168,20 @@ def _to_build(
         lifecycle.mark_failed(package, f"{message}\n", now, reason)
         return Settle(package.status, remember=True)
     if seen.pause_seconds > 0:
-        return _wait(package, seen, lifecycle.BUILD_RETRY, "is built again after a pause", now)
+        message = "is built again after a pause"
+        return _wait(package, seen, lifecycle.BUILD_RETRY, message, seen.pause_seconds, now)
     if isinstance(seen.builder, builders.Target):
         return Build(seen.builder)
     waiting = seen.builder or builders.Waiting("its builder is being created", hopeless=False)
-    overdue = seen.waited_seconds >= limits.ready_seconds or (
-        waiting.hopeless and seen.hopeless_seconds >= limits.hopeless_seconds
-    )
-    if overdue:
+    left = limits.ready_seconds - seen.waited_seconds
+    if waiting.hopeless:
+        left = min(left, limits.hopeless_seconds - seen.hopeless_seconds)
+    if left <= 0:
         log = f"{seen.log}{TIMEOUT_LOG}: {waiting.message}\n"
         lifecycle.mark_failed(package, log, now, lifecycle.BUILDER_NOT_READY)
         return Settle(package.status)
-    return _wait(package, seen, lifecycle.BUILDER_NOT_READY, f"waits: {waiting.message}", now)
+    message = f"waits: {waiting.message}"
+    return _wait(package, seen, lifecycle.BUILDER_NOT_READY, message, left, now)
 
 
 def _wait(
@@ -187,9 +189,10 @@ def _wait(
     seen: Observed,
     reason: str,
     message: str,
+    left_seconds: float,
     now: datetime.datetime,
 ) -> Decision:
-    again = min(seen.pause_seconds or LOOK_AGAIN_SECONDS, LOOK_AGAIN_SECONDS)
+    again = min(left_seconds, LOOK_AGAIN_SECONDS)
     before = seen.package.status
     message = message[:1024]
     if before.build_status == package_types.PENDING and _says(seen.package, reason, message):

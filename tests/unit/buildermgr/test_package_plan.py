@@ -166,7 +166,7 @@ def test_a_builder_that_starts_is_waited_for_and_not_for_ever() -> None:
     assert isinstance(decision, package_plan.Settle)
     assert decision.again_after_seconds == package_plan.LOOK_AGAIN_SECONDS
     package.status = decision.status
-    assert decide(package, builder=STARTING, waited_seconds=299) == package_plan.Rest(5.0)
+    assert decide(package, builder=STARTING, waited_seconds=299) == package_plan.Rest(1.0)
     late = decide(package, builder=STARTING, waited_seconds=300)
     assert settled(late) == (
         "failed",
