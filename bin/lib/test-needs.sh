@@ -60,3 +60,31 @@ need_npm_packages() {
     done
     echo "$stamp" >"$place/.complete"
 }
+
+# need_maven_artifacts: what the Maven project among the examples needs, plugins included, as a Maven
+# repository of 23 MB, so that it is built without network.
+need_maven_artifacts() {
+    local place=.venv/test-needs/maven stamp folder
+    if ! command -v mvn >/dev/null || ! command -v javac >/dev/null; then
+        echo "no Maven or javac (apt-get install default-jdk-headless maven); tests of Java say so"
+        return
+    fi
+    stamp=$(cat examples/jvm/report/pom.xml environments/jvm/builder/prepare.py | sha256sum)
+    [ "$(cat "$place.complete" 2>/dev/null)" = "$stamp" ] && return
+    folder=$(mktemp -d)
+    mkdir -p "$folder/prepared" "$folder/home" "$place"
+    cp -r examples/jvm/report "$folder/source"
+    if IMAGE_CACHE=$folder/prepared .venv/bin/python environments/jvm/builder/prepare.py &&
+        env -C "$folder/source" HOME="$folder/home" SRC_PKG="$folder/source" \
+            DEPLOY_PKG="$folder/deployed" BUILD_CACHE="$folder" \
+            FISSION_JAVA_REPOSITORY="$folder/prepared/repository" \
+            FISSION_PYTHON="$PWD/.venv/bin/python" \
+            "$PWD/environments/jvm/builder/bin/build" >"$folder/log" 2>&1; then
+        rm -rf "$place"
+        mv "$folder/maven" "$place"
+        echo "$stamp" >"$place.complete"
+    else
+        echo "Maven's artifacts were not downloaded ($(grep -m 1 ERROR "$folder/log")); the Maven build of the examples is skipped"
+    fi
+    rm -rf "$folder"
+}
