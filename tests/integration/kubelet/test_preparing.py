@@ -1,7 +1,9 @@
 """Images whose programs are made on this machine."""
 
 import asyncio
+import dataclasses
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -94,3 +96,15 @@ def runs_with(word: str, process: Path) -> bool:
 def test_a_placeholder_without_a_prepare_is_refused(tmp_path: Path) -> None:
     with pytest.raises(images.BadManifest, match="needs a 'prepare' that fills it"):
         images.parse('{"name": "a", "command": ["{cache}/a"]}', tmp_path, "python")
+
+
+async def test_it_looks_for_programs_where_needs_did(tmp_path: Path) -> None:
+    script = (
+        "import os, pathlib\n"
+        'text = os.environ["PATH"] + " " + os.environ["OTHER"]\n'
+        'pathlib.Path(os.environ["IMAGE_CACHE"], "made").write_text(text)\n'
+    )
+    image = an_image(tmp_path / "image", script, tmp_path / "caches")
+    image = dataclasses.replace(image, env={"PATH": "/of/its/containers", "OTHER": "one"})
+    await preparing.Preparer(tmp_path / "logs").ready(image)
+    assert (made_in(image) / "made").read_text() == f"{os.environ['PATH']} one"

@@ -66,7 +66,7 @@ class Preparer:
                 process = await asyncio.create_subprocess_exec(
                     *image.prepare,
                     cwd=image.root,
-                    env={**os.environ, **image.env, CACHE_VARIABLE: str(folder)},
+                    env=_environment(image, folder),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -92,6 +92,12 @@ class Preparer:
 def _failure(image: images.Image, what: str, path: Path) -> str:
     tail = path.read_text(errors="replace")[-TAIL_CHARACTERS:].strip()
     return f"preparing image {image.name} on this machine {what} (all output: {path}): {tail}"
+
+
+def _environment(image: images.Image, folder: Path) -> dict[str, str]:
+    """The image's variables, but the search path of this machine: that is where `needs` looked."""
+    path = os.environ.get("PATH", os.defpath)
+    return {**os.environ, **image.env, "PATH": path, CACHE_VARIABLE: str(folder)}
 
 
 def _remove_others(final: Path) -> None:
