@@ -102,7 +102,7 @@ def test_executable_files_are_executable_in_the_pod(tmp_path: Path) -> None:
 
 def test_closing_ends_what_is_being_written_and_leaves_nothing(tmp_path: Path) -> None:
     pod = tree(tmp_path / "pod")
-    source = tree(tmp_path / "source", **{f"f{number:04}": "x" for number in range(2000)})
+    source = tree(tmp_path / "source", **{f"f{number:04}": "x" for number in range(800)})
     opened = volume.Volume(pod)
     outcome: list[BaseException] = []
 
