@@ -49,8 +49,17 @@ class Authenticator:
         if self.enabled and not headers.get(signing.SIGNATURE_HEADER):
             raise signing.SignatureError("the request is not signed")
 
-    def verify(self, request: service.Request, body_sha256: str) -> None:
-        """Raise SignatureError unless the request is signed with the right key."""
+    def now(self) -> float:
+        """The moment that signatures are compared with."""
+        return self._clock.now().timestamp()
+
+    def verify(
+        self, request: service.Request, body_sha256: str, arrived: float | None = None
+    ) -> None:
+        """Raise SignatureError unless the request is signed with the right key.
+
+        A body that takes its time is judged by when it ``arrived``, not by when it ended.
+        """
         signing.verify(
             self._masters.keys(signing.STORAGESVC, self.namespace(request.headers)),
             request.method,
@@ -58,7 +67,7 @@ class Authenticator:
             body_sha256,
             request.headers.get(signing.TIMESTAMP_HEADER),
             request.headers.get(signing.SIGNATURE_HEADER),
-            self._clock.now().timestamp(),
+            self.now() if arrived is None else arrived,
         )
 
 
@@ -122,6 +131,7 @@ class _Handlers:
 
     async def _upload(self, request: service.Request) -> str:
         self._auth.refuse_unsigned(request.headers)
+        arrived = self._auth.now()
         declared = self._declared_size(request)
         declared_sum = _declared_sum(request)
         boundary = multipart.boundary_of(request.headers.get("content-type") or "")
@@ -135,7 +145,7 @@ class _Handlers:
                     await receiver.feed(chunk)
                 file_sum = receiver.close()
                 _check_sum(declared_sum, file_sum)
-                self._auth.verify(request, receiver.body_sha256())
+                self._auth.verify(request, receiver.body_sha256(), arrived)
                 archive_id = await upload.publish(file_sum)
             except BaseException:
                 await upload.discard()

@@ -95,11 +95,12 @@ async def storagesvc(
     masters: signing.Masters | None = None,
     max_mib: int = 4,
     store: objectstore.ObjectStore | None = None,
+    clock: clocks.Clock | None = None,
 ) -> AsyncIterator[Fixture]:
     masters = masters or signing.Masters()
     built = app.build(
         config.Config(max_archive_size_mib=max_mib),
-        app.Deps(store or local.LocalStore(folder), None, masters, clocks.SystemClock()),
+        app.Deps(store or local.LocalStore(folder), None, masters, clock or clocks.SystemClock()),
     )
     opened = listen.bind("127.0.0.1", 0)
     host, port = opened.getsockname()

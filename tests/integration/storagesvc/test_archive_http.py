@@ -6,10 +6,12 @@ import asyncio
 import hashlib
 import json
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from fission.base import clock as clocks
 from fission.contracts import signing
 from fission.contracts import storage as wire
 from fission_http import errors as http_errors
@@ -99,6 +101,40 @@ async def test_a_body_that_is_no_form_is_refused(tmp_path: Path) -> None:
         status, text = await served.call("POST", "/v1/archive", body, headers)
         assert (status, b"'uploadfile'" in text) == (400, True)
         assert served.left_behind() == []
+
+
+async def test_an_upload_may_take_longer_than_a_signature_is_good_for(tmp_path: Path) -> None:
+    clock = clocks.ManualClock()
+    content_type, head, tail = wire.multipart("a.zip", "boundary")
+    content = os.urandom(300_000)
+    body = head + content + tail
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield body[:100_000]
+        await waiting.until(lambda: bool(served.left_behind()))
+        clock.advance(10 * signing.MAX_SKEW_SECONDS)
+        yield body[100_000:]
+
+    masters = signing.Masters(MASTER)
+    async with storagesvc(tmp_path, masters=masters, clock=clock) as served:
+        key = masters.keys(signing.STORAGESVC).current
+        assert key is not None
+        digest, now = hashlib.sha256(body).hexdigest(), clock.now().timestamp()
+        headers = [
+            *signing.headers(key, "POST", wire.ARCHIVE, digest, now),
+            ("Content-Type", content_type),
+            ("Content-Length", str(len(body))),
+            (wire.FILE_SIZE_HEADER, str(len(content))),
+        ]
+        url = served.url + wire.ARCHIVE
+        answer = await served.http.request("POST", url, headers, slowly())
+        assert (answer.status, b"id" in await answer.read()) == (200, True)
+
+        late = [
+            *headers[2:],
+            *signing.headers(key, "POST", wire.ARCHIVE, digest, now),
+        ]
+        assert (await served.http.request("POST", url, late, body)).status == 401
 
 
 async def test_unsigned_and_wrongly_signed_calls_are_refused(tmp_path: Path) -> None:
