@@ -27,8 +27,6 @@ ENVIRONMENTS = REPOSITORY / "environments"
 class Promise(enum.Enum):
     """What a runtime may be unable to promise; everything else it must."""
 
-    SINGLE_FILE = "a package of one file is loaded"
-    FOLDER = "a package of several files is loaded"
     VERSION_1 = "POST /specialize loads /userfunc/user"
     STATUS = "a function chooses its answer's status and headers"
     STREAMED_ANSWER = "an answer is passed on piece by piece"

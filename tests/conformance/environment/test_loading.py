@@ -37,6 +37,32 @@ def test_a_specialized_runtime_answers_calls(start: Start) -> None:
     assert (answer.status, answer.text) == (200, "hello"), process.state()
 
 
+def test_a_load_request_as_the_fetcher_writes_it_and_more(start: Start) -> None:
+    process = start()
+    process.put(process.runtime.hello.path)
+    metadata = {
+        "name": "f",
+        "namespace": "default",
+        "uid": "0b1f",
+        "creationTimestamp": None,
+        "managedFields": [{"manager": "fission", "fieldsV1": {"f:spec": {}}}],
+    }
+    load_request = {
+        "filepath": "/userfunc/deployarchive",
+        "functionName": process.runtime.hello.entry_point,
+        "url": None,
+        "FunctionMetadata": metadata,
+        "envVersion": 3,
+        "stateKeyspace": "",
+        "requestsPerPod": 0,
+        "aFieldOfTomorrow": {"nested": [1, None]},
+    }
+    chunks = iter([json.dumps(load_request).encode()])
+    answer = process.call("POST", "/v2/specialize", chunks, Content_Type="application/json")
+    assert answer.status == process.runtime.specialized, f"{answer}; {process.state()}"
+    assert process.call().text == "hello"
+
+
 def test_a_generic_runtime_refuses_calls(generic: processes.Process) -> None:
     still_generic(generic)
     assert generic.call("POST", "/some/path", b"body").status == generic.runtime.unspecialized
@@ -82,26 +108,6 @@ def test_code_that_is_nowhere_is_named(generic: processes.Process) -> None:
     still_generic(generic)
 
 
-def test_what_a_load_request_may_hold_beside_what_is_needed(start: Start) -> None:
-    process = start()
-    process.load(
-        process.runtime.hello,
-        FunctionMetadata=None,
-        url=None,
-        stateKeyspace="",
-        requestsPerPod=0,
-        aFieldOfTomorrow={"nested": [1, None]},
-    )
-    assert process.call().text == "hello"
-
-
-def test_a_folder_with_several_files_is_loaded(prepared: processes.Prepared, start: Start) -> None:
-    prepared.require(catalog.Promise.FOLDER)
-    process = start()
-    process.load(process.runtime.probe)
-    assert process.call().text == "hello"
-
-
 def test_the_first_version_of_the_protocol(prepared: processes.Prepared, start: Start) -> None:
     prepared.require(catalog.Promise.VERSION_1)
     process = start()
@@ -137,24 +143,3 @@ def test_without_a_handed_socket_it_listens_on_port_8888(
             assert process.call().text == "hello"
 
     ownnetwork.run(body)
-
-
-def test_the_load_request_reaches_the_wire_as_the_fetcher_writes_it(start: Start) -> None:
-    process = start()
-    process.put(process.runtime.hello.path)
-    load_request = {
-        "filepath": "/userfunc/deployarchive",
-        "functionName": process.runtime.hello.entry_point,
-        "url": "",
-        "FunctionMetadata": {
-            "name": "f",
-            "namespace": "default",
-            "uid": "0b1f",
-            "creationTimestamp": None,
-            "managedFields": [{"manager": "fission", "fieldsV1": {"f:spec": {}}}],
-        },
-        "envVersion": 3,
-    }
-    pieces = iter([json.dumps(load_request).encode()])
-    answer = process.call("POST", "/v2/specialize", pieces, Content_Type="application/json")
-    assert answer.status == process.runtime.specialized, f"{answer}; {process.state()}"
