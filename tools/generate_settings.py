@@ -141,6 +141,14 @@ VARIABLES = {
         " the package.",
         "NPM_CONFIG_REGISTRY": "A registry of your own; any other setting of npm likewise.",
     },
+    "Of Java functions, given with `--runtime-env`": {
+        "JVM_OPTS": "Options of the virtual machine; they come last and win.",
+    },
+    "Of builds of Java, given with `--builder-env`": {
+        "FISSION_WHEELS": "A Maven repository that everything comes from, without network; relative"
+        " to the package.",
+        "MAVEN_OPTS": "Options of Maven's virtual machine; `GRADLE_OPTS` likewise.",
+    },
     "Of containers, written by whoever starts them": {
         "KUBERNETES_SERVICE_HOST": "Address of the API server.",
         "KUBERNETES_SERVICE_PORT": "Its port; 443.",
@@ -166,6 +174,8 @@ VARIABLES = {
         "SRC_PKG": "For a build command: the folder of the source.",
         "DEPLOY_PKG": "For a build command: the folder to build into.",
         "BUILD_CACHE": "For a build command: the folder with the namespace's downloads.",
+        "FISSION_JAVA_REPOSITORY": "For builds of Java: the Maven repository with our modules.",
+        "FISSION_JVM_HOME": "For the Java runtime: the folder that its image has prepared.",
         "FISSION_BUILD_ID": "Marks the processes of one build.",
         "SOURCE_DATE_EPOCH": "For a build command: the time that reproducible tools write;"
         " 1 January 1980 unless set.",
