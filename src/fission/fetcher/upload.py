@@ -143,8 +143,11 @@ async def _send(
         raise _TryAgain(f"upload to storagesvc failed: {error}") from error
     if response.status != 200:
         text = answer.decode("utf-8", "replace")[:500]
-        kind = _TryAgain if response.status >= 500 else errors.BadRequest
-        raise kind(f"upload to storagesvc failed: {response.status} {text}")
+        message = f"upload to storagesvc failed: {response.status} {text}"
+        if response.status >= 500:
+            raise _TryAgain(message)
+        # Too large is the artifact's fault; to be refused for who we are is not.
+        raise (errors.BadRequest if response.status in (400, 413) else errors.FetcherError)(message)
     return storage.decode_upload(answer).id
 
 

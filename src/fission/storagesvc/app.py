@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fission.api import resources
+from fission.api import labels, resources
 from fission.base import backoff, errors, podenv, tasks
 from fission.base import clock as clocks
 from fission.contracts import signing
@@ -25,7 +25,6 @@ from fission.storagesvc import (
     metrics,
     objectstore,
     pruner,
-    references,
 )
 from fission.web import listen
 from fission_http import client as http_client
@@ -170,7 +169,7 @@ def referrer_source(kube: kube_client.Client, settings: config.Config) -> pruner
 
     async def list_referrers() -> list[dict[str, Any]]:
         # In the order in which a name moves: a build takes an archive from its cache to a Package.
-        caches = await list_all(gvk.CONFIGMAPS, references.BUILD_CACHE_LABEL)
+        caches = await list_all(gvk.CONFIGMAPS, labels.BUILD_CACHE)
         return caches + await list_all(resources.PACKAGES, None)
 
     return list_referrers

@@ -14,8 +14,6 @@ from urllib import parse
 
 import orjson
 
-BUILD_CACHE_LABEL: Final = "fission.io/build-cache"
-"""On ConfigMaps of build caches; the value is the Environment's name."""
 _ANY_ID: Final = re.compile(r"[?&]id=([^&\"'\\\s]+)")
 
 
