@@ -1,6 +1,9 @@
 /**
- * Node.js and npm where builds see them, in the folder IMAGE_CACHE: they see the system's folders,
- * not the home folders in which version managers keep theirs.
+ * What builds need of this machine, in the folder IMAGE_CACHE:
+ *
+ * - `bin`: Node.js and npm where builds see them. They see the system's folders, not the home
+ *   folders in which version managers keep theirs.
+ * - `certificates.pem`: the authorities that this machine trusts, beside those of Node.js.
  */
 'use strict';
 
@@ -10,6 +13,12 @@ const path = require('node:path');
 
 const VISIBLE = ['/usr/', '/bin/', '/sbin/', '/lib/', '/lib64/'];
 const PROGRAMS = ['npm', 'npx'];
+const CERTIFICATES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+];
 
 function main(cache) {
   const bin = path.join(cache, 'bin');
@@ -30,6 +39,10 @@ function main(cache) {
   for (const name of PROGRAMS) {
     fs.symlinkSync(path.join(folder, 'bin', `${name}-cli.js`), path.join(bin, name));
   }
+  const certificates = CERTIFICATES.find((file) => fs.existsSync(file));
+  const place = path.join(cache, 'certificates.pem');
+  if (certificates !== undefined) fs.symlinkSync(certificates, place);
+  else fs.writeFileSync(place, ''); // Node.js warns of a file that is not there
 }
 
 function isVisible(place) {

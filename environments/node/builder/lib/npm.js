@@ -25,6 +25,11 @@ const REMEDIES = [
     /gyp ERR! find Python|gyp ERR! .*make|not found: make/,
     'a native module needs python3, make, g++',
   ],
+  [
+    /npm error code (?:SELF_SIGNED_CERT|UNABLE_TO_)/,
+    'the certificate of the registry is not trusted; add its authority to those of this machine, or ' +
+      'name it in cafile of .npmrc',
+  ],
   [/npm error code E40[13]/, 'the registry asks for credentials; put them into .npmrc'],
 ];
 
