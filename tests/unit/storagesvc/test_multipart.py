@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fission.contracts import storage as wire
@@ -43,6 +43,7 @@ def test_a_form_with_one_file_gives_its_name_and_bytes() -> None:
 
 @given(content=st.binary(max_size=200), cuts=st.lists(st.integers(0, 400), max_size=20))
 def test_it_does_not_matter_how_the_body_is_cut(content: bytes, cuts: list[int]) -> None:
+    assume(not content.startswith(b"b"))  # then the boundary would stand inside of the file
     body = form(content + b"\r\n--fission-" + content)
     places = sorted({min(cut, len(body)) for cut in cuts} | {0, len(body)})
     chunks = [body[a:b] for a, b in itertools.pairwise(places)]
