@@ -163,6 +163,7 @@ class Builder:
     ) -> package_types.Archive:
         filename = names.source_filename(package.metadata.name, ids.short_id(names.SOURCE_SUFFIX))
         command = buildcache.command_of(package, environment)
+        await self._calls.storage_url()  # rather now than when there is something to store
         try:
             async with self._writing(package, log) as emit:
                 await self._calls.fetch(target, package, filename)

@@ -9,17 +9,20 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
+import fission
 from fission.api import environment_types, labels, objects, package_types
 from fission.base import clock as clocks
 from fission.buildermgr import builders, names
 
 Obj = dict[str, Any]
 
-KEY_VERSION: Final = 1
-"""Changes when builds of the same inputs would come out otherwise for the platform's sake."""
+RELEASE: Final = f"{fission.__version__} {sys.version_info.major}.{sys.version_info.minor}"
+"""The embedded cluster's images are of this release and this interpreter, whatever their names
+say; anywhere else an upgrade costs one build more."""
 TOUCH_AFTER_SECONDS: Final = 3600.0
 """How old the time of last use may grow before it is written anew."""
 
@@ -52,7 +55,7 @@ def key_of(
         return None
     builder = environment.spec.builder
     parts = {
-        "version": KEY_VERSION,
+        "release": RELEASE,
         "source": content,
         "command": command_of(package, environment),
         "image": [builder.image, target.image_id],

@@ -118,6 +118,7 @@ class Builds:
             return
         found.task.cancel()
         await asyncio.gather(found.task, return_exceptions=True)
+        self._leave(key, found)  # a task that never began left nothing itself
 
     def forget(self, key: str) -> None:
         """A package is done with, for better or worse."""
@@ -145,10 +146,15 @@ class Builds:
             logger.exception("build failed unexpectedly", extra={"package": key})
             self._pause(key, retry, handle.log, error)
         finally:
-            self._active.pop(key, None)
+            self._leave(key, active)
+            self._ended(key)
+
+    def _leave(self, key: str, active: _Active) -> None:
+        """Give the place to the next."""
+        if self._active.get(key) is active:
+            del self._active[key]
             self._slots.release(key)
             self._start_next()
-            self._ended(key)
 
     def _pause(self, key: str, retry: Retry, log: str, error: Exception) -> None:
         """Remember a build that broke off; the reconciler lets it wait."""

@@ -139,7 +139,7 @@ class EnvironmentReconciler:
             events.NORMAL,
             "PackagesOutdated",
             f"built with this environment as it was before: {shown}{more}; they go on as they are,"
-            " `fission pkg rebuild --name <package>` builds one anew",
+            " `fission pkg rebuild --name <package> --nocache` builds one anew",
         )
 
     def _on_builder(self, old: Obj | None, new: Obj | None) -> None:

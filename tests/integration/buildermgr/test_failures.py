@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import pathlib
 
 from fission.api import resources
+from fission.meta import gvk
 from tests.integration.buildermgr import world
 from tests.support import waiting as waits
 
@@ -153,3 +155,43 @@ async def test_a_package_that_is_deleted_ends_its_build(tmp_path: pathlib.Path) 
         pid = int((tmp_path / "pid").read_text())
         await here.kube.delete(resources.PACKAGES, "gone", "default")
         await waits.until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), seconds=10)
+
+
+async def test_storage_that_is_away_is_waited_for(tmp_path: pathlib.Path) -> None:
+    async with world.cluster(tmp_path) as here:
+        await here.create_environment()
+        await here.builder_pod()
+
+        async def serve(*, ready: bool) -> None:
+            found = await here.kube.get(gvk.ENDPOINTSLICES, "storagesvc", "fission")
+            found["endpoints"][0]["conditions"] = {"ready": ready}
+            await here.kube.replace(gvk.ENDPOINTSLICES, found)
+
+        await serve(ready=False)
+        await here.create_package("hello")
+        waiting = await here.until_package("hello", lambda p: p.status.build_log)
+        assert waiting.status.build_log == (
+            "storagesvc has no ready pod; the build runs again (attempt 2 of 8)\n"
+        )
+        await serve(ready=True)
+        built = await here.until_package("hello", "succeeded")
+        assert built.status.build_log.endswith("again (attempt 2 of 8)\nbuilding\n")
+
+
+async def test_of_several_buildermgrs_one_works_and_the_next_takes_over(
+    tmp_path: pathlib.Path,
+) -> None:
+    async with world.cluster(tmp_path, leader_election=True) as here:
+        await here.create_environment()
+        await here.create_package("one")
+        await here.until_package("one", "succeeded")
+        first, counted = here.running, here.registry
+        await here.start_buildermgr()
+        assert first is not None
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        await here.create_package("two", world.COPY.replace("building", "second"))
+        built = await here.until_package("two", "succeeded")
+        assert built.status.build_log == "second\n"
+        await waits.until(lambda: here.count("succeeded") == 1)
+        assert here.registry is not counted
