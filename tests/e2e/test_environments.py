@@ -71,6 +71,21 @@ def test_a_function_of_every_language(
     )
 
 
+def test_a_program_is_built_from_source(platform: platforms.Platform) -> None:
+    platform.fission(
+        *("env", "create", "--name", "made", "--image", "fission/binary-env", "--poolsize", "1"),
+        *("--builder", "fission/binary-builder"),
+    )
+    script = "#!/bin/sh\necho building; printf '#!/bin/sh\\necho built\\n' > run\n"
+    source = pathlib.Path(platform.write("made/build.sh", script)).parent
+    created = platform.fission(
+        *("fn", "create", "--name", "made", "--env", "made", "--src", str(source)),
+        *("--entrypoint", "run"),
+    )
+    assert "build: running build.sh\nbuilding\nbuild: making run executable" in created.stdout
+    assert platform.fission("fn", "test", "--name", "made").stdout == "built\n"
+
+
 def test_an_environment_whose_program_is_missing_names_what_to_install(
     platform: platforms.Platform,
 ) -> None:
