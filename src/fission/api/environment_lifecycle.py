@@ -1,7 +1,8 @@
 """The conditions of an Environment.
 
-There are none that the platform writes: names of builders contain the environment's
-resourceVersion, so a status write would rename them. Readers may still ask.
+There are none that the platform writes: other builder managers replace builders with every new
+resourceVersion of their environment, so a status write would replace them. What is to be said of an
+environment is said on its packages, and in Events. Readers may still ask.
 """
 
 from fission.api import conditions, environment_types
