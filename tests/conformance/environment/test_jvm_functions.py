@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import pathlib
 import shutil
 import signal
@@ -227,6 +228,16 @@ def test_an_executable_jar_file_of_spring_boot_is_named(
     answer = failing.specialize("A", filepath="/userfunc/boot.jar")
     assert answer.status == 400
     assert "an executable JAR of Spring Boot" in answer.text
+
+
+def test_calls_beyond_the_threads_wait_and_none_is_lost(
+    jvm: processes.Prepared, tmp_path: pathlib.Path
+) -> None:
+    with processes.running(jvm, tmp_path, env={"JVM_OPTS": "-Dfission.threads=2"}) as process:
+        process.load(process.runtime.probe)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            calls = [pool.submit(process.call, "POST", "/slow", b"100") for _ in range(8)]
+            assert {call.result().text for call in calls} == {"slept"}
 
 
 def test_classes_come_from_the_shared_archive(

@@ -32,6 +32,7 @@ final class Server {
     private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(75);
     private static final long WRITE_NANOS = TimeUnit.SECONDS.toNanos(60);
     private static final long TICK_MILLISECONDS = 5_000;
+    private static final long WAITING_MILLISECONDS = 50;
     private static final int LEFTOVER_BYTES = 1 << 20;
     private static final int LEFTOVER_MILLISECONDS = 500;
 
@@ -138,6 +139,7 @@ final class Server {
             if (!ready.isEmpty()) {
                 selector.selectNow(); // cancelled keys are gone only after this
             }
+            startWaiting();
             ready.forEach(this::start);
             for (Peer peer = silent.poll(); peer != null; peer = silent.poll()) {
                 keep(peer);
@@ -173,6 +175,9 @@ final class Server {
         if (!silent.isEmpty()) {
             return 1;
         }
+        if (!waiting.isEmpty()) {
+            return WAITING_MILLISECONDS;
+        }
         boolean hasOthers = selector.keys().size() > 1 || !busy.isEmpty();
         return hasOthers ? TICK_MILLISECONDS : 0;
     }
@@ -197,12 +202,24 @@ final class Server {
         try {
             peer.channel.configureBlocking(true);
             threads.execute(() -> serve(peer));
-        } catch (RejectedExecutionException full) {
+        } catch (RejectedExecutionException | OutOfMemoryError full) {
+            // As many threads as there may be, by our bound or by the pod's: one of them will do.
             waiting.add(peer);
             busy.remove(peer);
-        } catch (IOException | OutOfMemoryError error) {
+        } catch (IOException error) {
             busy.remove(peer);
             close(peer);
+        }
+    }
+
+    /** A thread takes the next waiting connection when it is done; this is for when none is left. */
+    private void startWaiting() {
+        for (int count = waiting.size(); count > 0; count--) {
+            Peer peer = waiting.poll();
+            if (peer == null) {
+                return;
+            }
+            start(peer);
         }
     }
 

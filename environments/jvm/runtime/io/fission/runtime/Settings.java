@@ -12,7 +12,7 @@ import java.util.Map;
  * @param maxBodyBytes longest request body, which is kept in memory whole
  */
 record Settings(Map<String, String> volumes, int maxThreads, long maxBodyBytes) {
-    private static final int MAX_THREADS = 256;
+    private static final int DEFAULT_THREADS = 64;
     /** Bodies are in memory: at most a quarter of the heap for one of them. */
     private static final int HEAP_SHARE = 4;
 
@@ -32,7 +32,8 @@ record Settings(Map<String, String> volumes, int maxThreads, long maxBodyBytes) 
             }
         }
         long maxBody = Runtime.getRuntime().maxMemory() / HEAP_SHARE;
-        return new Settings(volumes, MAX_THREADS, Math.min(maxBody, 256L << 20));
+        int threads = Integer.getInteger("fission.threads", DEFAULT_THREADS);
+        return new Settings(volumes, threads, Math.min(maxBody, 256L << 20));
     }
 
     /** Where a declared path really is: the longest mount path that it lies in decides. */
