@@ -14,6 +14,23 @@ BUILDER = pathlib.Path(__file__).parents[1] / "environments" / "python" / "build
 MODULES = 40
 ANSWER = b"39"
 
+_MAIN = """import time
+
+started = time.perf_counter()
+import shop
+
+taken = (time.perf_counter() - started) * 1000
+
+from flask import request
+
+
+def main():
+    if "import" in request.args:
+        return str(taken)
+    return str(sum("part" in name for name in dir(shop)))
+"""
+"""Asked with `?import`, it says how many milliseconds the import took."""
+
 _FUNCTION = '''
 def step_{n}(values, factor={n}, *, label="step {n}", strict=False):
     """Return the values that count, scaled; a step of many."""
@@ -57,8 +74,7 @@ def write(folder: pathlib.Path) -> pathlib.Path:
         text = f'"""Module {name}."""\n\nimport collections\nimport functools\nimport re\n{body}'
         (package / f"{name}.py").write_text(text)
     (package / "__init__.py").write_text("".join(f"from shop import {name}\n" for name in names))
-    main = "import shop\n\n\ndef main():\n    return str(sum('part' in n for n in dir(shop)))\n"
-    (folder / "main.py").write_text(main)
+    (folder / "main.py").write_text(_MAIN)
     return folder
 
 
