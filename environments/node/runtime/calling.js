@@ -24,6 +24,7 @@ async function call(target, request, response, realPath) {
     if (target.length > 0) return; // it has the response, and may use it later
     throw new TypeError('the function returned nothing; allowed is {status, body, headers}');
   }
+  if (value instanceof Error) throw value;
   const parts = isAnswer(value) ? value : { body: value };
   await send(response, parts.status, parts.body, parts.headers);
 }

@@ -29,6 +29,7 @@ const answers = [
   ['a status as text', async () => ({ status: '404', body: 'no' }), 404, 'no'],
   ['a stream', async () => ({ status: 200, body: Readable.from(['x', 'y']) }), 200, 'xy'],
   ['a web stream', async () => ({ status: 200, body: new Blob(['web']).stream() }), 200, 'web'],
+  ['a web response', async () => new Response('web', { status: 206 }), 206, 'web'],
   ['a generator', async () => ({ body: (function* () { yield '1'; yield '2'; })() }), 200, '12'], // prettier-ignore
 ];
 
@@ -47,6 +48,7 @@ const failures = [
   ['has a header that is none', async () => ({ status: 200, headers: { 'a\nb': 'c' } })],
   ['calls back with an error', (context, callback) => callback(new Error('secret'))],
   ['calls back with nonsense', (context, callback) => callback('no status')],
+  ['gives an error back', async () => new Error('secret')],
   ['cannot be JSON', async () => ({ status: 200, body: { big: 1n } })],
 ];
 
