@@ -259,6 +259,15 @@ def test_a_dependency_for_another_python_ends_the_build_with_advice(
     assert "does not support this environment's Python" in built.log
 
 
+@pytest.mark.parametrize("tool", ["uv", "pip"])
+def test_a_missing_compiler_is_named_with_its_package(build: Builder, tool: str) -> None:
+    words = "error: command 'gcc' failed: No such file or directory"
+    back_end = f'def build_wheel(*_):\n    raise SystemExit("{words}")\n'
+    built = build({**PACKAGE, "tools/back_end.py": back_end}, BUILD_TOOL=tool)
+    assert built.code == 1
+    assert "install the package build-essential" in built.log
+
+
 def test_an_editable_dependency_is_refused(build: Builder) -> None:
     built = build({**PACKAGE, "requirements.txt": "-e .\n"})
     assert built.code == 1
