@@ -62,6 +62,11 @@ _HINTS = [
         "wheels) or PIP_INDEX_URL with --builder-env",
     ),
     (
+        r"(?i)invalid peer certificate|certificate verify failed|UnknownIssuer|unknown issuer",
+        "the index's certificate is not known to the builder: install the package ca-certificates "
+        "there, or name a file with --builder-env SSL_CERT_FILE=/etc/ssl/…",
+    ),
+    (
         r"(?i)no space left on device",
         "the builder's disk is full",
     ),

@@ -25,6 +25,7 @@ from fission_python_builder import hints
         ("ERROR: Cannot find command 'git' - do you have 'git' installed", "package git"),
         ("  does not satisfy Python>=3.13 and shop==1 depends on Python>=3.13", "Python 3.11"),
         ("  Caused by: dns error", "FISSION_WHEELS"),
+        ("  Caused by: invalid peer certificate: UnknownIssuer", "ca-certificates"),
         ("OSError: [Errno 28] No space left on device", "disk is full"),
     ],
 )
