@@ -118,7 +118,7 @@ class Mounts:
         if any(other.folder.startswith(f"{mount.folder}/") for other in self._versions):
             # Somebody else's folder lies inside this one: file by file, then.
             for key, data in files.items():
-                target.put_file(f"{mount.folder}/{volume.checked_name(key)}", data, MODE)
+                target.put_file(f"{mount.folder}/{volume.checked_name(key, 'key')}", data, MODE)
         else:
             target.put_files(mount.folder, files, MODE)
         is_refreshed = bool(self._versions.get(mount))
@@ -141,7 +141,7 @@ class Mounts:
 def _mounts(kind: str, references: Iterable[function_types.MountedReference]) -> Iterable[Mount]:
     for each in references:
         folder = each.mount_path or f"{each.namespace}/{each.name}"
-        volume.checked_parts(folder)
+        volume.checked_parts(folder, "mountPath")
         yield Mount(kind, each.namespace, each.name, folder)
 
 

@@ -90,7 +90,7 @@ class Volume:
             made = self._make_folder(self._root, temporary, mode)
             try:
                 for key, data in files.items():
-                    checked = checked_name(key)
+                    checked = checked_name(key, "key")
                     self._write(made, checked, data, mode)
             finally:
                 os.close(made)
@@ -250,20 +250,20 @@ class Volume:
             raise
 
 
-def checked_parts(relative: str) -> list[str]:
+def checked_parts(relative: str, field: str = "filename") -> list[str]:
     """Split a path below a volume; raises BadRequest for one that could leave it."""
     parts = relative.split("/")
-    if not relative or "\0" in relative or "\\" in relative:
-        raise errors.BadRequest(f"{relative!r} is not a relative path")
-    if any(part in ("", ".", "..") for part in parts):
-        raise errors.BadRequest(f"{relative!r} is not a clean relative path")
+    if "\0" in relative or "\\" in relative or any(part in ("", ".", "..") for part in parts):
+        raise errors.BadRequest(
+            f"{field}: {relative[:200]!r} is not a relative path without '.', '..' and '\\'"
+        )
     return parts
 
 
-def checked_name(name: str) -> str:
+def checked_name(name: str, field: str = "filename") -> str:
     """A name in a volume's top folder; raises BadRequest for a longer path."""
-    if len(checked_parts(name)) > 1:
-        raise errors.BadRequest(f"{name!r} must be a name, not a path")
+    if len(checked_parts(name, field)) > 1:
+        raise errors.BadRequest(f"{field}: {name[:200]!r} must be a name, not a path")
     return name
 
 

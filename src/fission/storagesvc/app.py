@@ -54,8 +54,9 @@ class App:
             deps.store,
             handlers.Authenticator(deps.masters, deps.clock),
             self.metrics,
-            max_archive_bytes=settings.max_archive_bytes,
-            max_uploads=settings.max_uploads,
+            bounds=handlers.Bounds(
+                settings.max_archive_bytes, settings.max_uploads, settings.upload_timeout_seconds
+            ),
             checks={"storage": lambda: self.is_ready},
         )
         # Handlers bound what they read by what the request declares, and say so in their words.

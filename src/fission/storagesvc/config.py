@@ -43,7 +43,9 @@ class Config:
     max_archive_size_mib: int = settings.setting("STORAGE_MAX_ARCHIVE_SIZE_MIB", 256)
     """Largest archive; Fission's default. S3 takes at most 5120."""
     max_uploads: int = settings.setting("STORAGE_MAX_UPLOADS", 32)
-    """Uploads at once; others wait their turn. Each needs some 4 MiB of memory."""
+    """Uploads at once; others wait their turn, half a minute. Each needs some 4 MiB of memory."""
+    upload_timeout_seconds: float = settings.setting("STORAGE_UPLOAD_TIMEOUT", 900.0)
+    """How long one upload may take: 256 MiB at 300 KB/s."""
     prune_enabled: bool = settings.setting("PRUNE_ENABLED", True)
     """Whether archives that no object names are removed."""
     prune_interval_minutes: int = settings.setting("PRUNE_INTERVAL", 60)
@@ -76,6 +78,10 @@ def from_env(env: Mapping[str, str]) -> Config:
     if config.max_uploads < 1:
         raise errors.SettingsError(
             f"STORAGE_MAX_UPLOADS: {config.max_uploads}; it must be at least 1"
+        )
+    if config.upload_timeout_seconds <= 0:
+        raise errors.SettingsError(
+            f"STORAGE_UPLOAD_TIMEOUT: {config.upload_timeout_seconds:g}; it must be more than 0"
         )
     if config.prune_interval_minutes < 1:
         raise errors.SettingsError(

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from fission.base import clock as clocks
@@ -20,11 +22,22 @@ from fission.storagesvc import metrics, multipart, objectstore, receive, send
 from fission.web import failures, service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from fission_http import headers as header_lists
 
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
+PLACE_SECONDS: Final = 30.0
+"""How long an upload waits for its turn; then its client is told to come again."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much and how long an upload may be, and how many there may be at once."""
+
+    max_archive_bytes: int
+    max_uploads: int
+    upload_seconds: float
 
 
 class Authenticator:
@@ -76,12 +89,11 @@ def make_service(
     authenticator: Authenticator,
     counts: metrics.Metrics,
     *,
-    max_archive_bytes: int,
-    max_uploads: int,
+    bounds: Bounds,
     checks: Mapping[str, Callable[[], bool]],
 ) -> service.Service:
     """The routes of storagesvc."""
-    handlers = _Handlers(store, authenticator, counts, max_archive_bytes, max_uploads)
+    handlers = _Handlers(store, authenticator, counts, bounds)
     made = service.Service(
         "storagesvc",
         checks=checks,
@@ -107,14 +119,13 @@ class _Handlers:
         store: objectstore.ObjectStore,
         authenticator: Authenticator,
         counts: metrics.Metrics,
-        max_archive_bytes: int,
-        max_uploads: int,
+        bounds: Bounds,
     ) -> None:
         self._store = store
         self._auth = authenticator
         self._counts = counts
-        self._max_archive_bytes = max_archive_bytes
-        self._places = asyncio.Semaphore(max_uploads)
+        self._bounds = bounds
+        self._places = asyncio.Semaphore(bounds.max_uploads)
 
     async def upload(self, request: service.Request) -> service.Response:
         result = metrics.BROKEN
@@ -136,8 +147,7 @@ class _Handlers:
         declared_sum = _declared_sum(request)
         boundary = multipart.boundary_of(request.headers.get("content-type") or "")
         tenant = self._auth.namespace(request.headers)
-        async with self._places:
-            self._counts.uploads_running += 1
+        async with self._place():
             upload = await self._store.upload(tenant)
             try:
                 receiver = receive.Receiver(upload, boundary, declared)
@@ -150,8 +160,6 @@ class _Handlers:
             except BaseException:
                 await upload.discard()
                 raise
-            finally:
-                self._counts.uploads_running -= 1
         self._counts.changed(1, declared)
         self._counts.received_bytes += declared
         return archive_id
@@ -196,6 +204,29 @@ class _Handlers:
         self._counts.changed(-1, -deleted.size_bytes)
         return service.Response()
 
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """One of the places of uploads, for a bounded time."""
+        try:
+            await asyncio.wait_for(self._places.acquire(), PLACE_SECONDS)
+        except TimeoutError as error:
+            raise status.ServiceUnavailable(
+                f"{self._bounds.max_uploads} uploads are running (STORAGE_MAX_UPLOADS);"
+                " try again later"
+            ) from error
+        self._counts.uploads_running += 1
+        try:
+            async with asyncio.timeout(self._bounds.upload_seconds):
+                yield
+        except TimeoutError as error:
+            raise status.Timeout(
+                f"the upload took longer than {self._bounds.upload_seconds:g} s"
+                " (STORAGE_UPLOAD_TIMEOUT)"
+            ) from error
+        finally:
+            self._counts.uploads_running -= 1
+            self._places.release()
+
     def _declared_size(self, request: service.Request) -> int:
         text = request.headers.get(wire.FILE_SIZE_HEADER) or ""
         if not (text.isascii() and text.isdigit()):
@@ -204,11 +235,11 @@ class _Handlers:
             )
         size = int(text)
         sent = request.body_length or 0
-        if size <= self._max_archive_bytes < sent - receive.FORM_OVERHEAD_BYTES:
+        if size <= self._bounds.max_archive_bytes < sent - receive.FORM_OVERHEAD_BYTES:
             size = sent
-        if size > self._max_archive_bytes:
+        if size > self._bounds.max_archive_bytes:
             raise status.RequestEntityTooLarge(
-                f"the archive has {size} bytes; at most {self._max_archive_bytes} are taken"
+                f"the archive has {size} bytes; at most {self._bounds.max_archive_bytes} are taken"
                 " (STORAGE_MAX_ARCHIVE_SIZE_MIB)"
             )
         return size

@@ -99,7 +99,7 @@ async def test_a_plain_url_needs_no_package(tmp_path: Path) -> None:
         status, text = await pod.post("/fetch", fetch_of(fetchType=7, filename="b"))
         assert (status, text.startswith("fetchType is 7; allowed are 0")) == (400, True)
         status, text = await pod.post("/fetch", fetch_of(literal(b"x"), filename="a/b"))
-        assert (status, text) == (400, "'a/b' must be a name, not a path")
+        assert (status, text) == (400, "filename: 'a/b' must be a name, not a path")
 
 
 async def test_a_url_must_not_lead_to_other_pods_nor_to_a_clouds_metadata(tmp_path: Path) -> None:

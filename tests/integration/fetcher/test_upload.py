@@ -108,6 +108,6 @@ async def test_what_cannot_be_sent_is_said(tmp_path: Path) -> None:
         status, text = await pod.post("/upload", {"filename": "built", "storagesvcurl": "http://x"})
         assert (status, text.startswith("'built' is a folder, which cannot be sent")) == (400, True)
         status, text = await pod.post("/upload", {"filename": "a/b", "storagesvcurl": "http://x"})
-        assert (status, text) == (400, "'a/b' must be a name, not a path")
+        assert (status, text) == (400, "filename: 'a/b' must be a name, not a path")
         status, text = await pod.post("/upload", {"filename": "built"})
         assert (status, text) == (400, "storagesvcurl must be given")

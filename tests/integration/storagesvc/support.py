@@ -96,10 +96,11 @@ async def storagesvc(
     max_mib: int = 4,
     store: objectstore.ObjectStore | None = None,
     clock: clocks.Clock | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Fixture]:
     masters = masters or signing.Masters()
     built = app.build(
-        config.Config(max_archive_size_mib=max_mib),
+        config.Config(max_archive_size_mib=max_mib, **settings),
         app.Deps(store or local.LocalStore(folder), None, masters, clock or clocks.SystemClock()),
     )
     opened = listen.bind("127.0.0.1", 0)

@@ -251,3 +251,13 @@ async def test_storage_that_cannot_be_used_is_said_and_tried_again(tmp_path: Pat
     response = await served.http.request("GET", served.url + "/readyz")
     assert response.status == 200
     await running.__aexit__(None, None, None)
+
+
+async def test_an_upload_has_an_end(tmp_path: Path) -> None:
+    chosen = {"upload_timeout_seconds": 0.2, "max_uploads": 1}
+    async with storagesvc(tmp_path, **chosen) as served:
+        async with served.half_an_upload():
+            status, _ = await served.upload(b"waits for its turn, and gets it")
+            assert status == 200
+        await waiting.until(lambda: len(served.left_behind()) == 1)
+        assert served.app.metrics.uploads_running == 0
