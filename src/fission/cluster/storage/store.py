@@ -164,7 +164,8 @@ class Store:
         if revision < self._compacted:
             raise errors.Compacted(revision, self._compacted)
         for last, first in self._gaps:
-            if last < revision < first:
+            # The newest row before a gap may have been compacted away since.
+            if max(last, self._compacted) < revision < first:
                 raise errors.Compacted(revision, first)
 
     # --- writing ---

@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fission.cluster.storage import records, store
@@ -70,6 +70,9 @@ async def play(folder, steps):
     await current.close()
 
 
+@example(
+    [("put", "a", 0), ("delete", "a", 0), ("list", "", 0), ("compact", "", 0), ("reopen", "", 0)]
+)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 def test_list_and_watch_agree_with_the_present(steps):
