@@ -3,6 +3,9 @@
 `IMAGE_CACHE` names the folder to fill: `fission-runtime.jar` (the server and the types of a
 function's signature), `rehearsal.jar` (the function that a pod rehearses with) and `runtime.jsa`,
 which a virtual machine of the same version maps instead of loading classes one by one.
+
+The words behind the command are not read: `--modules` with a sum in `image.json` has the platform
+prepare again when the modules change, which lie in another image's folder. A test holds it true.
 """
 
 from __future__ import annotations
