@@ -24,6 +24,7 @@ from fission_binary import (
     package,
     perrequest,
     programs,
+    rehearsal,
     settings,
     streams,
     tunnels,
@@ -65,14 +66,22 @@ class Caller(Protocol):
 class Runtime:
     """One function, from generic to specialized."""
 
-    def __init__(self, env: Mapping[str, str], processes: programs.Programs) -> None:
+    def __init__(
+        self, env: Mapping[str, str], processes: programs.Programs, *, remembers: bool = True
+    ) -> None:
+        """``remembers``: leave word of what is loaded for a successor in this pod."""
         self._env = env
         self._processes = processes
-        self._state_path = real_path(STATE_PATH, env)
+        self._state_path = real_path(STATE_PATH, env) if remembers else None
         self._caller: Caller | None = None
         self._loading = False
         self._limit = MAX_PROCESSES
         self._active = 0
+
+    @property
+    def is_generic(self) -> bool:
+        """Whether a program is still to come."""
+        return self._caller is None
 
     async def handle(self, request: messages.Request) -> messages.Response:
         """Answer one request."""
@@ -102,6 +111,8 @@ class Runtime:
 
     async def restore(self) -> None:
         """Load again what a predecessor in this pod had loaded; the platform does not ask twice."""
+        if self._state_path is None:
+            return
         try:
             await self._load(_decode(_read(self._state_path)))
         except FileNotFoundError:
@@ -114,8 +125,9 @@ class Runtime:
         if self._caller is not None:
             await self._caller.stop()
         self._processes.kill_all()
-        with contextlib.suppress(OSError):
-            os.unlink(self._state_path)
+        if self._state_path is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._state_path)
 
     async def _specialize(self, request: messages.Request, path: str) -> messages.Response:
         if request.method != "POST":
@@ -166,6 +178,8 @@ class Runtime:
         self._active -= 1
 
     def _remember(self, load_request: bytes) -> None:
+        if self._state_path is None:
+            return
         try:
             with open(self._state_path, "wb", buffering=0) as file:
                 file.write(load_request)
@@ -176,13 +190,18 @@ class Runtime:
 async def run(env: Mapping[str, str]) -> int:
     """Serve until SIGTERM; returns the exit code."""
     loop = asyncio.get_running_loop()
+    sockets = listening_sockets(env)  # before any program starts, which is not to inherit them
     processes = programs.Programs(loop)
     runtime = Runtime(env, processes)
     await runtime.restore()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    server = await servers.serve(runtime.handle, listening_sockets(env))
+    if runtime.is_generic:
+        stage = Runtime({}, processes, remembers=False)
+        await rehearsal.run(stage.handle)
+        await stage.stop()
+    server = await servers.serve(runtime.handle, sockets)
     await ended.wait()
     await server.close(GRACE_SECONDS)
     await runtime.stop()

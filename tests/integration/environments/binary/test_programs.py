@@ -205,3 +205,12 @@ def test_a_server_ends_with_the_runtime(runtime: processes.Process) -> None:
     runtime.process.terminate()
     assert runtime.process.wait(DEADLINE_SECONDS) == 0
     assert is_gone(pid)
+
+
+def test_a_runtime_that_waits_for_its_program_has_left_no_trace(
+    runtime: processes.Process,
+) -> None:
+    assert runtime.call(path="/healthz").status == 200  # it has rehearsed, then it serves
+    assert list(runtime.volume.iterdir()) == []
+    assert runtime.log() == ""
+    assert os.readlink(f"/proc/{runtime.process.pid}/cwd") == "/"
