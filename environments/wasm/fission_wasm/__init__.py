@@ -6,7 +6,10 @@ Speaks the runtime protocol of Fission environments, versions 1 to 3, on the por
 - ``modules``: what a package must hold, what a module may import, and the words for what is wrong;
   the builder asks the same module;
 - ``engines``: how code is compiled, twice: at once for the first request, well for the rest;
-- ``commands``: one request, one instance: limits, standard streams, deadline;
+- ``calls``: one call: its deadline, its limits, its output, how it ended;
+- ``commands``: modules: one request, one instance, standard streams;
+- ``components``: the same for components, with ``wasi:http``;
+- ``programs``: which of both it is, and how well it is compiled;
 - ``cgi``: a request becomes variables, standard output becomes an answer; pure;
 - ``waiting``: clocks and sleeping of a module, which end when its request does;
 - ``functions``: a loaded module and the threads that its calls run in;

@@ -20,8 +20,8 @@ import wasmtime
 from wasmtime import _bindings as bindings
 from wasmtime import _ffi as ffi
 
+from fission_wasm import cgi, waiting
 from fission_wasm import settings as all_settings
-from fission_wasm import waiting
 
 MAX_LOG_LINE_BYTES = 64 * 1024
 MAX_TABLE_ELEMENTS = 1_000_000
@@ -47,11 +47,21 @@ class Call:
     """What one run of an instance is given, and what it leaves."""
 
     def __init__(
-        self, settings: all_settings.Settings, variables: dict[str, str], body: bytes
+        self,
+        settings: all_settings.Settings,
+        method: str,
+        target: str,
+        headers: list[tuple[str, str]],
+        body: bytes,
+        remote_address: str = "",
     ) -> None:
+        """Raises ValueError for a request that variables cannot hold."""
         self.settings = settings
-        self.variables = variables
+        self.method = method
+        self.target = target
+        self.headers = headers
         self.body = body
+        self.variables = cgi.make_variables(method, target, headers, len(body), remote_address)
         self.deadline = time.monotonic() + settings.timeout_seconds
         self.log = LogLines()
         self._stopped: Failure | None = None
@@ -62,6 +72,13 @@ class Call:
     @property
     def output(self) -> bytes:
         return b"".join(self._pieces)
+
+    def read_answer(self) -> cgi.Answer:
+        """Standard output as an answer; raises Failure for one that cannot be."""
+        try:
+            return cgi.parse_answer(self.output)
+        except cgi.BadAnswer as error:
+            raise Failure(500, f"the function's answer is malformed: {error}") from None
 
     def take_output(self, piece: bytes) -> int | None:
         """Keep a piece of standard output; beyond the limit the call is over."""

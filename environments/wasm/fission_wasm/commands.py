@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import wasmtime
 from wasmtime import _ffi as ffi
 
-from fission_wasm import calls, modules, waiting
+from fission_wasm import calls, cgi, modules, waiting
 
 MAX_MEMORIES = 1
 """The limit on memory counts each memory alone."""
@@ -39,12 +39,12 @@ class Program:
 
     def run(
         self, call: calls.Call, folders: Sequence[tuple[str, str]], pod: Mapping[str, str]
-    ) -> bytes:
-        """Run one instance in this thread; returns its standard output, raises Failure."""
+    ) -> cgi.Answer:
+        """Run one instance in this thread; raises Failure."""
         error: wasmtime.WasmtimeError | wasmtime.Trap | None = None
         with calls.store(self._engine, call, memories=MAX_MEMORIES, instances=1) as store:
             try:
-                store.set_wasi(_make_wasi(call, folders, pod))
+                store.set_wasi(make_wasi(call, folders, pod))
                 start = self._instances.instantiate(store).exports(store)["_start"]
                 assert isinstance(start, wasmtime.Func)
                 start(store)
@@ -53,12 +53,13 @@ class Program:
         failure = call.failure(error)
         if failure is not None:
             raise failure
-        return call.output
+        return call.read_answer()
 
 
-def _make_wasi(
+def make_wasi(
     call: calls.Call, folders: Sequence[tuple[str, str]], pod: Mapping[str, str]
 ) -> wasmtime.WasiConfig:
+    """What a call's instance sees of the world: variables, three streams, and these folders."""
     wasi = wasmtime.WasiConfig()
     wasi.argv = ["function"]
     wasi.env = {**pod, **call.variables}.items()

@@ -14,12 +14,9 @@ import os
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Protocol
-
-import wasmtime
 
 from fission_http import messages
-from fission_wasm import calls, cgi, commands, engines, modules
+from fission_wasm import calls, cgi, engines, modules, programs
 from fission_wasm import settings as all_settings
 
 NICENESS = 10
@@ -40,14 +37,6 @@ class Stage:
         self.threads = concurrent.futures.ThreadPoolExecutor(settings.parallel_calls, "call")
 
 
-class Runnable(Protocol):
-    """A compiled program of either kind."""
-
-    def run(
-        self, call: calls.Call, folders: Sequence[tuple[str, str]], pod: Mapping[str, str]
-    ) -> bytes: ...
-
-
 class Function:
     """One module, compiled fast at first and well in the end."""
 
@@ -59,14 +48,14 @@ class Function:
         self._content = content
         self._name = name
         self._folders = folders
-        self._is_optimized = False
-        self._program = self._compile_first()
+        self._program, is_good = programs.compile_fast(stage.engines, content, name)
+        self._is_final = is_good or len(content) > stage.settings.optimize_max_bytes
 
     def optimize(self) -> None:
         """Compile once more, with optimization, in a thread of low priority."""
-        if self._is_optimized:
+        if self._is_final:
             return
-        self._is_optimized = True
+        self._is_final = True
         threading.Thread(target=self._optimize, name="optimize", daemon=True).start()
 
     async def call(self, request: messages.Request) -> messages.Response:
@@ -74,13 +63,11 @@ class Function:
         settings = self._stage.settings
         body = await request.read(settings.max_request_bytes)
         client = request.client[0] if isinstance(request.client, tuple) else ""
+        headers = request.headers.items()
         try:
-            variables = cgi.make_variables(
-                request.method, request.target, request.headers.items(), len(body), client
-            )
+            call = calls.Call(settings, request.method, request.target, headers, body, client)
         except ValueError as error:
             return messages.Response(400, _TEXT, f"{error}\n".encode())
-        call = calls.Call(settings, variables, body)
         running = self._stage.threads.submit(self._run, call)
         try:
             answer = await asyncio.shield(asyncio.wrap_future(running))
@@ -96,30 +83,16 @@ class Function:
 
     def _run(self, call: calls.Call) -> cgi.Answer:
         with self._stage.engines.clock:
-            output = self._program.run(call, self._folders, self._stage.variables)
-        try:
-            return cgi.parse_answer(output)
-        except cgi.BadAnswer as error:
-            raise calls.Failure(500, f"the function's answer is malformed: {error}") from None
+            return self._program.run(call, self._folders, self._stage.variables)
 
     def _optimize(self) -> None:
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, NICENESS)  # on Linux: this thread alone
         try:
-            self._program = self._compile(self._stage.engines.good)
+            engine = self._stage.engines.good
+            self._program = programs.compile_with(engine, self._content, self._name)
         except modules.BadModule as error:
             print(f"not optimized: {error}", file=sys.stderr, flush=True)
-
-    def _compile_first(self) -> Runnable:
-        engines = self._stage.engines
-        if engines.fast is not engines.good:
-            with contextlib.suppress(modules.BadModule):  # or it is beyond the fast compiler
-                return self._compile(engines.fast)
-        self._is_optimized = True
-        return self._compile(engines.good)
-
-    def _compile(self, engine: wasmtime.Engine) -> Runnable:
-        return commands.Program(engine, self._content, self._name)
 
 
 def _failed(failure: calls.Failure) -> messages.Response:

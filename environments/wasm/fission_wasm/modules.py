@@ -2,8 +2,7 @@
 
 A module is a *command*: it exports ``_start`` and its memory, reads the request from variables and
 standard input, and writes the answer to standard output. It imports WASI preview 1
-(``wasi_snapshot_preview1``) and nothing else. Components import WASI 0.2 and export
-``wasi:http/incoming-handler``.
+(``wasi_snapshot_preview1``) and nothing else. What a component needs is in ``components.programs``.
 """
 
 from __future__ import annotations

@@ -41,6 +41,14 @@ class Settings:
     """WASM_OPTIMIZE_AFTER_SECONDS: when a loaded module is compiled again, with optimization.
     After the first call, so that it does not compete with it."""
 
+    optimize_max_mib: int = 4
+    """WASM_OPTIMIZE_MAX_MIB: larger ones stay as they were compiled first. A Python interpreter
+    would take a minute of a processor and 300 MiB."""
+
+    @property
+    def optimize_max_bytes(self) -> int:
+        return self.optimize_max_mib * MEBIBYTE
+
     @property
     def memory_bytes(self) -> int:
         return self.memory_mib * MEBIBYTE

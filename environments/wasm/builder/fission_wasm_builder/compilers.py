@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import wasmtime
 
-from fission_wasm_builder import errors, picking
+from fission_wasm_builder import errors, picking, python
 
 RUST_TARGETS = ("wasm32-wasip1", "wasm32-wasi")
 """The name of the same target before and after Rust 1.78."""
@@ -21,7 +21,7 @@ ZIG_TARGET = "wasm32-wasi"
 C_FLAGS = ("-Os", "-Wl,--strip-debug")
 """Small is fast to start; the names of functions stay, for the backtrace of a trap."""
 
-NEED_ZIG = "pip install 'fission[wasm-builder]'"
+NEED_COMPILERS = "pip install 'fission[wasm-builder]'"
 NEED_RUST = (
     "a Rust toolchain with that target: rustup target add wasm32-wasip1 (a toolchain below "
     "/usr/local is visible to builds), or on Debian apt-get install cargo libstd-rust-dev-wasm32 "
@@ -137,8 +137,9 @@ def _python(
     plan: picking.Plan, source: pathlib.Path, target: pathlib.Path, work: pathlib.Path
 ) -> None:
     if importlib.util.find_spec("componentize_py") is None:
-        raise errors.BuildError(f"app.py needs componentize-py: {NEED_ZIG}")
-    raise errors.BuildError("app.py: Python is not built yet")
+        raise errors.BuildError(f"app.py needs componentize-py: {NEED_COMPILERS}")
+    words = python.make_words(source, target)
+    _run([sys.executable, "-I", "-c", python.RUN, *words], source)
 
 
 def _zig_command() -> list[str]:
@@ -147,7 +148,7 @@ def _zig_command() -> list[str]:
     found = shutil.which("zig")
     # The image's own `zig` is the command above by another name.
     if found is None or pathlib.Path(found).parent == pathlib.Path(__file__).parents[1] / "bin":
-        raise errors.BuildError(f"C and Zig need the Zig compiler: {NEED_ZIG}")
+        raise errors.BuildError(f"C and Zig need the Zig compiler: {NEED_COMPILERS}")
     return [found]
 
 
@@ -177,13 +178,13 @@ def _flags(variable: str) -> list[str]:
 
 
 def _run(command: Sequence[str], folder: pathlib.Path) -> None:
-    shown = shlex.join(
-        ["zig", *command[4:]] if command[1:4] == ["-I", "-m", "ziglang"] else command
-    )
-    print(f"build: {shown}", flush=True)
+    words = list(command)
+    if words[:2] == [sys.executable, "-I"]:  # a compiler that comes as a Python package
+        words = ["zig" if words[3] == "ziglang" else "componentize-py", *words[4:]]
+    print(f"build: {shlex.join(words)}", flush=True)
     code = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL).returncode
     if code:
-        raise errors.BuildError(f"{shown.split()[0]} ended with {code}; what it said is above")
+        raise errors.BuildError(f"{words[0]} ended with {code}; what it said is above")
 
 
 def _collect(folder: pathlib.Path, target: pathlib.Path, otherwise: str) -> None:
