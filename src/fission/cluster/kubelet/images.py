@@ -27,6 +27,8 @@ from fission.base import errors as base_errors
 from fission.cluster.kubelet import errors
 
 MANIFEST = "image.json"
+CACHE_NAME_CHARACTERS = 16
+"""Of a digest, for the name of a folder: short enough to read, long enough to be unique."""
 
 
 class BadManifest(base_errors.Error):
@@ -76,8 +78,15 @@ class Image:
     """What fills ``cache`` before the first container; see `preparing`."""
     cache: str = ""
     """The folder that ``prepare`` fills; empty without one."""
+    content: str = ""
+    """Changes with every file of the image's folder; see `digest`."""
     listens: bool = False
     """Programs in its containers may listen on ports of their own; see `addresses.OWN_PORTS`."""
+
+    @property
+    def id(self) -> str:
+        """What a pod's status names as the image that runs."""
+        return f"{self.name}@sha256:{self.content}" if self.content else self.name
 
     @property
     def visible(self) -> tuple[str, ...]:
@@ -183,9 +192,9 @@ def parse(text: str, root: Path, python: str, caches: Path = Path("/nowhere")) -
             word.replace("{python}", python).replace("{image}", str(root))
             for word in _texts(raw.get("prepare") or [])
         )
+        content = digest(root, [python, *prepare], needs)
         if prepare:
-            content = digest(root, [python, *prepare], needs)
-            cache = str(caches / _text(raw["name"]) / content)
+            cache = str(caches / _text(raw["name"]) / content[:CACHE_NAME_CHARACTERS])
         zygote = raw.get("zygote") or {}
         shared = raw.get("shared")
         if shared not in (None, "node"):
@@ -208,6 +217,7 @@ def parse(text: str, root: Path, python: str, caches: Path = Path("/nowhere")) -
             program=_text(raw.get("program", "")),
             prepare=prepare,
             cache=cache,
+            content=content,
             listens=bool(raw.get("listens", False)),
         )
     except KeyError as error:
@@ -240,7 +250,7 @@ def digest(root: Path, words: Iterable[str], needs: Iterable[Need]) -> str:
         stamp = os.stat(real).st_mtime_ns if real else 0
         content.update(f"{real}\0{stamp}\0".encode())
     content.update("\0".join(words).encode())
-    return content.hexdigest()[:16]
+    return content.hexdigest()
 
 
 def missing_needs(image: Image) -> str | None:

@@ -179,6 +179,15 @@ class Launcher:
         """Container → declared ports with the names of their sockets."""
         return ports_of(pod, self._known_image)
 
+    def image_ids(self, pod: Obj) -> dict[str, str]:
+        """Image as a container of the pod names it → what this node has under that name."""
+        found: dict[str, str] = {}
+        for container in (*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]):
+            image = self._known_image(container)
+            if image is not None:
+                found[container["image"]] = image.id
+        return found
+
     def _known_image(self, container: Obj) -> images.Image | None:
         try:
             return self.catalog.find(container.get("image") or "")

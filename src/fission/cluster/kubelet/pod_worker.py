@@ -549,6 +549,7 @@ class PodWorker:
             host_ip=self._deps.host_ip,
             pod_ip=endpoint.ip if endpoint is not None and ready else None,
             start_time=self._start_time,
+            image_ids=self._deps.launcher.image_ids(self._pod),
             unconfined=tuple(unconfined),
         )
         pod = podstatus.with_written(self._pod, self._writer.written)

@@ -6,7 +6,8 @@ Conditions come in the kubelet's order; those of others (readiness gates) are ke
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from fission.cluster.kubelet import podstate
@@ -33,6 +34,8 @@ class Facts:
     host_ip: str
     pod_ip: str | None = None
     start_time: float = 0.0
+    image_ids: Mapping[str, str] = field(default_factory=dict)
+    """Image as a container names it → what runs under that name."""
     unconfined: tuple[str, ...] = ()
     """Promises of the pod's confinement that this machine cannot keep, one sentence each."""
 
@@ -97,10 +100,10 @@ def make_status(
     mains = [c for c in state.containers if rules.of(c.name).kind is Kind.MAIN]
     if inits:
         status["initContainerStatuses"] = [
-            _container_status(specs[c.name], rules, state, c, now) for c in inits
+            _container_status(specs[c.name], rules, state, c, facts, now) for c in inits
         ]
     status["containerStatuses"] = [
-        _container_status(specs[c.name], rules, state, c, now)
+        _container_status(specs[c.name], rules, state, c, facts, now)
         for c in sorted(mains, key=lambda c: c.name)
     ]
     status["qosClass"] = old.get("qosClass") or quality_class(pod)
@@ -233,20 +236,22 @@ def _container_status(
     rules: podstate.PodRules,
     state: podstate.PodState,
     container: podstate.Container,
+    facts: Facts,
     now: float,
 ) -> dict[str, Any]:
     running = container.phase is Phase.RUNNING
     current, last = _displayed(rules, state, container, now)
     done = rules.of(container.name).kind is Kind.INIT and _is_init_done(rules, container)
     ran = container.attempt >= 0 and bool(container.container_id)
+    image = spec.get("image", "")
     status: dict[str, Any] = {
         "name": container.name,
         "state": current,
         "lastState": {"terminated": _terminated(last)} if last else {},
         "ready": done or (running and container.ready),
         "restartCount": max(0, container.attempt),
-        "image": spec.get("image", ""),
-        "imageID": spec.get("image", "") if ran else "",
+        "image": image,
+        "imageID": facts.image_ids.get(image, image) if ran else "",
     }
     if ran:
         status["containerID"] = container.container_id

@@ -133,3 +133,20 @@ def test_images_are_found_two_levels_deep(tmp_path):
 
     assert {image.name for image in catalog.images} == {"node-env", "node-builder"}
     assert Path(catalog.find("fission/node-builder").root) == tmp_path / "node" / "builder"
+
+
+def test_the_id_of_an_image_changes_with_its_files_but_not_with_another_image_s(tmp_path):
+    def load():
+        return images.load([tmp_path]).find("python-env").id
+
+    (tmp_path / "image.json").write_text(a_manifest())
+    (tmp_path / "builder").mkdir()
+    first = load()
+    (tmp_path / "builder" / "image.json").write_text(a_manifest(name="b", match=["b"]))
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "x.pyc").write_bytes(b"")
+
+    assert first.startswith("python-env@sha256:")
+    assert load() == first
+    (tmp_path / "run.py").write_text("print()")
+    assert load() != first
