@@ -1,4 +1,4 @@
-"""Builders on a running platform: killed in the middle, and asked for what is not theirs."""
+"""Builders on a running platform, asked for what is not theirs."""
 
 from __future__ import annotations
 
@@ -7,15 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e import kills
 from tests.e2e import platform as platforms
 
 MAIN = "def main():\n    return {!r}\n"
-HANGS_ONCE = """#!/bin/sh
-echo attempt
-if [ ! -e $BUILD_CACHE/{mark} ]; then touch $BUILD_CACHE/{mark}; sleep 300; fi
-cp -r $SRC_PKG $DEPLOY_PKG
-"""
 PRIES = """#!/bin/sh
 for environ in /proc/[0-9]*/environ; do cat $environ 2>/dev/null | tr '\\0' '\\n'; done
 env
@@ -30,11 +24,11 @@ cp -r $SRC_PKG $DEPLOY_PKG
 def builder(platform: platforms.Platform) -> Iterator[platforms.Platform]:
     """The platform with an environment of these tests' own."""
     platform.fission(
-        *("env", "create", "--name", "killed", "--image", "fission/python-env"),
+        *("env", "create", "--name", "pried", "--image", "fission/python-env"),
         *("--poolsize", "1", "--builder", "fission/python-builder"),
     )
     yield platform
-    platform.fission("env", "delete", "--name", "killed")
+    platform.fission("env", "delete", "--name", "pried")
 
 
 def create(platform: platforms.Platform, name: str, script: str) -> None:
@@ -42,7 +36,7 @@ def create(platform: platforms.Platform, name: str, script: str) -> None:
     path = pathlib.Path(platform.write(f"{name}/build.sh", script))
     path.chmod(0o755)
     platform.fission(
-        *("pkg", "create", "--name", name, "--env", "killed", "--src", str(path.parent)),
+        *("pkg", "create", "--name", name, "--env", "pried", "--src", str(path.parent)),
         *("--buildcmd", "./build.sh"),
     )
 
@@ -55,23 +49,6 @@ def built(platform: platforms.Platform, name: str) -> str:
     return platforms.eventually(
         lambda: info(platform, name), lambda text: "succeeded" in text or "failed" in text
     )
-
-
-@pytest.mark.parametrize("component", ["/builder", "/buildermgr"])
-def test_a_build_is_run_again_when_who_ran_it_is_killed(
-    builder: platforms.Platform, component: str
-) -> None:
-    name = f"again{component.replace('/', '-')}"
-    create(builder, name, HANGS_ONCE.format(mark=name))
-    platforms.eventually(lambda: info(builder, name), lambda text: "attempt" in text)
-    killed = next(
-        one
-        for one in kills.processes(builder)
-        if one["name"].endswith(component) and one["name"].startswith(("default/killed", "fission"))
-    )
-    kills.kill(killed["pid"])
-
-    assert "succeeded" in built(builder, name)
 
 
 def test_a_build_sees_no_key_no_token_and_nothing_of_the_platform(

@@ -102,7 +102,7 @@ class Builder:
             return
         package, environment, target = subject
         log = headtail.HeadTail(self._settings.max_log_bytes)
-        log.add(handle.retry.log)
+        log.add(handle.retry.log or _left_by_predecessor(package))
         started_at = self._clock.monotonic()
         try:
             package = await self._mark_running(package, log.text())
@@ -215,7 +215,20 @@ class Builder:
         self._metrics.seconds.labels(result).observe(self._clock.monotonic() - started_at)
 
 
+def _left_by_predecessor(package: package_types.Package) -> str:
+    """The log of a build that ended with the buildermgr that ran it."""
+    if package.status.build_status != package_types.RUNNING or not package.status.build_log:
+        return ""
+    return _with_line(
+        package.status.build_log, "buildermgr was started again; the build runs again"
+    )
+
+
 def _say(log: headtail.HeadTail, message: str) -> None:
     """A line of our own at the end of a log."""
     text = log.text()
-    log.add(f"{'' if not text or text.endswith(chr(10)) else chr(10)}{message}\n")
+    log.add(_with_line(text, message)[len(text) :])
+
+
+def _with_line(text: str, line: str) -> str:
+    return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{line}\n"

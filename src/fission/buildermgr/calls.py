@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from fission.api import package_types
+from fission.base import backoff
 from fission.base import clock as clocks
 from fission.buildermgr import builders, errors
 from fission.contracts import builder as builder_wire
@@ -26,6 +27,8 @@ FETCH_TIMEOUT_SECONDS: Final = 330.0
 UPLOAD_TIMEOUT_SECONDS: Final = 330.0
 CLEAN_TIMEOUT_SECONDS: Final = 5.0
 LOOK_TIMEOUT_SECONDS: Final = 2.0
+STORAGE_PATIENCE_SECONDS: Final = 30.0
+"""How long an artifact waits for storagesvc: a restart of that does not cost a build."""
 BUILD_MARGIN_SECONDS: Final = 30.0
 """A builder cuts a build off by itself; one that does not is left after this much longer."""
 SILENCE_SECONDS: Final = 6 * builder_wire.HEARTBEAT_SECONDS
@@ -59,6 +62,18 @@ class Calls:
         if not found:
             raise errors.PlatformFailed("storagesvc has no ready pod")
         return found[0]
+
+    async def storage_url_in_time(self) -> str:
+        """Like ``storage_url``; waits for a storagesvc that is being started again."""
+        give_up_at = self._clock.monotonic() + STORAGE_PATIENCE_SECONDS
+        for pause in backoff.delays(0.1, cap_seconds=1.0):
+            try:
+                return await self.storage_url()
+            except errors.PlatformFailed:
+                if self._clock.monotonic() + pause > give_up_at:
+                    raise
+            await asyncio.sleep(pause)
+        raise AssertionError("delays never end")
 
     def archive_url(self, archive_id: str) -> str:
         """An archive's URL as Packages hold it: by storagesvc's name, which outlives its pods."""
@@ -116,7 +131,9 @@ class Calls:
     ) -> package_types.Archive:
         """Have the artifact stored; returns the archive as a Package holds it."""
         request = fetcher_wire.ArchiveUploadRequest(
-            filename=filename, storagesvc_url=await self.storage_url(), archive_package=pack
+            filename=filename,
+            storagesvc_url=await self.storage_url_in_time(),
+            archive_package=pack,
         )
         answer = await self._fetcher(
             target,

@@ -112,7 +112,9 @@ async def test_a_build_is_taken_up_by_the_next_buildermgr(tmp_path: pathlib.Path
         await here.stop_buildermgr()
         assert (await here.package("hello")).status.build_status == "running"
         await here.start_buildermgr()
-        await here.until_package("hello", "succeeded")
+        built = await here.until_package("hello", "succeeded")
+        again = "attempt\nbuildermgr was started again; the build runs again\nattempt\n"
+        assert built.status.build_log == again
         await waits.until(lambda: here.count("succeeded") == 1)
 
 
