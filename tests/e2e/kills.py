@@ -275,24 +275,29 @@ def well_again(
     fresh = cold.take()
     names = {*cold.names, "warm"}
 
-    def seconds(attempt: Callable[[], Any]) -> float:
-        platforms.eventually(attempt, seconds=deadline_seconds)
+    def seconds(what: str, attempt: Callable[[], Any]) -> float:
+        try:
+            platforms.eventually(attempt, seconds=deadline_seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{what}: {error}") from error
         return time.monotonic() - since
+
+    def call_warm() -> bool:
+        return timed_call(f"{platform.router}/warm").good
+
+    def call_cold() -> bool:
+        return timed_call(f"{platform.router}/{fresh}").body == "cold"
 
     def everything_listed() -> bool:
         listed = platform.fission("fn", "list", check=False)
         return names <= {line.split()[0] for line in listed.stdout.splitlines() if line}
 
     with futures.ThreadPoolExecutor(4) as pool:
-        running = pool.submit(seconds, lambda: runs(processes(platform)))
-        return Well(
-            warm=pool.submit(seconds, lambda: timed_call(f"{platform.router}/warm").good).result(),
-            cold=pool.submit(
-                seconds, lambda: timed_call(f"{platform.router}/{fresh}").body == "cold"
-            ).result(),
-            declared=pool.submit(seconds, everything_listed).result(),
-            running=running.result(),
-        )
+        running = pool.submit(seconds, "everything runs", lambda: runs(processes(platform)))
+        warm = pool.submit(seconds, "warm call", call_warm)
+        cold_one = pool.submit(seconds, f"cold call of {fresh}", call_cold)
+        listed = pool.submit(seconds, "fn list", everything_listed)
+        return Well(warm.result(), cold_one.result(), listed.result(), running.result())
 
 
 def wildcard_listener(port: int) -> socket.socket:

@@ -90,8 +90,9 @@ class Folders:
                 remove(path)
 
     def clean(self, name: str) -> None:
-        """Remove a source and every artifact of it."""
-        pattern = re.compile(re.escape(checked(name)) + rf"(-[a-z0-9]{{{SUFFIX_LENGTH}}})?")
+        """Remove a source and every artifact of it; or all sources that begin with this name."""
+        suffixes = rf"(-[a-z0-9]{{{SUFFIX_LENGTH}}}){{0,2}}"
+        pattern = re.compile(re.escape(checked(name)) + suffixes)
         for entry in os.listdir(self.root):
             if pattern.fullmatch(entry):
                 remove(self.root / entry)

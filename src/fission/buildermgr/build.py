@@ -87,6 +87,7 @@ class Builder:
             "same source, build command and builder as before: the archive that was built then is"
             " used again (fission pkg rebuild --nocache builds it anew)\n"
         )
+        self._group.spawn(self._clean_left(package, target), f"clean {package.metadata.name}")
         with contextlib.suppress(errors.Superseded):
             await self._outcomes.succeed(package, environment, entry.archive(), log, running=False)
         age = (self._clock.now() - entry.used_at).total_seconds()
@@ -104,6 +105,7 @@ class Builder:
         log = headtail.HeadTail(self._settings.max_log_bytes)
         log.add(handle.retry.log or _left_by_predecessor(package))
         started_at = self._clock.monotonic()
+        await self._clean_left(package, target)
         try:
             package = await self._mark_running(package, log.text())
         except (status.Conflict, status.NotFound):
@@ -127,6 +129,12 @@ class Builder:
         except (errors.PlatformFailed, base_errors.Error) as error:
             self._count(environment, "platform", started_at)
             await self._broke_off(handle, package, environment, log, error)
+
+    async def _clean_left(self, package: package_types.Package, target: builders.Target) -> None:
+        """Remove what a buildermgr that died in the middle of a build of this package left."""
+        metadata = package.metadata
+        if package.status.build_status == package_types.RUNNING:
+            await self._calls.clean(target, names.source_stem(metadata.name, metadata.uid))
 
     async def _broke_off(
         self,
@@ -161,7 +169,8 @@ class Builder:
         target: builders.Target,
         log: headtail.HeadTail,
     ) -> package_types.Archive:
-        filename = names.source_filename(package.metadata.name, ids.short_id(names.SOURCE_SUFFIX))
+        suffix = ids.short_id(names.SOURCE_SUFFIX)
+        filename = names.source_filename(package.metadata.name, package.metadata.uid, suffix)
         command = buildcache.command_of(package, environment)
         await self._calls.storage_url()  # rather now than when there is something to store
         try:

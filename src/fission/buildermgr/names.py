@@ -15,6 +15,8 @@ ACCOUNT: Final = "fission-builder"
 DOWNLOADS: Final = "fission-build-downloads"
 """Claim with the download cache of a namespace's builders."""
 SOURCE_SUFFIX: Final = 6
+STEM_DIGITS: Final = 8
+"""Not as long as a suffix, so that no package's stem is another one's file name."""
 _SERVICE_NAME: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
 
@@ -34,9 +36,14 @@ def cache_name(environment: str) -> str:
     return f"fission-build-cache-{environment}"
 
 
-def source_filename(package: str, suffix: str) -> str:
+def source_stem(package: str, uid: str) -> str:
+    """What the names of a package's sources in the builder's directory begin with."""
+    return f"{package[:200]}-{hashlib.sha256(uid.encode()).hexdigest()[:STEM_DIGITS]}"
+
+
+def source_filename(package: str, uid: str, suffix: str) -> str:
     """Name of a source in the builder's directory."""
-    return f"{package}-{suffix}"
+    return f"{source_stem(package, uid)}-{suffix}"
 
 
 def content_hash(value: Any) -> str:

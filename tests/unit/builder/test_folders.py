@@ -38,6 +38,14 @@ def test_cleaning_takes_a_source_and_its_artifacts_alone(places: folders.Folders
     assert left == ["a-bcdefg-hjklmn-x", "a-bcdefgh", "b-bcdefg"]
 
 
+def test_cleaning_by_a_stem_takes_every_source_of_it(places: folders.Folders) -> None:
+    left = ["a-12345678-bcdefg-hjklmn-pqrstv", "a-12345678-bcdefgh", "a-87654321-bcdefg"]
+    for name in ("a-12345678-bcdefg", "a-12345678-bcdefg-hjklmn", "a-12345678-hjklmn", *left):
+        (places.root / name).mkdir()
+    places.clean("a-12345678")
+    assert sorted(set(os.listdir(places.root)) - {folders.MARKER}) == left
+
+
 def test_what_a_build_locked_is_removed_all_the_same(places: folders.Folders) -> None:
     inner = places.root / "a-bcdefg" / "inner"
     inner.mkdir(parents=True)
