@@ -70,13 +70,14 @@ def make_environ(request):
     }
     for name, value in request.headers().entries():
         key = name.upper().replace("-", "_")
-        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if key == "CONTENT_LENGTH":
+            continue  # the body's, which is whole
+        if key != "CONTENT_TYPE":
             key = f"HTTP_{key}"
         if key in environ and key.startswith("HTTP_"):
             environ[key] += ("; " if key == "HTTP_COOKIE" else ", ") + value.decode("latin-1")
         else:
             environ[key] = value.decode("latin-1")
-    environ["CONTENT_LENGTH"] = str(len(body))
     return environ
 
 
