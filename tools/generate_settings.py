@@ -149,6 +149,21 @@ VARIABLES = {
         " to the package.",
         "MAVEN_OPTS": "Options of Maven's virtual machine; `GRADLE_OPTS` likewise.",
     },
+    "Of WebAssembly functions, given with `--runtime-env`": {
+        "WASM_TIMEOUT_SECONDS": "A call is ended after it, 504; `60`.",
+        "WASM_MEMORY_MIB": "Linear memory of one instance; `128`.",
+        "WASM_MAX_REQUEST_MIB": "Largest body of a request, above it 413; `16`.",
+        "WASM_MAX_ANSWER_MIB": "Largest answer, above it 500; `16`.",
+        "WASM_MAX_MODULE_MIB": "Largest module or component; `128`.",
+        "WASM_PARALLEL_CALLS": "Threads that run instances; `64`.",
+        "WASM_DIRECTORIES": "Folders that a module sees, of `package`, `secrets`, `configs`;"
+        " `secrets configs`.",
+        "WASM_OPTIMIZE_AFTER_SECONDS": "When what is loaded is compiled again, better; `1`.",
+        "WASM_OPTIMIZE_MAX_MIB": "Larger ones are not; `4`.",
+    },
+    "Of builds of WebAssembly, given with `--builder-env`": {
+        "CFLAGS": "Added when C and C++ are compiled; `CPPFLAGS` and `LDFLAGS` likewise.",
+    },
     "Of containers, written by whoever starts them": {
         "KUBERNETES_SERVICE_HOST": "Address of the API server.",
         "KUBERNETES_SERVICE_PORT": "Its port; 443.",
