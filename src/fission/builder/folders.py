@@ -18,6 +18,8 @@ from fission.base import errors, ids
 
 SUFFIX_LENGTH: Final = 6
 SCRATCH_PREFIX: Final = ".build-"
+GONE_PREFIX: Final = ".gone-"
+"""What is being removed: it has lost its name before the first of its files goes."""
 MARKER: Final = ".fission-builder"
 """In a directory that a builder found empty: what lies there at a later start is its own."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}")
@@ -122,15 +124,24 @@ def checked(name: str) -> str:
 
 
 def remove(path: pathlib.Path) -> None:
-    """Remove a file or a tree, also where a build took its own rights away."""
+    """Remove a file or a tree, also where a build took its own rights away.
+
+    A tree is renamed first: a fetcher that packs it meanwhile sees that by its name being gone, and
+    does not take what is left for the whole.
+    """
     if not stat.S_ISDIR(_mode(path)):
         path.unlink(missing_ok=True)
         return
-    shutil.rmtree(path, ignore_errors=True)
-    if path.exists():
-        for folder, _, _ in os.walk(path):
+    gone = path.with_name(GONE_PREFIX + ids.short_id(16))
+    try:
+        path.rename(gone)
+    except OSError:
+        gone = path  # removed as it is, by whoever else is at it too
+    shutil.rmtree(gone, ignore_errors=True)
+    if gone.exists():
+        for folder, _, _ in os.walk(gone):
             os.chmod(folder, 0o700)
-        shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _mode(path: pathlib.Path) -> int:

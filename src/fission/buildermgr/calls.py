@@ -37,6 +37,8 @@ MAX_ANSWER_BYTES: Final = 32 << 20
 MAX_LINE_BYTES: Final = 4 << 20
 
 SOURCE_FAULTS: Final = frozenset({400, 404, 413, 422})
+ARTIFACT_FAULTS: Final = SOURCE_FAULTS - {404}
+"""An artifact that the builder had, and that is not there, went with the builder."""
 
 
 class Calls:
@@ -141,6 +143,7 @@ class Calls:
             fetcher_wire.encode(request),
             UPLOAD_TIMEOUT_SECONDS,
             "the deployment archive could not be stored",
+            ARTIFACT_FAULTS,
         )
         try:
             stored = fetcher_wire.decode_upload_response(answer.body)
@@ -211,6 +214,7 @@ class Calls:
         body: bytes,
         timeout_seconds: float,
         failed: str,
+        source_faults: frozenset[int] = SOURCE_FAULTS,
     ) -> web_client.Answer:
         headers = self._signed(signing.FETCHER, target.namespace, "POST", path, body)
         try:
@@ -227,7 +231,7 @@ class Calls:
         if answer.ok:
             return answer
         message = f"{failed}: {answer.text() or f'the fetcher answered {answer.status}'}"
-        if answer.status in SOURCE_FAULTS:
+        if answer.status in source_faults:
             raise errors.SourceFailed(message, "ArchiveRefused")
         raise errors.PlatformFailed(message)
 

@@ -144,7 +144,7 @@ class Pod:
 
     async def fetch(self, request: wire.FunctionFetchRequest) -> None:
         """Bring the code, unless something of that name lies there already."""
-        if not self._shared_volume().exists(volume.checked_name(request.filename)):
+        if self._shared_volume().identity(volume.checked_name(request.filename)) is None:
             await self._put_code(request)
         await self._put_mounts(request)
 

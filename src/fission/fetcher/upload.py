@@ -77,8 +77,19 @@ async def upload(
 
 
 def _gather(source: volume.Volume, name: str, pack: bool, target: pathlib.Path) -> None:
-    if not source.exists(name):
+    """Write what is sent; raises when it was removed meanwhile, since it may lack anything then.
+
+    Who removes a tree takes its name away first: one that has it still was whole until now.
+    """
+    before = source.identity(name)
+    if before is None:
         raise errors.NotFound(f"{name!r} does not exist in the shared directory")
+    _write(source, name, pack, target)
+    if source.identity(name) != before:
+        raise errors.NotFound(f"{name!r} was removed while it was packed")
+
+
+def _write(source: volume.Volume, name: str, pack: bool, target: pathlib.Path) -> None:
     path = source.path / name
     try:
         if path.is_dir() and not path.is_symlink():

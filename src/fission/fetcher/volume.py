@@ -26,15 +26,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from fission.base import ids
-from fission.fetcher import errors, exchange
+from fission.fetcher import errors, exchange, treecopy
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_COPY_BYTES = 1 << 24
 _TEMPORARY = ".fetching-"
-FILE_MODE = 0o644
-EXECUTABLE_MODE = 0o755
-FOLDER_MODE = 0o755
+_ELSEWHERE = (errno.EXDEV, errno.ENOENT)
 
 
 class Volume:
@@ -44,6 +39,7 @@ class Volume:
         self.path = path
         self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         found = os.fstat(self._root)
+        self._device = found.st_dev
         self._owner = None
         if os.geteuid() == 0 and (found.st_uid, found.st_gid) != (0, 0):
             self._owner = (found.st_uid, found.st_gid)
@@ -64,20 +60,20 @@ class Volume:
         with self._used():
             return [name for name in os.listdir(self._root) if name.startswith(_TEMPORARY)]
 
-    def exists(self, name: str) -> bool:
-        """Tell whether something of that name lies in the volume's top folder."""
+    def identity(self, name: str) -> tuple[int, int] | None:
+        """What lies under that name in the volume's top folder; None when nothing does."""
         with self._used():
             try:
-                os.stat(name, dir_fd=self._root, follow_symlinks=False)
+                found = os.stat(name, dir_fd=self._root, follow_symlinks=False)
             except FileNotFoundError:
-                return False
-            return True
+                return None
+            return found.st_dev, found.st_ino
 
-    def put_file(self, relative: str, data: bytes, mode: int = FILE_MODE) -> None:
+    def put_file(self, relative: str, data: bytes, mode: int = treecopy.FILE_MODE) -> None:
         """Write a file whole, replacing one of that name; folders on the way are made."""
         *folders, name = checked_parts(relative)
         # Files of one folder get the mode of its kind: code is 0755, settings are 0750.
-        folder_mode = FOLDER_MODE if mode & 0o004 else 0o750
+        folder_mode = treecopy.FOLDER_MODE if mode & 0o004 else 0o750
         with self._written(relative) as temporary:
             self._write(self._root, temporary, data, mode)
             with self._folder(folders, folder_mode) as folder:
@@ -87,7 +83,7 @@ class Volume:
         """Make a folder hold exactly these files; one that is there is exchanged in one step."""
         *folders, name = checked_parts(relative)
         with self._written(relative) as temporary:
-            made = self._make_folder(self._root, temporary, mode)
+            made = treecopy.make_folder(self._root, temporary, mode, self._finish)
             try:
                 for key, data in files.items():
                     checked = checked_name(key, "key")
@@ -104,8 +100,31 @@ class Volume:
         """
         checked = checked_name(name)
         with self._written(name) as temporary:
-            self._copy(source, self._root, temporary)
+            treecopy.copy(str(source), self._root, temporary, self._finish, self._expect_open)
             self._put(temporary, self._root, checked)
+
+    def put_moved(self, source: pathlib.Path, name: str) -> bool:
+        """Take a file or tree itself under ``name``, as ``put_copy`` would have made it.
+
+        ``source`` is a copy made for this, which nobody else can reach. Tells whether it could be
+        moved: not from another file system, and not where files get modes of their own.
+        """
+        checked = checked_name(name)
+        if self._more_mode:
+            return False
+        with self._written(name) as temporary:
+            try:
+                if os.lstat(source).st_dev != self._device:
+                    return False
+                if self._owner is not None:
+                    treecopy.give(str(source), self._owner)
+                os.rename(source, temporary, dst_dir_fd=self._root)
+            except OSError as error:
+                if error.errno not in _ELSEWHERE:
+                    raise
+                return False
+            self._put(temporary, self._root, checked)
+        return True
 
     def remove(self, name: str) -> None:
         """Remove a file or a tree; nothing happens when it is not there."""
@@ -171,38 +190,10 @@ class Volume:
     def _remove(self, name: str) -> None:
         _remove(self._root, name)
 
-    def _copy(self, source: pathlib.Path, folder: int, name: str) -> None:
-        self._expect_open()
-        if not source.is_dir():
-            executable = source.stat().st_mode & 0o100
-            self._copy_file(source, folder, name, EXECUTABLE_MODE if executable else FILE_MODE)
-            return
-        target = self._make_folder(folder, name, FOLDER_MODE)
-        try:
-            with os.scandir(source) as entries:
-                for entry in entries:
-                    self._copy(pathlib.Path(entry.path), target, entry.name)
-        finally:
-            os.close(target)
-
-    def _copy_file(self, source: pathlib.Path, folder: int, name: str, mode: int) -> None:
-        target = os.open(name, _NEW_FILE, mode, dir_fd=folder)
-        try:
-            with source.open("rb") as file:
-                for _ in _copy_bytes(file.fileno(), target):
-                    self._expect_open()
-                written = os.fstat(file.fileno())
-            os.utime(target, ns=(written.st_atime_ns, written.st_mtime_ns))
-            self._finish(target, mode)
-        finally:
-            os.close(target)
-
     def _write(self, folder: int, name: str, data: bytes, mode: int) -> None:
-        target = os.open(name, _NEW_FILE, mode, dir_fd=folder)
+        target = os.open(name, treecopy.NEW_FILE, mode, dir_fd=folder)
         try:
-            left = memoryview(data)
-            while left:
-                left = left[os.write(target, left) :]
+            treecopy.write(target, data)
             self._finish(target, mode)
         finally:
             os.close(target)
@@ -219,22 +210,16 @@ class Volume:
         try:
             for name in names:
                 try:
-                    following = os.open(name, _FOLDER, dir_fd=current)
+                    following = os.open(name, treecopy.FOLDER, dir_fd=current)
                 except FileNotFoundError:
                     if make_mode is None:
                         raise
-                    following = self._make_folder(current, name, make_mode)
+                    following = treecopy.make_folder(current, name, make_mode, self._finish)
                 os.close(current)
                 current = following
             yield current
         finally:
             os.close(current)
-
-    def _make_folder(self, parent: int, name: str, mode: int) -> int:
-        os.mkdir(name, mode, dir_fd=parent)
-        descriptor = os.open(name, _FOLDER, dir_fd=parent)
-        self._finish(descriptor, mode)
-        return descriptor
 
     @contextmanager
     def _translated(self, relative: str) -> Iterator[None]:
@@ -276,16 +261,3 @@ def _remove(folder: int, name: str) -> None:
         shutil.rmtree(name, dir_fd=folder)
     else:
         os.unlink(name, dir_fd=folder)
-
-
-def _copy_bytes(source: int, target: int) -> Iterator[None]:
-    """Copy a file's bytes in steps; the kernel shares blocks instead where the file system can."""
-    try:
-        while os.copy_file_range(source, target, _COPY_BYTES):
-            yield
-        return
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise
-    while os.sendfile(target, source, None, _COPY_BYTES):
-        yield

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import io
 import json
@@ -11,6 +13,7 @@ from pathlib import Path
 
 from fission_http import server
 from tests.integration.fetcher import support
+from tests.support import waiting
 
 
 def stored() -> support.Host:
@@ -111,3 +114,31 @@ async def test_what_cannot_be_sent_is_said(tmp_path: Path) -> None:
         assert (status, text) == (400, "filename: 'a/b' must be a name, not a path")
         status, text = await pod.post("/upload", {"filename": "built"})
         assert (status, text) == (400, "storagesvcurl must be given")
+
+
+def is_open(path: Path) -> bool:
+    """Whether this process, which is the fetcher, reads a file."""
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if descriptor.readlink() == path:
+                return True
+    return False
+
+
+async def test_an_artifact_that_is_removed_meanwhile_is_not_sent_in_part(tmp_path: Path) -> None:
+    storage = stored()
+    async with support.fetcher(tmp_path) as pod, storage.running():
+        built = pod.userfunc / "built"
+        built.mkdir()
+        big = built / "big"
+        with big.open("wb") as file:
+            file.truncate(16 << 30)  # sparse; as long as it takes
+        (built / "main.py").touch()
+        request = {"filename": "built", "storagesvcurl": storage.url, "archivepackage": True}
+        sending = asyncio.ensure_future(pod.post("/upload", request))
+        await waiting.until(lambda: is_open(big))
+        built.rename(pod.userfunc / ".gone-1")
+        os.truncate(pod.userfunc / ".gone-1" / "big", 0)
+
+        assert await sending == (404, "'built' was removed while it was packed")
+        assert storage.requests == []

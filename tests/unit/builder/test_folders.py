@@ -55,6 +55,16 @@ def test_what_a_build_locked_is_removed_all_the_same(places: folders.Folders) ->
     assert os.listdir(places.root) == [folders.MARKER]
 
 
+def test_what_is_removed_loses_its_name_first(places: folders.Folders) -> None:
+    inner = places.root / "a-bcdefg"
+    inner.mkdir()
+    opened = os.open(inner, os.O_RDONLY)
+    folders.remove(inner)
+    name = os.readlink(f"/proc/self/fd/{opened}")
+    os.close(opened)
+    assert os.path.basename(name).startswith(folders.GONE_PREFIX)
+
+
 def test_sweeping_takes_what_is_old_and_unused(places: folders.Folders) -> None:
     for name in ("old-bcdefg", "used-bcdefg", "used-bcdefg-hjklmn"):
         (places.root / name).mkdir()
