@@ -119,32 +119,32 @@ def test_an_update_is_built_while_the_old_code_serves(built: platforms.Platform)
 
 
 def test_a_failed_build_shows_why_and_the_old_code_serves_on(built: platforms.Platform) -> None:
-    create(built, "kept", write_source(built, "kept", "good"))
-    assert built.wait_call("/kept").text == "ring good"
-    source = write_source(built, "kept", "bad", wanted="not-in-any-wheel")
-    failed = built.fission("fn", "update", "--name", "kept", "--src", source, check=False)
+    create(built, "keeps-old", write_source(built, "keeps-old", "good"))
+    assert built.wait_call("/keeps-old").text == "ring good"
+    source = write_source(built, "keeps-old", "bad", wanted="not-in-any-wheel")
+    failed = built.fission("fn", "update", "--name", "keeps-old", "--src", source, check=False)
     assert failed.returncode == 1
     assert "not-in-any-wheel" in failed.stdout + failed.stderr
     assert "(FISSION_WHEELS)" in failed.stdout + failed.stderr
-    package = package_of(built, "kept")
+    package = package_of(built, "keeps-old")
     info = built.fission("pkg", "info", "--name", package).stdout
     assert "failed" in info
     assert "build: failed: uv could not install the dependencies" in info
-    assert built.call("/kept").text == "ring good"
+    assert built.call("/keeps-old").text == "ring good"
     again = built.fission("pkg", "rebuild", "--name", package, "--follow", check=False)
     assert again.returncode == 1
-    source = write_source(built, "kept", "mended")
-    built.fission("fn", "update", "--name", "kept", "--src", source)
-    built.wait_call("/kept", lambda answer: answer.text == "ring mended")
+    source = write_source(built, "keeps-old", "mended")
+    built.fission("fn", "update", "--name", "keeps-old", "--src", source)
+    built.wait_call("/keeps-old", lambda answer: answer.text == "ring mended")
 
 
 def test_an_unchanged_source_is_built_once(built: platforms.Platform) -> None:
     source = write_source(built, "same", "same")
-    assert "modules compiled" in create(built, "first", source)
-    shown = create(built, "second", source)
+    assert "modules compiled" in create(built, "built-first", source)
+    shown = create(built, "built-second", source)
     assert "modules compiled" not in shown
-    assert built.wait_call("/second").text == "ring same"
-    package = package_of(built, "second")
+    assert built.wait_call("/built-second").text == "ring same"
+    package = package_of(built, "built-second")
     shown = built.fission("pkg", "rebuild", "--name", package, "--nocache", "--follow").stdout
     assert "modules compiled" in shown
 
