@@ -76,7 +76,7 @@ class App:
 
     async def aclose(self) -> None:
         """Give threads and connections back."""
-        self._shared.archives.close()
+        await self._shared.archives.aclose()
         await self._downloader.aclose()
 
     async def start_pod(

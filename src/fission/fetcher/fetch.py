@@ -2,7 +2,8 @@
 
 Three ways in (literal, storagesvc, any URL) and one way out: bytes are hashed, checked against the
 sum where there is one, unpacked safely, and put under their name in one rename. What has been
-unpacked once on this node is copied, not fetched again, when its hash is known beforehand.
+unpacked once on this node is not fetched again when its hash is known beforehand: a spare copy is
+moved into the volume where one is ready, else it is copied.
 
 Large archives are unpacked and copied in threads of their own, of which there are few: one pod's
 takes neither the event loop nor the threads in which the small ones of others are written.
@@ -27,7 +28,7 @@ from urllib import parse
 from fission.api import package_types
 from fission.base import archives
 from fission.contracts import storage
-from fission.fetcher import download, errors, treecache, volume
+from fission.fetcher import download, errors, spares, treecache, volume
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 LARGE_BYTES: Final = 4 << 20
@@ -50,12 +51,15 @@ class ArchiveFetcher:
     ) -> None:
         self._downloader = downloader
         self._cache = cache
+        self._spares = spares.Spares(cache) if cache is not None else None
         self._work_dir = work_dir
         self._limits = limits
         self._threads = futures.ThreadPoolExecutor(LARGE_THREADS, "large-archive")
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Take no more work."""
+        if self._spares is not None:
+            await self._spares.aclose()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def put(
@@ -97,18 +101,35 @@ class ArchiveFetcher:
             )
 
         key = hashlib.sha256(archive.literal).hexdigest() if archive.literal else expected
-        async with self._content(key, keep_archive, fill) as (content, is_large):
-            await self._work(is_large, target.put_copy, content, name)
+        if key is not None and keep_archive:
+            key = f"{key}-raw"
+        if key is None or not await self._move_spare(key, target, name):
+            async with self._content(key, fill) as (content, is_large):
+                await self._work(is_large, target.put_copy, content, name)
+        if key is not None and self._spares is not None:
+            self._spares.want(key)
+
+    async def _move_spare(self, key: str, target: volume.Volume, name: str) -> bool:
+        """Put a copy that was made beforehand, if there is one and it can be moved."""
+        spare = self._cache.take_spare(key) if self._cache is not None else None
+        if self._cache is None or spare is None:
+            return False
+        try:
+            if self._cache.size(key) > LARGE_BYTES:
+                return await asyncio.to_thread(target.put_moved, spare, name)
+            return target.put_moved(spare, name)
+        finally:
+            if spare.exists():
+                await asyncio.to_thread(treecache.remove, spare)
 
     @asynccontextmanager
     async def _content(
-        self, key: str | None, keep_archive: bool, fill: treecache.Fill
+        self, key: str | None, fill: treecache.Fill
     ) -> AsyncIterator[tuple[pathlib.Path, bool]]:
         """A file or tree that is ours, and whether it is a large one."""
         if key is not None and self._cache is not None:
-            entry = f"{key}-raw" if keep_archive else key
-            async with self._cache.entry(entry, fill) as content:
-                yield content, self._cache.size(entry) > LARGE_BYTES
+            async with self._cache.entry(key, fill) as content:
+                yield content, self._cache.size(key) > LARGE_BYTES
             return
         work = pathlib.Path(
             await asyncio.to_thread(tempfile.mkdtemp, prefix="fetch-", dir=self._work_dir)

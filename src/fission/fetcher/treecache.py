@@ -6,6 +6,10 @@ only work folders, which the next start removes. When the cache exceeds its boun
 used longest ago go first; an entry being copied is not among them. Sizes are what files take on
 the disk, so that a tree of many small ones counts for what it costs.
 
+An entry may have spares: further copies, made when nobody waits, each of which one pod's volume
+takes as it is. They count within the bound, go before their entry does, and are not kept over a
+start. A spare is handed out once, and complete.
+
 The files are only ever touched in threads; the bookkeeping belongs to the event loop.
 """
 
@@ -18,12 +22,21 @@ import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent import futures
 from contextlib import asynccontextmanager
 from typing import Final
 
 from fission.base import ids, singleflight
+from fission.fetcher import volume
 
 CONTENT: Final = "content"
+MAX_SPARES: Final = 64
+"""Of all entries together; those of the entries used longest ago go first."""
+SPARE_SHARE: Final = 8
+"""An entry of more than this part of the bound gets no spare."""
+SPARES_OF_ONE: Final = 2
+"""Two pods at once find one each; an entry of more than ``SMALL_BYTES`` has one."""
+SMALL_BYTES: Final = 4 << 20
 _FOLDER_BYTES: Final = 4096
 _KEY = re.compile(r"[0-9a-f]{64}(-raw)?")
 
@@ -40,6 +53,9 @@ class TreeCache:
         self._sizes: dict[str, int] = {}
         """Keys in order of use, the longest unused first."""
         self._in_use: dict[str, int] = {}
+        self._spares: dict[str, list[pathlib.Path]] = {}
+        self._copies: volume.Volume | None = None
+        """The cache's own directory, as something that copies are put into."""
         self._filling: singleflight.SingleFlight[str, None] = singleflight.SingleFlight()
 
     def prepare(self) -> None:
@@ -47,11 +63,17 @@ class TreeCache:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in self._directory.iterdir():
             if not _KEY.fullmatch(path.name):
-                shutil.rmtree(path, ignore_errors=True)
+                remove(path)
         entries = sorted(self._directory.iterdir(), key=lambda path: path.stat().st_mtime)
         self._sizes = {path.name: size_of(path) for path in entries}
+        self._copies = volume.Volume(self._directory)
         for grave in self._set_aside():
-            shutil.rmtree(grave, ignore_errors=True)
+            remove(grave)
+
+    def close(self) -> None:
+        """Give up a spare that is being made, and make no more."""
+        if self._copies is not None:
+            self._copies.close()
 
     @property
     def work_dir(self) -> pathlib.Path:
@@ -77,10 +99,48 @@ class TreeCache:
             self._sizes[key] = self._sizes.pop(key)
             yield self._directory / key / CONTENT
         finally:
-            self._in_use[key] -= 1
-            if not self._in_use[key]:
-                del self._in_use[key]
-            await self._evict()
+            await self._release(key)
+
+    def take_spare(self, key: str) -> pathlib.Path | None:
+        """A complete copy of an entry, for the taker alone to move or remove; None without one."""
+        if not self._spares.get(key):
+            return None
+        self._sizes[key] = self._sizes.pop(key)
+        return self._spares[key].pop()
+
+    async def make_spare(self, key: str, thread: futures.Executor) -> bool:
+        """Copy an entry once more; false if it is gone, too large, or has spares enough."""
+        if self._copies is None or not self._wants_spare(key):
+            return False
+        spare = self._directory / f".spare-{ids.short_id(8)}"
+        source = self._directory / key / CONTENT
+        self._in_use[key] = self._in_use.get(key, 0) + 1
+        try:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(thread, self._copies.put_copy, source, spare.name)
+            self._spares.setdefault(key, []).append(spare)
+        finally:
+            await self._release(key)
+        return True
+
+    def _wants_spare(self, key: str) -> bool:
+        size = self._sizes.get(key)
+        if size is None or size * SPARE_SHARE > self._max_bytes:
+            return False
+        return len(self._spares.get(key, ())) < (SPARES_OF_ONE if size <= SMALL_BYTES else 1)
+
+    def _spare_count(self) -> int:
+        return sum(len(spares) for spares in self._spares.values())
+
+    def _total(self) -> int:
+        """Bytes of all entries and spares."""
+        return sum(size * (1 + len(self._spares.get(key, ()))) for key, size in self._sizes.items())
+
+    async def _release(self, key: str) -> None:
+        self._in_use[key] -= 1
+        if not self._in_use[key]:
+            del self._in_use[key]
+        await self._evict()
 
     async def _fill(self, key: str, fill: Fill) -> None:
         work = pathlib.Path(
@@ -97,22 +157,34 @@ class TreeCache:
 
     async def _evict(self) -> None:
         for grave in self._set_aside():
-            await asyncio.to_thread(shutil.rmtree, grave, ignore_errors=True)
+            await asyncio.to_thread(remove, grave)
 
     def _set_aside(self) -> list[pathlib.Path]:
         """Take entries that are too many out of the cache, in one step each; they remain to be
         removed, while an entry of the same key may already be filled again."""
         graves = []
-        total = sum(self._sizes.values())
+        total, spares = self._total(), self._spare_count()
         for key in list(self._sizes):
-            if total <= self._max_bytes:
-                break
-            if key in self._in_use:
+            mine = self._spares.get(key, [])
+            while mine and (total > self._max_bytes or spares > MAX_SPARES):
+                graves.append(mine.pop())
+                total -= self._sizes[key]
+                spares -= 1
+            if total <= self._max_bytes or key in self._in_use:
                 continue
             total -= self._sizes.pop(key)
+            self._spares.pop(key, None)
             graves.append(self._directory / f".gone-{ids.short_id(8)}")
             os.rename(self._directory / key, graves[-1])
         return graves
+
+
+def remove(path: pathlib.Path) -> None:
+    """Remove a file or a tree, as far as it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def size_of(path: pathlib.Path) -> int:
