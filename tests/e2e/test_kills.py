@@ -40,6 +40,7 @@ TARGETS = {
     "executor": "/executor",
     "storagesvc": "/storagesvc",
     "controller": "/controller",
+    "buildermgr": "/buildermgr",
     "router": "/router",
     "fetcher": "fetcher",
     "fetcher-spawner": "sp-fetcher",
@@ -128,8 +129,12 @@ def test_one_killed_process_is_made_good_within_two_seconds(
     well = kill_and_recover(victim, cold, target)
     record_property("recovery_seconds", round(well.all, 3))
     record_property("cost_of_checks_seconds", round(checks.all, 3))
-    stretch = max(1.0, checks.all / FREE_CHECKS_SECONDS)
-    assert well.all <= RECOVERY_SECONDS * stretch + checks.all, f"{well}; checks: {checks.all:.2f}"
+    assert well.all <= bound(RECOVERY_SECONDS, checks), f"{well}; checks: {checks.all:.2f}"
+
+
+def bound(seconds: float, checks: kills.Well) -> float:
+    """What a recovery may take on a machine on which the checks alone take so long."""
+    return seconds * max(1.0, checks.all / FREE_CHECKS_SECONDS) + checks.all
 
 
 def test_any_process_in_any_order(victim: platforms.Platform, cold: kills.ColdFunctions) -> None:
@@ -139,7 +144,12 @@ def test_any_process_in_any_order(victim: platforms.Platform, cold: kills.ColdFu
         dice.shuffle(targets)
         for target in targets:
             well = kill_and_recover(victim, cold, target)
-            assert well.all <= RANDOM_RECOVERY_SECONDS, str(well)
+            if well.all > RANDOM_RECOVERY_SECONDS:
+                # Slow recovery, or a slow machine? The checks alone tell.
+                cold.make(1)
+                checks = kills.well_again(victim, cold, time.monotonic(), bool)
+                slowest = bound(RANDOM_RECOVERY_SECONDS, checks)
+                assert well.all <= slowest, f"{well}; checks: {checks.all:.2f}"
 
 
 def test_what_the_api_acknowledged_outlives_its_server(victim: platforms.Platform) -> None:

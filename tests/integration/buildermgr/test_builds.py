@@ -48,7 +48,8 @@ async def test_a_source_is_built_and_its_functions_follow(tmp_path: pathlib.Path
 
         pod = await here.builder_pod()
         await here.eventually(lambda: _is_clean(pod.packages))
-        assert (await here.events("BuildSucceeded"))[0]["involvedObject"]["name"] == "hello"
+        (told, *_) = await here.eventually(lambda: here.events("BuildSucceeded"))
+        assert told["involvedObject"]["name"] == "hello"
         service = (await here.kube.list(gvk.SERVICES, "default", label_selector="envName")).items[0]
         assert service["metadata"]["name"] == (await here.deployments())[0]["metadata"]["name"]
 

@@ -32,7 +32,8 @@ async def test_the_sources_fault_is_final_until_the_source_changes(tmp_path: pat
         )
         await waits.until(lambda: here.count("failed") == 1)
         assert failed.status.conditions[0]["reason"] == "BuildFailed"
-        assert "exit code 3" in (await here.events("BuildFailed"))[0]["message"]
+        (told, *_) = await here.eventually(lambda: here.events("BuildFailed"))
+        assert "exit code 3" in told["message"]
 
         await here.update_package("bad", buildcmd="./build.sh | tee log")
         await here.until_package(
