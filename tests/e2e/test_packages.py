@@ -36,7 +36,7 @@ BUILD_SH = ("--buildcmd", "./build.sh", "--entrypoint", "main.main")
 def builder(platform: platforms.Platform) -> platforms.Platform:
     """The platform with an environment that builds."""
     platform.fission(
-        *("env", "create", "--name", "built", "--image", "fission/python-env", "--poolsize", "1"),
+        *("env", "create", "--name", "packer", "--image", "fission/python-env", "--poolsize", "1"),
         *("--builder", "fission/python-builder"),
     )
     return platform
@@ -96,7 +96,7 @@ def test_a_log_is_seen_while_the_build_runs(
     name = "watched-by-rest" if way_in else "watched"
     folder = source(builder, name, name, WAIT.format(port=gate.getsockname()[1]))
     creating = builder.start(
-        "fn", "create", "--name", name, "--env", "built", "--src", folder, *BUILD_SH, env=way_in
+        "fn", "create", "--name", name, "--env", "packer", "--src", folder, *BUILD_SH, env=way_in
     )
     assert creating.stdout is not None
 
@@ -127,7 +127,7 @@ def test_who_leaves_a_build_finds_it_again(
 ) -> None:
     folder = source(builder, "left", "left alone", WAIT.format(port=gate.getsockname()[1]))
     creating = builder.start(
-        "fn", "create", "--name", "left", "--env", "built", "--src", folder, *BUILD_SH
+        "fn", "create", "--name", "left", "--env", "packer", "--src", folder, *BUILD_SH
     )
     assert creating.stdout is not None
     while creating.stdout.readline() != "first\n":
@@ -157,7 +157,7 @@ def test_a_failed_build_leaves_what_was_there_and_says_what_next(
 
     bad = source(builder, "mended-bad", "bad", FAIL)
     failed = fission(
-        *("fn", "create", "--name", "mended", "--env", "built", "--src", bad, *BUILD_SH), code=1
+        *("fn", "create", "--name", "mended", "--env", "packer", "--src", bad, *BUILD_SH), code=1
     )
     package = package_of(builder, "mended")
     assert "looking\n" in failed.stdout
@@ -183,7 +183,7 @@ def test_the_same_source_is_built_once_unless_that_is_asked_for(
     builder: platforms.Platform,
 ) -> None:
     folder = source(builder, "once", "once", COPY)
-    create = ("pkg", "create", "--env", "built", "--src", folder, "--buildcmd", "./build.sh")
+    create = ("pkg", "create", "--env", "packer", "--src", folder, "--buildcmd", "./build.sh")
     first = builder.fission(*create, "--name", "once-a", "--follow").stdout
     second = builder.fission(*create, "--name", "once-b", "--follow").stdout
     anew = builder.fission("pkg", "rebuild", "--name", "once-b", "--nocache", "--follow").stdout
@@ -206,7 +206,7 @@ def test_source_and_result_come_back_as_they_were(
         return builder.fission(*words, env=way_in).stdout
 
     fission(
-        *("pkg", "create", "--name", name, "--env", "built", "--src", folder, "--follow"),
+        *("pkg", "create", "--name", name, "--env", "packer", "--src", folder, "--follow"),
         *("--buildcmd", "./build.sh"),
     )
     info = fission("pkg", "info", "--name", name)
@@ -242,11 +242,11 @@ def test_what_cannot_be_built_is_refused_before_anything_is_made(
         return done.stderr.splitlines()[-1]
 
     assert "environment 'python' has no builder" in said("--env", "python", "--src", folder)
-    assert 'did you mean "built"?' in said("--env", "buil", "--src", folder)
-    assert "no file matches" in said("--env", "built", "--src", f"{folder}/*.js")
-    both = said("--env", "built", "--src", folder, "--code", f"{folder}/main.py")
+    assert 'did you mean "packer"?' in said("--env", "packr", "--src", folder)
+    assert "no file matches" in said("--env", "packer", "--src", f"{folder}/*.js")
+    both = said("--env", "packer", "--src", folder, "--code", f"{folder}/main.py")
     assert "--code and --sourcearchive exclude each other" in both
-    assert "--buildcmd" in said("--env", "built", "--src", folder, "--buildcmd", "a; b")
+    assert "--buildcmd" in said("--env", "packer", "--src", folder, "--buildcmd", "a; b")
     assert "refused" not in builder.fission("pkg", "list").stdout
 
 
