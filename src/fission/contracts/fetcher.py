@@ -1,4 +1,4 @@
-"""Executor and buildermgr → fetcher: fetch, specialize, upload.
+"""Executor and buildermgr → fetcher: fetch, specialize, upload, prefetch.
 
 Three optional fields are our own. ``archive`` and ``packageResourceVersion`` say where the
 archive is, so that the fetcher need not read the Package; ``functionUid`` is the function that
@@ -19,6 +19,8 @@ PORT_NAME: Final = "http-fetcher"
 FETCH: Final = "/fetch"
 SPECIALIZE: Final = "/specialize"
 UPLOAD: Final = "/upload"
+PREFETCH: Final = "/prefetch"
+"""Our own: a fetch request whose archive some pod will want; done only where archives are kept."""
 VERSION: Final = "/version"
 WEBSOCKET_START: Final = "/wsevent/start"
 WEBSOCKET_END: Final = "/wsevent/end"
@@ -101,7 +103,7 @@ class ArchiveUploadResponse(schema.Model):
 
 
 def decode_fetch(content: bytes) -> FunctionFetchRequest:
-    """Body of ``/fetch``."""
+    """Body of ``/fetch`` and of ``/prefetch``."""
     return gojson.decode(content, FunctionFetchRequest)
 
 

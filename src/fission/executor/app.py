@@ -26,6 +26,7 @@ from fission.executor.poolmgr import (
     manager,
     pod_reconciler,
     pools,
+    prefetching,
     reaper,
     records,
     resources,
@@ -109,6 +110,7 @@ class App:
             on_failed=self.pods.failed,
             on_lost=self.pods.lost,
         )
+        self.prefetching = prefetching.Prefetching(known, self.pools, calls, specializer)
         self.poolmgr = manager.PoolManager(
             cache,
             known,
@@ -176,12 +178,14 @@ class App:
             self.pods.start(self.poolmgr)
             self.functions.start(self.dispatch)
             await self.pods.adopt()
+            self.prefetching.start()
             for work, name in (
                 (self.pods.run(), "pods"),
                 (self.functions.run(), "functions"),
                 (self.records.run(), "records"),
                 (self.recorder.run(), "events"),
                 (self.reaper.run(), "reaper"),
+                (self.prefetching.run(), "prefetching"),
             ):
                 group.run(work, name)
             self._ready.set()

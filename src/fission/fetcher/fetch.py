@@ -73,13 +73,44 @@ class ArchiveFetcher:
         sign: download.Sign | None = None,
     ) -> None:
         """Put the archive's content under ``name``; what lies there is replaced."""
+        if archive.literal and _is_file(archive, keep_archive):
+            target.put_file(name, archive.literal)
+            return
+        key, fill = self._source(archive, keep_archive, storage_url, sign)
+        if key is None or not await self._move_spare(key, target, name):
+            async with self._content(key, fill) as (content, is_large):
+                await self._work(is_large, target.put_copy, content, name)
+        if key is not None and self._spares is not None:
+            self._spares.want(key)
+
+    async def prefetch(
+        self,
+        archive: package_types.Archive,
+        *,
+        keep_archive: bool,
+        storage_url: str = "",
+        sign: download.Sign | None = None,
+    ) -> None:
+        """Unpack the archive into the cache, if there is one and it can be found there again."""
+        if self._cache is None or self._spares is None:
+            return
+        if archive.literal and _is_file(archive, keep_archive):
+            return
+        key, fill = self._source(archive, keep_archive, storage_url, sign)
+        if key is not None:
+            async with self._cache.entry(key, fill):
+                self._spares.want(key)
+
+    def _source(
+        self,
+        archive: package_types.Archive,
+        keep_archive: bool,
+        storage_url: str,
+        sign: download.Sign | None,
+    ) -> tuple[str | None, treecache.Fill]:
+        """The cache's key for what an archive holds, if there can be one, and how to get it."""
         if archive.oci is not None:
             raise errors.BadRequest("archives of type oci are not supported")
-        if archive.literal:
-            form = _form(archive.literal[: archives.HEAD_BYTES], keep_archive)
-            if form is archives.Form.FILE:
-                target.put_file(name, archive.literal)
-                return
         if not archive.literal and not archive.url:
             raise errors.BadRequest("the archive is empty: neither literal nor url is given")
         expected = None if archive.literal else expected_sum(archive.checksum)
@@ -101,13 +132,7 @@ class ArchiveFetcher:
             )
 
         key = hashlib.sha256(archive.literal).hexdigest() if archive.literal else expected
-        if key is not None and keep_archive:
-            key = f"{key}-raw"
-        if key is None or not await self._move_spare(key, target, name):
-            async with self._content(key, fill) as (content, is_large):
-                await self._work(is_large, target.put_copy, content, name)
-        if key is not None and self._spares is not None:
-            self._spares.want(key)
+        return (f"{key}-raw" if key is not None and keep_archive else key), fill
 
     async def _move_spare(self, key: str, target: volume.Volume, name: str) -> bool:
         """Put a copy that was made beforehand, if there is one and it can be moved."""
@@ -161,6 +186,12 @@ class ArchiveFetcher:
                 raise errors.NoSpace("no space is left to unpack the archive") from error
             raise
         packed.unlink()
+
+
+def _is_file(archive: package_types.Archive, keep_archive: bool) -> bool:
+    """Whether a literal is written as it is."""
+    head = archive.literal[: archives.HEAD_BYTES]
+    return archive.oci is None and _form(head, keep_archive) is archives.Form.FILE
 
 
 def _form(head: bytes, keep_archive: bool) -> archives.Form:

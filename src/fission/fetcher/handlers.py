@@ -50,6 +50,7 @@ def make_service(served: pod.Pod, clock: clocks.Clock) -> service.Service:
         max_body_bytes=MAX_BODY_BYTES,
     )
     made.route("POST", wire.FETCH, handlers.fetch)
+    made.route("POST", wire.PREFETCH, handlers.prefetch)
     made.route("POST", wire.SPECIALIZE, handlers.specialize)
     made.route("POST", wire.UPLOAD, handlers.upload)
     made.route("GET", wire.CLAIM, handlers.claim)
@@ -67,6 +68,10 @@ class _Handlers:
 
     async def fetch(self, request: service.Request) -> service.Response:
         await self._pod.fetch(wire.decode_fetch(await request.read(MAX_BODY_BYTES)))
+        return service.Response()
+
+    async def prefetch(self, request: service.Request) -> service.Response:
+        await self._pod.prefetch(wire.decode_fetch(await request.read(MAX_BODY_BYTES)))
         return service.Response()
 
     async def specialize(self, request: service.Request) -> service.Response:

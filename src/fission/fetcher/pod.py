@@ -148,6 +148,15 @@ class Pod:
             await self._put_code(request)
         await self._put_mounts(request)
 
+    async def prefetch(self, request: wire.FunctionFetchRequest) -> None:
+        """Have the archive at hand for whichever pod wants it; this one's volume is not touched."""
+        await self._shared.archives.prefetch(
+            await self._archive(request),
+            keep_archive=request.keep_archive,
+            storage_url=request.storagesvc_url,
+            sign=self._sign_download if self._storage_keys.enabled else None,
+        )
+
     async def upload(self, request: wire.ArchiveUploadRequest) -> wire.ArchiveUploadResponse:
         """Take an artifact to storagesvc."""
         return await upload.upload(

@@ -165,3 +165,49 @@ async def test_what_a_dead_fetcher_was_writing_goes(tmp_path: Path) -> None:
         assert await pod.post("/fetch", fetch_of(literal(b"x"))) == (200, "")
         await waiting.until(lambda: os.listdir(userfunc) == ["code"])
         assert not (tmp_path / "cache" / ".work-half").exists()
+
+
+def spares_in(folder: Path) -> list[Path]:
+    return [path for path in (folder / "cache").iterdir() if path.name.startswith(".spare-")]
+
+
+@pytest.mark.parametrize("way", ["literal", "url"])
+async def test_what_was_fetched_beforehand_is_moved_into_the_pod(tmp_path: Path, way: str) -> None:
+    packed = support.zip_bytes(dict(HELLO))
+    host = support.Host(lambda _: server.Response(200, body=packed))
+    async with support.fetcher(tmp_path) as pod, host.running():
+        archive = literal(packed) if way == "literal" else by_url(f"{host.url}/a.zip", packed)
+        assert await pod.post("/prefetch", fetch_of(archive)) == (200, "")
+        assert list(pod.userfunc.iterdir()) == []
+        await waiting.until(lambda: len(spares_in(tmp_path)) == 2, seconds=10.0)
+        made = {path.stat().st_ino for path in spares_in(tmp_path)}
+        assert await pod.post("/fetch", fetch_of(archive)) == (200, "")
+        tree = pod.userfunc / "code"
+        assert tree.stat().st_ino in made
+        assert (tree / "hello.py").read_bytes() == HELLO["hello.py"]
+        assert (tree / "hello.py").stat().st_nlink == 1
+        assert [path.name for path in pod.userfunc.iterdir()] == ["code"]
+        assert len(host.requests) == (1 if way == "url" else 0)
+        # What a pod does to its tree is nobody else's.
+        (tree / "hello.py").write_bytes(b"poison")
+        assert await pod.post("/fetch", fetch_of(archive, filename="again")) == (200, "")
+        assert (pod.userfunc / "again" / "hello.py").read_bytes() == HELLO["hello.py"]
+
+
+async def test_what_cannot_be_found_again_is_not_fetched_beforehand(tmp_path: Path) -> None:
+    host = support.Host(lambda _: server.Response(200, body=b"code"))
+    async with support.fetcher(tmp_path) as pod, host.running():
+        assert await pod.post("/prefetch", fetch_of(by_url(f"{host.url}/a"))) == (200, "")
+        assert await pod.post("/prefetch", fetch_of(literal(b"code"))) == (200, "")
+    async with support.fetcher(tmp_path / "alone", cache=False) as pod, host.running():
+        assert await pod.post("/prefetch", fetch_of(by_url(f"{host.url}/a", b"code"))) == (200, "")
+    assert host.requests == []
+
+
+async def test_a_damaged_archive_is_refused_beforehand_too(tmp_path: Path) -> None:
+    host = support.Host(lambda _: server.Response(200, body=b"damaged"))
+    async with support.fetcher(tmp_path) as pod, host.running():
+        code, text = await pod.post("/prefetch", fetch_of(by_url(f"{host.url}/a", b"code")))
+        assert code == 400
+        assert "checksum mismatch" in text
+        assert os.listdir(tmp_path / "cache") == []

@@ -75,6 +75,16 @@ class Fetchers:
         message = text or f"the fetcher answered {answer.status}"
         raise errors.SpecializationFailed(message, final=final)
 
+    async def prefetch(
+        self, pod: pool.GenericPod, request: wire.FunctionFetchRequest, timeout_seconds: float
+    ) -> None:
+        """Have what a pod of the pool will need unpacked; raises ExecutorError or HttpError."""
+        body = wire.encode(request)
+        answer = await self._call("POST", pod, wire.PREFETCH, body, timeout_seconds)
+        # 404: a fetcher of upstream's
+        if answer.status >= 300 and answer.status != 404:
+            raise errors.SpecializationFailed(answer.text(), final=False)
+
     async def claims(self, pod: pool.GenericPod) -> list[Claim]:
         """The functions that have claimed the pod; raises PodLost when it does not say."""
         try:

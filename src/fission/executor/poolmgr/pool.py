@@ -103,6 +103,10 @@ class Pool:
                 self._taken.add(pod.uid)
         return given
 
+    def look(self) -> GenericPod | None:
+        """The pod that would be given out next; it stays where it is."""
+        return self._best()
+
     def _best(self) -> GenericPod | None:
         """The longest ready pod of the present runtime; one of an older is about to go."""
         for pod in self._generic.values():

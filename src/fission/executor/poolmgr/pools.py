@@ -88,6 +88,11 @@ class Pools:
             target.put_back(given)
             self._assign(target)
 
+    def look(self, environment: environment_types.Environment) -> pool.GenericPod | None:
+        """A generic pod that stays one: only its fetcher may be asked for something."""
+        target = self._pools.get(environment.metadata.uid)
+        return target.look() if target is not None else None
+
     async def choose(
         self, environment: environment_types.Environment, function_uid: str
     ) -> pool.GenericPod:

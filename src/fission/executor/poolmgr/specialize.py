@@ -79,7 +79,7 @@ class Specializer:
         await self._catalog.check_settings(function)
         shared = environment_defaults.is_infinite(environment.spec)
         settings_hash = self._catalog.settings_hash(function)
-        request = make_request(function, environment, package, await self._storage_url(package))
+        request = await self.request(function, environment, package)
         for _ in range(MAX_PODS_TRIED):
             pod = await self._pools.choose(environment, function.metadata.uid)
             try:
@@ -100,6 +100,15 @@ class Specializer:
             f"{MAX_PODS_TRIED} pods of environment {environment.metadata.name} were lost "
             "while they were specialized"
         )
+
+    async def request(
+        self,
+        function: function_types.Function,
+        environment: environment_types.Environment,
+        package: package_types.Package,
+    ) -> wire.FunctionSpecializeRequest:
+        """What a fetcher is asked for."""
+        return make_request(function, environment, package, await self._storage_url(package))
 
     async def _storage_url(self, package: package_types.Package) -> str:
         """Where storagesvc is, if the archive is there; a fetcher cannot resolve its name."""
