@@ -83,9 +83,10 @@ class Builder:
         started_at = self._clock.monotonic()
         if not await self._calls.is_stored(entry.url, target.namespace):
             return False
-        log = (
+        log = _with_line(
+            _log_of_predecessor(package),
             "same source, build command and builder as before: the archive that was built then is"
-            " used again (fission pkg rebuild --nocache builds it anew)\n"
+            " used again (fission pkg rebuild --nocache builds it anew)",
         )
         self._group.spawn(self._clean_left(package, target), f"clean {package.metadata.name}")
         with contextlib.suppress(errors.Superseded):
@@ -103,7 +104,9 @@ class Builder:
             return
         package, environment, target = subject
         log = headtail.HeadTail(self._settings.max_log_bytes)
-        log.add(handle.retry.log or _left_by_predecessor(package))
+        log.add(handle.retry.log)
+        if not handle.retry.log and (left := _log_of_predecessor(package)):
+            log.add(_with_line(left, "buildermgr was started again; the build runs again"))
         started_at = self._clock.monotonic()
         await self._clean_left(package, target)
         try:
@@ -224,13 +227,10 @@ class Builder:
         self._metrics.seconds.labels(result).observe(self._clock.monotonic() - started_at)
 
 
-def _left_by_predecessor(package: package_types.Package) -> str:
-    """The log of a build that ended with the buildermgr that ran it."""
-    if package.status.build_status != package_types.RUNNING or not package.status.build_log:
-        return ""
-    return _with_line(
-        package.status.build_log, "buildermgr was started again; the build runs again"
-    )
+def _log_of_predecessor(package: package_types.Package) -> str:
+    """What a build said that ended with the buildermgr that ran it."""
+    is_left = package.status.build_status == package_types.RUNNING
+    return package.status.build_log if is_left else ""
 
 
 def _say(log: headtail.HeadTail, message: str) -> None:
