@@ -1,7 +1,7 @@
 """Streams an archive from a URL to a file: bounded, hashed on the way, patient with a restart.
 
 Only a 2xx counts. A host that refuses, breaks off or answers 502, 503 or 504 is asked again for a
-few seconds: storagesvc may be restarting. Redirects are followed, unsigned, and never from https
+while: storagesvc may be restarting. Redirects are followed, unsigned, and never from https
 to http. Where strangers' URLs lead is checked on a pool of connections of their own (``reach``).
 """
 
@@ -22,7 +22,9 @@ from fission_http import client as http_client
 from fission_http import errors as http_errors
 
 PATIENCE_SECONDS: Final = 5.0
-"""How long a host that is briefly away is waited for; a component's restart takes two."""
+"""How long a stranger's host that is briefly away is waited for."""
+STORAGE_PATIENCE_SECONDS: Final = 20.0
+"""The same for storagesvc: its restart takes two, and many times that on a machine with no time."""
 MAX_REDIRECTS: Final = 10
 """As Go's and browsers' clients."""
 _WRITE_BYTES: Final = 1 << 20
@@ -70,7 +72,8 @@ class Downloader:
     async def save(self, location: Location, target: pathlib.Path) -> str:
         """Write the bytes to a new file and return their SHA-256."""
         loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + PATIENCE_SECONDS
+        patience = STORAGE_PATIENCE_SECONDS if location.is_trusted else PATIENCE_SECONDS
+        give_up_at = loop.time() + patience
         for pause in backoff.delays(0.05, cap_seconds=1.0):
             try:
                 return await self._save_once(location, target)

@@ -102,7 +102,8 @@ async def test_a_builder_killed_in_the_middle_is_asked_again(tmp_path: pathlib.P
         built = await here.until_package("hello", "succeeded")
         assert built.status.build_log.count("attempt\n") == 2
         assert "the build runs again (attempt 2 of 8)" in built.status.build_log
-        await waits.until(lambda: (here.count("platform"), here.count("succeeded")) == (1, 1))
+        # More than once, when it was asked before it had cleaned up after its earlier life.
+        await waits.until(lambda: here.count("platform") >= 1 and here.count("succeeded") == 1)
 
 
 async def test_a_build_is_taken_up_by_the_next_buildermgr(tmp_path: pathlib.Path) -> None:

@@ -171,7 +171,7 @@ async def test_a_chunked_body_beyond_the_limit_is_refused():
 
 
 async def test_slow_heads_and_bodies_time_out():
-    limits = servers.Limits(head_seconds=0.05, idle_seconds=0.05, body_seconds=0.05)
+    limits = servers.Limits(head_seconds=0.3, idle_seconds=0.3, body_seconds=0.3)
     async with running(echo, limits) as (_, address):
         assert await talk(address, b"") == b""
         assert (await talk(address, b"GET / HT")).startswith(b"HTTP/1.1 408")
