@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fission.cluster.supervisor import control, processes, wire
+from fission.cluster.supervisor import home as homes
 
 APISERVER = """
 import os, socket, signal
@@ -65,8 +66,8 @@ def free_port():
 
 @pytest.fixture
 def home(tmp_path):
-    root = tmp_path / "home"
-    root.mkdir(mode=0o700)
+    root = tmp_path / ("a-path-too-long-for-a-socket" * 2) / "home"
+    root.mkdir(mode=0o700, parents=True)
     (root / "cluster.json").write_text(
         json.dumps(
             {
@@ -85,6 +86,8 @@ def home(tmp_path):
     )
     yield root
     control.stop(root, 30.0)
+    run = homes.Home(root).run_dir()
+    assert run == root / "run" or not run.exists()
 
 
 def pid_of(home: Path, name: str) -> int | None:

@@ -38,7 +38,7 @@ class Supervisor:
     def __init__(self, place: home.Home, settings: config.Config) -> None:
         self._home = place
         self._config = settings
-        self._run = place.run_dir()
+        self._run = place.make_run_dir()
         self._phase = "starting"
         self._error: str | None = None
         self._boot_id = processes.boot_id()
@@ -79,9 +79,8 @@ class Supervisor:
                 end.close()
             self._selector.close()
             self._write_state()
-            if self._phase == "stopped" and self._run != self._home.root / "run":
-                with contextlib.suppress(OSError):
-                    self._run.rmdir()
+            if self._phase == "stopped":
+                self._home.remove_run_dir()
         log.info("supervisor stopped")
         return 1 if self._error else 0
 
@@ -113,6 +112,7 @@ class Supervisor:
                 # A pod of the killed cluster may hold it: ask the new kubelet before giving up.
                 if (spec.namespace, spec.service, spec.port) not in earlier:
                     self._close_sockets()
+                    self._home.remove_run_dir()
                     raise
                 self._missing[spec.key] = (spec, number)
         used = {id(sock) for bound in self._bound.values() for sock in bound.sockets}

@@ -6,6 +6,7 @@ lock is an flock, which the kernel drops with its process: no stale lock survive
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -53,7 +54,7 @@ class Home:
         """The folder of sockets: `run`, or a short one elsewhere when its path would not fit.
 
         The short one is recorded as `runDir` in the state file and handed to the processes of
-        the cluster as FISSION_RUN_DIR.
+        the cluster as FISSION_RUN_DIR. It exists while a supervisor runs: `make_run_dir`.
         """
         plain = self.root / "run"
         if len(os.fsencode(plain)) + 1 + LONGEST_SOCKET_NAME <= MAX_SOCKET_PATH:
@@ -64,11 +65,31 @@ class Home:
         digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
         base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
         short = Path(base) / f"fission-{os.getuid()}-{digest}"
-        short.mkdir(mode=0o700, exist_ok=True)
-        info = short.lstat()
+        try:
+            info = short.lstat()
+        except FileNotFoundError:
+            return short
         if info.st_uid != os.getuid() or info.st_mode & 0o077:
             raise HomeError(f"{short} belongs to somebody else or is open to others")
         return short
+
+    def make_run_dir(self) -> Path:
+        """The folder of sockets, made where it is not there."""
+        self.run_dir().mkdir(mode=0o700, exist_ok=True)
+        return self.run_dir()  # looked at again: somebody else's may have come in between
+
+    def remove_run_dir(self) -> None:
+        """Remove a short one, with the sockets of those who were killed."""
+        run = self.run_dir()
+        if run == self.root / "run":
+            return
+        with contextlib.suppress(OSError):  # it is gone, or holds what is not ours
+            for path in run.iterdir():
+                if path.is_socket():
+                    path.unlink()
+                else:
+                    path.rmdir()
+            run.rmdir()
 
     def lock(self) -> int:
         """Take the home; the descriptor holds it. Raises AlreadyRunning with the holder's pid."""
