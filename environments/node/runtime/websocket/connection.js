@@ -134,7 +134,7 @@ class WebSocket extends EventEmitter {
     this.#closed = [code, reason];
     this.readyState = WebSocket.CLOSING;
     if (!this.#hasSentClose) this.#sendClose(code, reason.toString());
-    this.#socket.end();
+    this.#socket.destroySoon(); // both have said it: the server is the one to hang up
     this.#setDeadline();
   }
 
