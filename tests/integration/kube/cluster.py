@@ -100,7 +100,7 @@ async def running_pods(kube: client.Client) -> AsyncIterator[None]:
 
 
 async def eventually(
-    probe: Callable[[], Awaitable[Any]], holds: Callable[[Any], object] = bool, seconds: float = 10
+    probe: Callable[[], Awaitable[Any]], holds: Callable[[Any], object] = bool, seconds: float = 30
 ) -> Any:
     """Ask until the answer is the wanted one."""
     seen = None

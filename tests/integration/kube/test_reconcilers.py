@@ -17,7 +17,7 @@ async def pods_of(kube, **labels):
     return (await kube.list(gvk.PODS, "default", label_selector=labels)).items
 
 
-async def available(kube, name="web", seconds=10):
+async def available(kube, name="web", seconds=30):
     await waiting.wait_for(
         kube,
         gvk.DEPLOYMENTS,
