@@ -12,7 +12,6 @@ import errno
 import hashlib
 import os
 import pathlib
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from typing import Final
@@ -84,9 +83,15 @@ def _gather(source: volume.Volume, name: str, pack: bool, target: pathlib.Path) 
     before = source.identity(name)
     if before is None:
         raise errors.NotFound(f"{name!r} does not exist in the shared directory")
-    _write(source, name, pack, target)
+    fault = None
+    try:
+        _write(source, name, pack, target)
+    except errors.BadRequest as error:
+        fault = error
     if source.identity(name) != before:
-        raise errors.NotFound(f"{name!r} was removed while it was packed")
+        raise errors.NotFound(f"{name!r} was removed while it was packed") from fault
+    if fault is not None:
+        raise fault
 
 
 def _write(source: volume.Volume, name: str, pack: bool, target: pathlib.Path) -> None:
@@ -105,12 +110,16 @@ def _write(source: volume.Volume, name: str, pack: bool, target: pathlib.Path) -
             if pack:
                 packing.pack_file(name, opened, file)
             else:
-                shutil.copyfileobj(opened, file, _CHUNK_BYTES)
+                packing.copy_file(opened, file)
     except base_errors.InvalidInput as error:
         raise errors.BadRequest(error.message) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise errors.NoSpace(f"no space is left to pack {name!r}") from error
+        if isinstance(error, PermissionError):
+            raise errors.BadRequest(
+                f"{name!r} cannot be read: the build must leave its files readable ({error})"
+            ) from error
         raise
 
 

@@ -116,6 +116,19 @@ async def test_what_cannot_be_sent_is_said(tmp_path: Path) -> None:
         assert (status, text) == (400, "storagesvcurl must be given")
 
 
+async def test_what_only_looks_small_is_refused(tmp_path: Path) -> None:
+    async with support.fetcher(tmp_path) as pod:
+        with (pod.userfunc / "hole").open("wb") as file:
+            file.truncate(1 << 40)
+        for pack in (True, False):
+            request = {"filename": "hole", "storagesvcurl": "http://x", "archivepackage": pack}
+            status, text = await pod.post("/upload", request)
+            assert (status, text) == (
+                400,
+                "there are more than the 2147483648 bytes that are packed",
+            )
+
+
 def is_open(path: Path) -> bool:
     """Whether this process, which is the fetcher, reads a file."""
     for descriptor in Path("/proc/self/fd").iterdir():
@@ -132,7 +145,7 @@ async def test_an_artifact_that_is_removed_meanwhile_is_not_sent_in_part(tmp_pat
         built.mkdir()
         big = built / "big"
         with big.open("wb") as file:
-            file.truncate(16 << 30)  # sparse; as long as it takes
+            file.truncate(2 << 30)  # sparse; as long as it takes
         (built / "main.py").touch()
         request = {"filename": "built", "storagesvcurl": storage.url, "archivepackage": True}
         sending = asyncio.ensure_future(pod.post("/upload", request))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fission.base import archives, errors, packing
+from fission.base import archives, errors, packing, unpacking
 
 
 def packed(folder: Path) -> bytes:
@@ -99,3 +99,49 @@ def test_pipes_and_sockets_are_left_out(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "a").write_text("x")
     assert names(packed(tmp_path)) == ["a"]
+
+
+def test_a_folder_that_is_exchanged_for_a_link_does_not_get_in(tmp_path: Path) -> None:
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host" / "secret").write_text("secret")
+    (tmp_path / "built").symlink_to("host")
+    sink = io.BytesIO()
+    with pytest.raises(errors.InvalidInput, match="leads out"):
+        packing.pack_folder(tmp_path / "built", sink)
+    assert b"secret" not in sink.getvalue()
+
+
+def test_links_that_multiply_come_to_an_end(tmp_path: Path) -> None:
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "file").touch()
+    for number in range(1, 20):
+        (tmp_path / str(number)).mkdir()
+        for link in ("a", "b"):
+            (tmp_path / str(number) / link).symlink_to(f"../{number - 1}")
+    limits = unpacking.Limits(max_members=1000)
+    with pytest.raises(errors.InvalidInput, match="holds more than the 1000 files"):
+        packing.pack_folder(tmp_path, io.BytesIO(), limits)
+
+
+def test_a_link_to_itself_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "a").write_text("x")
+    assert names(packed(tmp_path)) == ["a"]
+
+
+def test_what_is_too_deep_or_too_large_to_unpack_is_not_packed(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b" / "c").mkdir(parents=True)
+    (tmp_path / "large").write_bytes(b"x" * 100)
+    for limits, said in (
+        (unpacking.Limits(max_depth=2), "lie 3 deep; at most 2"),
+        (unpacking.Limits(max_total_bytes=99), "more than the 99 bytes"),
+    ):
+        with pytest.raises(errors.InvalidInput, match=said):
+            packing.pack_folder(tmp_path, io.BytesIO(), limits)
+
+
+@pytest.mark.parametrize("name", [b"a\\b", b"a\xff"])
+def test_a_name_that_would_not_be_unpacked_is_refused(tmp_path: Path, name: bytes) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()
+    with pytest.raises(errors.InvalidInput, match="is no name for a file in an archive"):
+        packed(tmp_path)
