@@ -19,6 +19,8 @@ from typing import IO
 from fission.cluster.kubelet import images, preparing
 
 SOCKET_NAME = "http-env"
+CACHES = pathlib.Path(__file__).parents[2] / ".venv" / "test-needs" / "images"
+"""Kept from run to run: a folder's name changes with the image and with the programs it needs."""
 _FIRST_FREE = 100
 """Copies are made from here on, so that none of them is one of those that the process gets."""
 
@@ -29,9 +31,15 @@ def load(folder: pathlib.Path, caches: pathlib.Path) -> images.Image:
     return images.parse(text, folder, sys.executable, caches)
 
 
-def prepare(image: images.Image, logs: pathlib.Path) -> None:
-    """Fill the image's cache, if it has one and it is not filled."""
-    asyncio.run(preparing.Preparer(logs).ready(image))
+def prepare(folder: pathlib.Path) -> images.Image:
+    """The image of a folder; what it prepares on this machine is made once for all tests."""
+    image = load(folder, CACHES)
+    if image.prepare:
+        CACHES.mkdir(parents=True, exist_ok=True)
+        with (CACHES / f"{image.name}.lock").open("w") as lock:  # another run of tests waits
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            asyncio.run(preparing.Preparer(CACHES / "logs").ready(image))
+    return image
 
 
 def start(

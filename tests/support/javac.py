@@ -20,6 +20,7 @@ def compile_folder(
     implicit = f"-implicit:{'class' if with_types else 'none'}"
     done = subprocess.run(
         [*command, implicit, "-sourcepath", SOURCE_PATH, "-d", str(target), *files],
+        cwd=target.parent,  # where a crashed virtual machine leaves its report
         capture_output=True,
         text=True,
     )

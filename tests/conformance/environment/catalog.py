@@ -12,12 +12,11 @@ import dataclasses
 import enum
 import pathlib
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from fission.cluster.kubelet import images
-from tests.support import javac, wasmbuilds
+from tests.support import imageprocess, javac, wasmbuilds
 
 HERE = pathlib.Path(__file__).parent
 REPOSITORY = HERE.parents[2]
@@ -86,10 +85,9 @@ class Runtime:
     def samples(self) -> pathlib.Path:
         return HERE / "samples" / (self.folder or self.name)
 
-    def load_image(self, caches: pathlib.Path) -> images.Image:
-        folder = ENVIRONMENTS / self.image
-        text = (folder / images.MANIFEST).read_text()
-        return images.parse(text, folder, sys.executable, caches)
+    @property
+    def image_folder(self) -> pathlib.Path:
+        return ENVIRONMENTS / self.image
 
     def make_samples(self, folder: pathlib.Path) -> pathlib.Path:
         """The folder of ready packages, made below ``folder`` where something has to be made."""
@@ -102,7 +100,7 @@ class Runtime:
 
     def missing(self) -> str | None:
         """Why this runtime cannot be tested on this machine; None when it can."""
-        image = self.load_image(pathlib.Path("/nowhere"))
+        image = imageprocess.load(self.image_folder, pathlib.Path("/nowhere"))
         return images.missing_needs(image) or self.needs()
 
 

@@ -24,10 +24,8 @@ def prepare(
         if missing:
             pytest.skip(missing)
         if runtime.name not in made:
-            folder = tmp_path_factory.mktemp(f"made-{runtime.name}")
-            image = runtime.load_image(folder / "caches")
-            imageprocess.prepare(image, folder / "logs")
-            samples = runtime.make_samples(folder)
+            image = imageprocess.prepare(runtime.image_folder)
+            samples = runtime.make_samples(tmp_path_factory.mktemp(f"made-{runtime.name}"))
             made[runtime.name] = processes.Prepared(runtime, image, samples)
         return made[runtime.name]
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.conformance.environment import catalog, processes
+from tests.support import imageprocess
 
 BUILD = catalog.ENVIRONMENTS / "binary" / "builder" / "bin" / "build"
 
@@ -18,7 +19,7 @@ Build = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def runtime(tmp_path: pathlib.Path) -> Iterator[processes.Process]:
-    image = catalog.BINARY.load_image(tmp_path / "caches")
+    image = imageprocess.prepare(catalog.BINARY.image_folder)
     prepared = processes.Prepared(catalog.BINARY, image, catalog.BINARY.samples)
     with processes.running(prepared, tmp_path / "pod") as started:
         yield started

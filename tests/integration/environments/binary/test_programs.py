@@ -115,7 +115,7 @@ def test_a_program_need_not_read_its_input(runtime: processes.Process) -> None:
 def test_a_program_gets_three_descriptors_and_ordinary_signals(
     runtime: processes.Process,
 ) -> None:
-    load(runtime, "#!/bin/sh\necho $(ls /proc/$$/fd)\nexec grep SigIgn /proc/self/status\n")
+    load(runtime, "#!/bin/sh\nset /proc/$$/fd/*\necho ${*##*/}\nexec grep SigIgn /proc/self/status\n")
     for body in (b"", b"x", b"x" * 200_000):
         descriptors, ignored = runtime.call("POST", "/", body).text.splitlines()
         assert set(descriptors.split()) <= {"0", "1", "2", "3", "10"}  # the shell has two of these

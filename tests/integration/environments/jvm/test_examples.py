@@ -22,9 +22,7 @@ def test_a_class_without_a_build_file(tmp_path: pathlib.Path, modules: pathlib.P
     shutil.copytree(EXAMPLES / "hello", source)
     built = run_build(source, tmp_path, modules)
     assert built.code == 0, built.log
-    image = imageprocess.load(BUILDER.parent, tmp_path / "caches")
-    assert images.missing_needs(image) is None
-    imageprocess.prepare(image, tmp_path / "logs")
+    image = imageprocess.prepare(BUILDER.parent)
     assert call(image, built.target, tmp_path, "Hello", "/?name=Ada&name=Grace") == (
         "Hello, Ada and Grace!\n"
     )

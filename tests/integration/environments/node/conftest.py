@@ -15,15 +15,13 @@ Start = Callable[..., processes.Process]
 
 
 @pytest.fixture(scope="session")
-def node(tmp_path_factory: pytest.TempPathFactory) -> processes.Prepared:
+def node() -> processes.Prepared:
     """The image as the platform has it; skips where Node.js is not installed."""
     runtime = catalog.find("node")
     missing = runtime.missing()
     if missing:
         pytest.skip(missing)
-    folder = tmp_path_factory.mktemp("node")
-    image = runtime.load_image(folder / "caches")
-    imageprocess.prepare(image, folder / "logs")
+    image = imageprocess.prepare(runtime.image_folder)
     return processes.Prepared(runtime, image, runtime.samples)
 
 

@@ -47,7 +47,7 @@ def copy_tree(source: pathlib.Path, target: pathlib.Path) -> None:
 @contextlib.contextmanager
 def running(volume: pathlib.Path, entry_point: str) -> Iterator[http.client.HTTPConnection]:
     """A runtime that has loaded the package below the volume."""
-    image = imageprocess.load(REPOSITORY / "environments" / "python", volume / "caches")
+    image = imageprocess.prepare(REPOSITORY / "environments" / "python")
     log = volume / "log"
     with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as sink:
         address = listener.getsockname()

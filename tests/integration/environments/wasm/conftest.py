@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.conformance.environment import catalog, processes
-from tests.support import wasmbuilds
+from tests.support import imageprocess, wasmbuilds
 
 wasmtime = pytest.importorskip("wasmtime", reason="wasmtime is not installed: fission[wasm]")
 
@@ -18,8 +18,8 @@ Start = Callable[..., processes.Process]
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> processes.Prepared:
     """The WebAssembly runtime, without samples."""
-    folder = tmp_path_factory.mktemp("wasm")
-    return processes.Prepared(catalog.WASM, catalog.WASM.load_image(folder), folder)
+    image = imageprocess.prepare(catalog.WASM.image_folder)
+    return processes.Prepared(catalog.WASM, image, tmp_path_factory.mktemp("wasm"))
 
 
 @pytest.fixture
