@@ -1,8 +1,23 @@
 """What holds for every test."""
 
+import pathlib
+from collections.abc import Iterator
+
 import hypothesis
+import pytest
 
 # The same examples in every run: a change is judged by what it changed. To look for new ones,
 # give `--hypothesis-profile=default`.
 hypothesis.settings.register_profile("repeatable", derandomize=True)
 hypothesis.settings.load_profile("repeatable")
+
+REPOSITORY = pathlib.Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_in_the_checkout() -> Iterator[None]:
+    """A crashed virtual machine, for one, leaves its report where it was started."""
+    before = {path.name for path in REPOSITORY.iterdir()}
+    yield
+    left = {path.name for path in REPOSITORY.iterdir() if not path.name.startswith(".")} - before
+    assert left == set()
