@@ -31,7 +31,8 @@ def validate(function: function_types.Function) -> list[FieldError]:
     spec, namespace = function.spec, function.metadata.namespace
     return [
         *common.validate_metadata(function.metadata),
-        *_validate_references(spec, namespace),
+        *validate_reach(function),
+        *_validate_references(spec),
         *_validate_strategy(spec),
         *_validate_numbers(spec),
         *_validate_mounts(spec.secrets, "spec.secrets", namespace),
@@ -42,7 +43,26 @@ def validate(function: function_types.Function) -> list[FieldError]:
     ]
 
 
-def _validate_references(spec: function_types.FunctionSpec, namespace: str) -> list[FieldError]:
+def validate_reach(function: function_types.Function) -> list[FieldError]:
+    """References that lead into another namespace, to what its owner gave nobody."""
+    spec, namespace = function.spec, function.metadata.namespace
+    named = [
+        ("spec.environment.namespace", spec.environment.namespace),
+        ("spec.package.packageref.namespace", spec.package.package_ref.namespace),
+    ]
+    for field, references in (("secrets", spec.secrets), ("configmaps", spec.config_maps)):
+        named += [
+            (f"spec.{field}[{index}].namespace", each.namespace)
+            for index, each in enumerate(references)
+        ]
+    return [
+        error
+        for field, found in named
+        for error in common.validate_same_namespace(field, found, namespace)
+    ]
+
+
+def _validate_references(spec: function_types.FunctionSpec) -> list[FieldError]:
     environment, package = spec.environment, spec.package.package_ref
     errors = []
     if environment.name:
@@ -51,15 +71,7 @@ def _validate_references(spec: function_types.FunctionSpec, namespace: str) -> l
         errors.append(fielderrors.required("spec.environment.name"))
     if package.name:
         errors += common.validate_label("spec.package.packageref.name", package.name)
-    return [
-        *errors,
-        *common.validate_same_namespace(
-            "spec.environment.namespace", environment.namespace, namespace
-        ),
-        *common.validate_same_namespace(
-            "spec.package.packageref.namespace", package.namespace, namespace
-        ),
-    ]
+    return errors
 
 
 def _validate_strategy(spec: function_types.FunctionSpec) -> list[FieldError]:
@@ -119,7 +131,6 @@ def _validate_mounts(
     for index, each in enumerate(references):
         path = f"{field}[{index}]"
         errors += common.validate_label(f"{path}.name", each.name)
-        errors += common.validate_same_namespace(f"{path}.namespace", each.namespace, namespace)
         place = each.mount_path or f"{each.namespace or namespace}/{each.name}"
         if not common.is_clean_relative_path(place):
             errors.append(

@@ -27,6 +27,7 @@ BUILD_FAILED: Final = "BuildFailed"
 BUILDER_NOT_READY: Final = "BuilderNotReady"
 ENVIRONMENT_NOT_FOUND: Final = "EnvironmentNotFound"
 NO_BUILDER: Final = "NoBuilder"
+FOREIGN_REFERENCE: Final = "ForeignReference"
 EMPTY_PACKAGE: Final = "EmptyPackage"
 EMPTY_LOG: Final = "Both deploy and source archive are empty"
 PREVIOUS_BUILD: Final = "ServesPreviousBuild"
@@ -119,7 +120,7 @@ def _mark(
     )
     ready = built
     if built == conditions.FALSE and is_loadable(package):
-        ready, message = conditions.TRUE, f"functions run the build before; this one {message}"
+        ready, message = conditions.TRUE, f"functions run the build before; the latest: {message}"
         reason = PREVIOUS_BUILD
     meta_conditions.set_condition(
         status.conditions, conditions.READY, ready, reason, message, now, generation

@@ -12,7 +12,7 @@ _SUMS: Final = ("", package_types.SHA256)
 
 def validate(package: package_types.Package) -> list[FieldError]:
     """All faults of a package."""
-    spec, namespace = package.spec, package.metadata.namespace
+    spec = package.spec
     errors = common.validate_metadata(package.metadata)
     if spec.environment.name:
         errors += common.validate_label("spec.environment.name", spec.environment.name)
@@ -26,12 +26,19 @@ def validate(package: package_types.Package) -> list[FieldError]:
         errors.append(fielderrors.unsupported("status.buildstatus", status, allowed))
     return [
         *errors,
-        *common.validate_same_namespace(
-            "spec.environment.namespace", spec.environment.namespace, namespace
-        ),
+        *validate_reach(package),
         *validate_archive(spec.source, "spec.source"),
         *validate_archive(spec.deployment, "spec.deployment"),
     ]
+
+
+def validate_reach(package: package_types.Package) -> list[FieldError]:
+    """A reference to another namespace's environment, whose builder is that namespace's own."""
+    return common.validate_same_namespace(
+        "spec.environment.namespace",
+        package.spec.environment.namespace,
+        package.metadata.namespace,
+    )
 
 
 def validate_archive(archive: package_types.Archive, field: str) -> list[FieldError]:

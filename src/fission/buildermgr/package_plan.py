@@ -31,6 +31,7 @@ from fission.api import (
     package_defaults,
     package_lifecycle,
     package_types,
+    package_validation,
 )
 from fission.api import package_lifecycle as lifecycle
 from fission.buildermgr import buildcache, builders, catalog
@@ -39,6 +40,12 @@ from fission.contracts import builder as builder_wire
 LOOK_AGAIN_SECONDS: Final = 5.0
 """How often a bounded wait is looked after between changes of the builder's pod."""
 TIMEOUT_LOG: Final = "Build timeout due to environment builder not ready"
+_WANTS: Final = (
+    lifecycle.ENVIRONMENT_NOT_FOUND,
+    lifecycle.FOREIGN_REFERENCE,
+    lifecycle.NO_BUILDER,
+    "InvalidBuilder",
+)
 _TO_BUILD: Final = ("", package_types.PENDING, package_types.RUNNING)
 
 
@@ -246,6 +253,10 @@ def environment_message(
 
 def _why_impossible(package: package_types.Package, seen: Observed) -> tuple[str, str] | None:
     """Reason and message for a package that cannot be built, whatever one waits for."""
+    faults = package_validation.validate_reach(package)
+    if faults:
+        # Its builds would share a builder, and a cache of downloads, with those of strangers.
+        return lifecycle.FOREIGN_REFERENCE, str(faults[0])
     key = catalog.environment_key(package)
     environment = seen.environment
     if environment is None:
@@ -266,7 +277,7 @@ def _why_impossible(package: package_types.Package, seen: Observed) -> tuple[str
 def _is_mended(package: package_types.Package, seen: Observed) -> bool:
     """Whether what a package failed for want of is there by now, or something else is missing."""
     reason = package_lifecycle.reason_of(package)
-    if reason in (lifecycle.ENVIRONMENT_NOT_FOUND, lifecycle.NO_BUILDER, "InvalidBuilder"):
+    if reason in _WANTS:
         fault = _why_impossible(package, seen)
         return fault is None or fault[0] != reason
     if reason == lifecycle.BUILDER_NOT_READY:

@@ -43,6 +43,12 @@ class SettingsNotFound(MissingObject):
     reason = "SettingsNotFound"
 
 
+class ForeignReference(ExecutorError):
+    """The function names something of another namespace."""
+
+    reason = "ForeignReference"
+
+
 class PackageNotReady(ExecutorError):
     """The package holds nothing that can be loaded (yet)."""
 

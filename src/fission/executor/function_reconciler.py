@@ -129,6 +129,10 @@ class FunctionReconciler:
         if not self._dispatch.supports(function):
             message = self._dispatch.unsupported(function)
             return verdicts.Surroundings(executor=(errors.UnsupportedExecutorType.reason, message))
+        try:
+            specialize.check_reach(function)
+        except errors.ForeignReference as error:
+            return verdicts.Surroundings(executor=(error.reason, error.message))
         environment = None
         namespace, name = catalog.environment_key(function).split("/", 1)
         if self._catalog.environments.lister.get(namespace, name) is None:

@@ -26,6 +26,7 @@ START_SECONDS: Final = 10.0
 CODES: Final = {
     gojson.MessageError: 400,
     errors.UnsupportedExecutorType: 400,
+    errors.ForeignReference: 400,
     errors.MissingObject: 404,
     errors.ConcurrencyExceeded: 429,
     errors.ExecutorError: 500,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from fission.api import labels, resources
 from fission.meta import gvk
 from tests.integration.executor import world
@@ -60,6 +62,35 @@ async def test_the_pod_of_a_function_that_did_not_load_is_not_used_again(tmp_pat
             return before["metadata"]["uid"] not in uids
 
         await here.eventually(is_gone)
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"environment": {"namespace": "other", "name": "python"}}, "environment"),
+        (
+            {"package": {"packageref": {"namespace": "other", "name": "theirs"}}},
+            "package.packageref",
+        ),
+        ({"secrets": [{"namespace": "other", "name": "theirs"}]}, "secrets[0]"),
+    ],
+)
+async def test_nothing_of_another_namespace_is_run_or_shown(
+    tmp_path: Path, spec: world.Obj, field: str
+) -> None:
+    async with world.cluster(tmp_path) as here:
+        await here.create_environment()
+        function = await here.create_function(**spec)
+        message = (
+            f'spec.{field}.namespace: Invalid value: "other": must be the object\'s own, "default"'
+        )
+        assert await here.ask(function) == (400, message)
+
+        async def is_told() -> bool:
+            return (await here.condition("hello")).get("message") == message
+
+        await here.eventually(is_told)
+        assert (await here.condition("hello"))["reason"] == "ForeignReference"
 
 
 async def test_a_missing_environment_is_named_with_those_that_exist(tmp_path: Path) -> None:

@@ -146,6 +146,21 @@ def test_what_cannot_be_built_fails_at_once_and_goes_on_by_itself(
     assert settled(decide(package))[0] == "pending"
 
 
+def test_a_package_is_not_built_by_another_namespaces_builder() -> None:
+    package = samples.a_package()
+    package.metadata.namespace = "other"
+    decision = decide(package)
+    message = (
+        'spec.environment.namespace: Invalid value: "default": must be the object\'s own, "other"'
+    )
+    assert settled(decision) == ("failed", "ForeignReference", message)
+    assert isinstance(decision, package_plan.Settle)
+    package.status = decision.status
+    assert decide(package) == package_plan.Rest()
+    package.spec.environment.namespace = ""
+    assert settled(decide(package))[0] == "pending"
+
+
 def test_a_command_for_a_shell_fails_until_it_is_another() -> None:
     package = samples.a_package(command="./build.sh | tee log")
     decision = decide(package)

@@ -17,6 +17,7 @@ from fission.api import (
     environment_types,
     function_defaults,
     function_types,
+    function_validation,
     package_lifecycle,
     package_types,
 )
@@ -73,6 +74,7 @@ class Specializer:
         self, function: function_types.Function, *, once: bool, timeout_seconds: float
     ) -> fscache.FunctionService:
         """Return a service that runs the function; raises ExecutorError."""
+        check_reach(function)
         environment = await self._catalog.environment(function)
         package = await self._catalog.package(function)
         check_loadable(package)
@@ -121,6 +123,13 @@ class Specializer:
         namespace = host[1] if len(host) > 1 else self._namespace
         found = await self._peers.urls(namespace, "storagesvc", "http")
         return found[0] if found else ""
+
+
+def check_reach(function: function_types.Function) -> None:
+    """Raise ForeignReference for a function that names what is another namespace's."""
+    faults = function_validation.validate_reach(function)
+    if faults:
+        raise errors.ForeignReference("; ".join(map(str, faults)))
 
 
 def check_loadable(package: package_types.Package) -> None:
