@@ -50,6 +50,18 @@ async def test_a_crash_is_followed_by_a_restart_and_then_by_a_back_off(node):
     assert container(pod)["restartCount"] == 2
 
 
+async def test_the_last_words_of_a_container_that_fails_can_be_its_termination_message(node):
+    asked = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+    await node.create(a_pod("web", container=asked))
+    pod = await node.ready("web")
+    await node.ask(pod, "/say/something%20is%20wrong")
+
+    await node.crash(pod, 3)
+    pod = await node.wait("web", lambda p: container(p)["restartCount"] == 1, "no restart")
+
+    assert "something" in container(pod)["lastState"]["terminated"]["message"]
+
+
 async def test_a_platform_pod_that_dies_refuses_nobody(node):
     await node.create(a_pod("router", "platform"))
     pod = await node.ready("router")

@@ -131,13 +131,22 @@ class Catalog:
                 if best is None or rank > best[0]:
                     best = (rank, image)
         if best is None:
-            known = ", ".join(sorted({p for image in self.images for p in image.match})) or "none"
+            known = ", ".join(self._names()) or "none"
             raise errors.UnknownImage(
                 f'Container image "{reference}" is not present on this node: no image answers to '
                 f'"{segment}". Known are: {known}. To add one, put a folder with an {MANIFEST} '
-                "into a folder of images and name that folder at start"
+                "into a folder of images and name that folder at start (fission up --images FOLDER)"
             )
         return best[1]
+
+    def _names(self) -> list[str]:
+        """The names that images answer to, without the patterns for other versions of a name."""
+        patterns = {pattern for image in self.images for pattern in image.match}
+        return sorted(
+            pattern
+            for pattern in patterns
+            if not any(name != pattern and pattern.startswith(f"{name}-") for name in patterns)
+        )
 
     def ports(self) -> set[int]:
         return {port for image in self.images for port in image.ports.values()}
@@ -259,7 +268,7 @@ def missing_needs(image: Image) -> str | None:
     if not missing:
         return None
     names = ", ".join(need.name for need in missing)
-    how = "; ".join(need.install for need in missing if need.install)
+    how = "; ".join(dict.fromkeys(need.install for need in missing if need.install))
     return f"image {image.name} needs {names} on this machine" + (f": {how}" if how else "")
 
 

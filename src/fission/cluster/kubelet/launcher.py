@@ -532,6 +532,12 @@ class Launcher:
             return
         await self._spawners.acknowledge(identifier)
 
+    def last_words(self, pod: Obj, container: Obj, attempt: int) -> str:
+        """The termination message of a container that failed and asked for its log's end."""
+        if container.get("terminationMessagePolicy") != "FallbackToLogsOnError":
+            return ""
+        return logs.last_words(self.log_path(pod, container["name"], attempt))
+
     def _keeps_sockets(self, pod: Obj, container: str) -> bool:
         for spec in pod["spec"]["containers"]:
             if spec["name"] == container:

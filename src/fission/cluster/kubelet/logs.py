@@ -27,6 +27,9 @@ READ_BYTES = 64 * 1024
 PARTIAL_DELAY_SECONDS = 0.2
 """How long output without a line end waits for one before it is shown."""
 MAX_DRAIN_BYTES = 64 * 1024 * 1024
+LAST_WORDS_BYTES = 2048
+LAST_WORDS_LINES = 80
+"""Kubernetes' limits of a termination message that is taken from the log."""
 
 
 @dataclass
@@ -197,3 +200,21 @@ class Pump:
                 self._write(splitter.flush(stamp, whole=True))
             self._stop_reading(fd)
         self._file.close()
+
+
+def last_words(path: Path) -> str:
+    """The last lines of a log file, without stamps; empty when there is none."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 2 * LAST_WORDS_BYTES - LAST_WORDS_LINES * 64))
+            records = file.read().split(b"\n")[:-1]
+    except OSError:
+        return ""
+    text = b""
+    for record in records[-LAST_WORDS_LINES:]:
+        _, _, rest = record.partition(b" ")
+        _, _, rest = rest.partition(b" ")
+        tag, _, line = rest.partition(b" ")
+        text += line + (b"\n" if tag == b"F" else b"")
+    return text[-LAST_WORDS_BYTES:].decode("utf-8", "replace").strip()

@@ -471,7 +471,6 @@ class PodWorker:
             reason = podstate.LOST
             message = "The process that held the container ended"
         finished = ended.finished_at or self._now()
-        stimulus = podstate.Exited(name, code, finished, ended.signal, reason, message)
         own = self._rules.of(name)
         again = podstate.restarts(
             self._rules,
@@ -480,7 +479,10 @@ class PodWorker:
         )
         restarts = again and not self._state.deleting and self._state.failed is None
         await self._deps.launcher.ended(self._pod, name, attempt, restarts=restarts)
-        self._inbox.put_nowait(stimulus)
+        if code and not message:
+            message = self._deps.launcher.last_words(self._pod, self._spec(name), attempt)
+        exited = podstate.Exited(name, code, finished, ended.signal, reason, message)
+        self._inbox.put_nowait(exited)
 
     # -- after a crash of the kubelet -------------------------------------------------------
 

@@ -48,8 +48,8 @@ def test_an_unknown_image_names_the_known_and_how_to_add_one():
 
     assert str(caught.value) == (
         'Container image "registry.example/none:1" is not present on this node: no image answers '
-        'to "none". Known are: python-*, python-env, python-env-3.*. To add one, put a folder with '
-        "an image.json into a folder of images and name that folder at start"
+        'to "none". Known are: python-*, python-env. To add one, put a folder with an image.json '
+        "into a folder of images and name that folder at start (fission up --images FOLDER)"
     )
     assert caught.value.reason == "ErrImageNeverPull"
 
@@ -84,12 +84,14 @@ def test_a_wrong_manifest_is_refused(text, message):
 def test_missing_programs_are_named_with_the_way_to_get_them():
     needs = [
         {"executable": "no-such-program-here", "install": "apt-get install it"},
+        {"executable": "no-such-program-either", "install": "apt-get install it"},
         {"executable": "sh", "install": ""},
     ]
     image = images.parse(a_manifest(needs=needs), Path("/i"), "py")
 
     assert images.missing_needs(image) == (
-        "image python-env needs no-such-program-here on this machine: apt-get install it"
+        "image python-env needs no-such-program-here, no-such-program-either on this machine: "
+        "apt-get install it"
     )
     assert images.missing_needs(images.parse(a_manifest(), Path("/i"), "py")) is None
 

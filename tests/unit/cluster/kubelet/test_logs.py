@@ -96,3 +96,17 @@ async def test_a_prompt_is_shown_without_its_line_end(tmp_path):
     os.close(err_write)
 
     assert path.read_text() == f"{STAMP} stdout P name? \n"
+
+
+def test_last_words_are_the_end_of_the_log_without_stamps(tmp_path):
+    path = tmp_path / "0.log"
+    records = [f"{STAMP} stdout F line {number}" for number in range(1000)]
+    records += [f"{STAMP} stderr P the ", f"{STAMP} stderr P end"]
+    path.write_text("\n".join(records) + "\n")
+
+    words = logs.last_words(path)
+
+    assert words.endswith("line 998\nline 999\nthe end")
+    assert len(words) <= logs.LAST_WORDS_BYTES
+    assert len(words.splitlines()) <= logs.LAST_WORDS_LINES
+    assert logs.last_words(tmp_path / "1.log") == ""
