@@ -199,6 +199,7 @@ def _builder_container(environment: environment_types.Environment, options: Opti
         "image": builder.image,
         "imagePullPolicy": options.builder_pull_policy,
         "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "command": [builder_wire.PROGRAM, fetcher_wire.PACKAGES_DIR],
         "ports": [{"name": builder_wire.PORT_NAME, "containerPort": builder_wire.PORT}],
         "env": env,

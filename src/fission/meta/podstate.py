@@ -32,6 +32,13 @@ def why_stuck(pod: Obj) -> str | None:
     for container in status.get("containerStatuses") or ():
         waiting = (container.get("state") or {}).get("waiting") or {}
         if waiting.get("reason", "") not in _STARTING:
-            text = waiting.get("message") or ""
+            text = _last_words(container) or waiting.get("message") or ""
             return f"container {container['name']}: {waiting['reason']} {text}".strip()
     return None
+
+
+def _last_words(container: Obj) -> str:
+    """The last line that the run before left as its termination message."""
+    ended = (container.get("lastState") or {}).get("terminated") or {}
+    lines = str(ended.get("message") or "").strip().splitlines()
+    return lines[-1] if lines else ""

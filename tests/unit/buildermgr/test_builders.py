@@ -91,6 +91,21 @@ def test_what_a_pod_waits_for_is_passed_on() -> None:
     )
 
 
+def test_the_last_words_of_a_builder_that_ends_at_once_are_passed_on() -> None:
+    stuck = a_pod(ready=False, reason="CrashLoopBackOff", message="back-off 8s restarting")
+    builder = stuck["status"]["containerStatuses"][0]
+    said = "starting\nbuilder: BUILD_TIMEOUT_SECONDS: 'abc' is not a number\n"
+    builder["lastState"] = {"terminated": {"exitCode": 2, "message": said}}
+
+    waiting = observe(stuck)
+
+    assert isinstance(waiting, builders.Waiting)
+    assert waiting.message == (
+        "its builder cannot start: container builder: CrashLoopBackOff"
+        " builder: BUILD_TIMEOUT_SECONDS: 'abc' is not a number"
+    )
+
+
 def test_the_cache_is_skipped_once_for_each_wish() -> None:
     package = samples.a_package()
     assert not outcome.skips_cache(package)

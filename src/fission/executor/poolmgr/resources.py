@@ -223,6 +223,7 @@ def _runtime_container(
         "image": environment.spec.runtime.image,
         "imagePullPolicy": options.runtime_pull_policy,
         "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "ports": [{"name": runtime_wire.PORT_NAME, "containerPort": runtime_wire.PORT}],
         "env": [fetcherpod.downward("POD_IP", "status.podIP")],
         "volumeMounts": [{"name": name, "mountPath": path} for name, path in _SHARED_MOUNTS],
