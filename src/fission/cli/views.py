@@ -73,11 +73,20 @@ def pod_row(pod: Obj) -> tuple[str, ...]:
         metadata["name"],
         metadata["namespace"],
         f"{len(running)}/{len(containers)}",
-        state.get("phase", output.NONE),
+        _pod_status(state),
         state.get("podIP") or output.NONE,
         marks.get(labels.EXECUTOR_TYPE, output.NONE),
         marks.get(labels.MANAGED, output.NONE),
     )
+
+
+def _pod_status(state: Obj) -> str:
+    """The phase, or why a container waits, as ``kubectl get pods`` has it."""
+    for container in reversed(state.get("containerStatuses") or ()):
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason"):
+            return str(waiting["reason"])
+    return str(state.get("phase") or output.NONE)
 
 
 def is_terminating(pod: Obj) -> bool:

@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from fission.api import environment_types, labels, objects, package_builds
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CREATE = ("env", "create", "--name", "python", "--image", "fission/python-env")
@@ -108,3 +110,85 @@ async def test_namespaces_are_apart(good, cluster):
     assert json.loads(await good("env", "list", "-o", "json")) == []
     (found,) = json.loads(await good("env", "list", "-A", "-o", "json"))
     assert found["metadata"]["namespace"] == "ns1"
+
+
+async def test_an_update_names_the_packages_that_were_built_before_it(good, cluster):
+    await good(*CREATE, "--builder", "fission/python-builder")
+    await good("pkg", "create", "--name", "shop", "--env", "python", "--src", "hello.py")
+    await good("pkg", "create", "--name", "other", "--env", "python", "--src", "hello.py")
+    path = "/apis/fission.io/v1/namespaces/default/environments/python"
+    raw = (await cluster.call("GET", path)).body
+    environment = objects.decode(environment_types.Environment, raw)
+    built = package_builds.BuiltWith(
+        inputs=package_builds.Inputs(),
+        environment_hash=package_builds.environment_hash(environment),
+        deployment="sha256:1",
+    )
+    shop = "/apis/fission.io/v1/namespaces/default/packages/shop"
+    patch = {"metadata": {"annotations": {labels.BUILT_WITH: package_builds.annotation(built)}}}
+    await cluster.call("PATCH", shop, patch, "application/merge-patch+json")
+
+    assert await good("env", "update", "--name", "python", "--poolsize", "1") == (
+        "environment 'python' updated\n"
+    )
+    assert await good("env", "update", "--name", "python", "--builder-env", "A=b") == (
+        "environment 'python' updated\n"
+        "Built with the environment as it was: shop; they go on as they are. To build one anew:"
+        " fission pkg rebuild --name <package> --nocache\n"
+    )
+
+
+async def test_outdated_packages_can_be_listed(good, cluster):
+    await good(*CREATE, "--builder", "fission/python-builder")
+    for name, current in (("old", "False"), ("new", "True")):
+        await good("pkg", "create", "--name", name, "--env", "python", "--src", "hello.py")
+        condition = {
+            "type": "EnvironmentCurrent",
+            "status": current,
+            "reason": "x",
+            "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }
+        path = f"/apis/fission.io/v1/namespaces/default/packages/{name}/status"
+        patch = {"status": {"conditions": [condition]}}
+        await cluster.call("PATCH", path, patch, "application/merge-patch+json")
+
+    found = json.loads(await good("pkg", "list", "--outdated", "-o", "json"))
+
+    assert [one["metadata"]["name"] for one in found] == ["old"]
+
+
+async def test_a_pod_shows_what_it_waits_for(good, cluster):
+    await good(*CREATE)
+    path = "/apis/fission.io/v1/namespaces/default/environments/python"
+    uid = (await cluster.call("GET", path)).body["metadata"]["uid"]
+    marks = {
+        "environmentName": "python",
+        "environmentNamespace": "default",
+        "environmentUid": uid,
+        "executorType": "poolmgr",
+    }
+    pods = "/api/v1/namespaces/default/pods"
+    spec = {"containers": [{"name": "python", "image": "x"}]}
+    await cluster.call("POST", pods, {"metadata": {"name": "p", "labels": marks}, "spec": spec})
+    waiting = {"reason": "ErrImageNeverPull", "message": "there is no such image"}
+    status = {
+        "phase": "Pending",
+        "containerStatuses": [
+            {
+                "name": "python",
+                "image": "x",
+                "imageID": "",
+                "ready": False,
+                "restartCount": 0,
+                "state": {"waiting": waiting},
+            }
+        ],
+    }
+    await cluster.call(
+        "PATCH", f"{pods}/p/status", {"status": status}, "application/merge-patch+json"
+    )
+
+    shown = await good("env", "pods", "--name", "python")
+
+    assert "0/1   ErrImageNeverPull" in shown

@@ -39,6 +39,13 @@ def build_status(package: Obj) -> str:
     return str((package.get("status") or {}).get("buildstatus") or "")
 
 
+def is_outdated(package: Obj) -> bool:
+    """Whether buildermgr says that the environment is another than the build's."""
+    found = (package.get("status") or {}).get("conditions")
+    current = conditions.get(found, condition_types.ENVIRONMENT_CURRENT)
+    return current is not None and current.get("status") == condition_types.FALSE
+
+
 async def ask_for_build(session: context.Session, package: Obj, *, uncached: bool = False) -> Obj:
     """Have a package built (again); the package as it is then, waiting or being built."""
     name, namespace = lookups.name_of(package), lookups.namespace_of(package)

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from fission.api import conditions as condition_types
 from fission.api import package_types, resources
 from fission.cli import context, errors, lookups, progress
+from fission.cli.backend import patience
 from fission.cli.package import buildlog, buildstate
 from fission.meta import conditions, status
 
@@ -39,6 +40,11 @@ async def until_built(session: context.Session, name: str, next_step: str = "") 
     except asyncio.CancelledError:
         session.out.note(f"The build goes on. Follow it again: {_follow_command(session, name)}")
         raise
+    except patience.PASSING as error:
+        raise errors.CliError(
+            f"{error}\nThe build goes on when the platform is back. Follow it again:"
+            f" {_follow_command(session, name)}"
+        ) from error
     except status.NotFound as error:
         raise errors.CliError(f"package '{name}' was deleted before its build was over") from error
     if buildstate.build_status(package) == package_types.FAILED:

@@ -44,6 +44,8 @@ def _show_head(session: context.Session, raw: dict[str, Any]) -> None:
         ("Environment:", package.spec.environment.name),
         ("Status:", package_list.build_status(raw)),
     ]
+    if package.spec.build_command:
+        rows.append(("Build command:", package.spec.build_command))
     if not package.spec.source.is_empty():
         rows.append(("Source:", describe_archive(package.spec.source)))
     rows.append(("Deployment:", describe_archive(package.spec.deployment)))

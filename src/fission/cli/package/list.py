@@ -15,12 +15,14 @@ _HEADER = ("NAME", "BUILD_STATUS", "ENV", "LASTUPDATEDAT", "READY", "NAMESPACE")
 @commands.command("List packages, the last updated first.")
 @options.boolean("--orphan", help="Only those that no function uses")
 @options.string("--status", help="Only those with this build status")
+@options.boolean("--outdated", help="Only those whose environment has changed since their build")
 @options.all_namespaces
 @options.output
 async def command(
     session: context.Session,
     orphan: bool | None,
     status: str | None,
+    outdated: bool | None,
     all_namespaces: bool | None,
     **flags: Any,
 ) -> None:
@@ -38,6 +40,8 @@ async def command(
     else:
         found = await session.backend.list(resources.PACKAGES, namespace)
     found = [each for each in found if not status or build_status(each) == status]
+    if outdated:
+        found = [each for each in found if buildstate.is_outdated(each)]
     found.sort(key=lookups.name_of)
     found.sort(key=_updated, reverse=True)
     if views.show_document(session, found, chosen):
