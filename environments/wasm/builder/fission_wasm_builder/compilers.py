@@ -57,7 +57,15 @@ def _c(plan: picking.Plan, source: pathlib.Path, target: pathlib.Path, work: pat
     ]
     options = ["-target", ZIG_TARGET, *C_FLAGS, *headers, *flags]
     output = ["-o", str(target / "main.wasm"), *_flags("LDFLAGS")]
+    if not has_compiled(os.environ.get("BUILD_CACHE", "")):
+        print("build: zig compiles the C library first, once; that takes a while", flush=True)
     _run([*_zig_command(), driver, *options, *plan.files, *output], source)
+
+
+def has_compiled(cache: str) -> bool:
+    """Whether Zig's part of the download cache holds what an earlier build made."""
+    folder = pathlib.Path(cache, "zig", "o")
+    return bool(cache) and folder.is_dir() and any(folder.iterdir())
 
 
 def _zig(
