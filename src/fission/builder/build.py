@@ -86,12 +86,12 @@ class Builds:
         argv = wire.parse_command(request.command)
         source = await asyncio.to_thread(self._places.source, request.source_filename)
         artifact = self._places.artifact_for(source.name)
-        self._running.add(source.name)
-        kept_since = self._clock.now().timestamp() - self._keep_seconds
-        await asyncio.to_thread(self._places.sweep, set(self._running), kept_since)
         scratch = await asyncio.to_thread(self._places.scratch)
+        self._running.add(source.name)
         done = False
         try:
+            kept_since = self._clock.now().timestamp() - self._keep_seconds
+            await asyncio.to_thread(self._places.sweep, set(self._running), kept_since)
             env = make_env(self._around, source, artifact, scratch)
             folder = source if source.is_dir() else source.parent
             argv = await asyncio.to_thread(self._resolve, argv, env, folder)
@@ -149,24 +149,27 @@ class Builds:
         # left running holds the other end.
         reading, writing = os.pipe()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *argv,
-                cwd=folder,
-                env=dict(env),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=writing,
-                stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
+            with self._reaper.starting():
+                process = await asyncio.create_subprocess_exec(
+                    *argv,
+                    cwd=folder,
+                    env=dict(env),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=writing,
+                    stderr=asyncio.subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                self._reaper.started(process.pid, env[processes.MARK_VARIABLE])
+        except BaseException as error:
             os.close(reading)
+            if not isinstance(error, OSError):
+                raise
             raise BuildFailed(
                 f"build command {argv[0]!r} cannot be run: {error.strerror}; it needs a first line"
                 " such as #!/bin/sh, and that interpreter in the builder image"
             ) from error
         finally:
             os.close(writing)
-        self._reaper.started(process.pid, env[processes.MARK_VARIABLE])
         logger.info("build started", extra={"argv": argv, "pid": process.pid})
         output = asyncio.ensure_future(_forward(reading, emit))
         try:

@@ -6,6 +6,7 @@ with ``.build-``. Blocking; small but for removals.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import re
@@ -86,10 +87,12 @@ class Folders:
         for entry in os.listdir(self.root):
             used = any(entry == name or entry.startswith(f"{name}-") for name in in_use)
             path = self.root / entry
-            if used or entry == MARKER or not _mode(path):
+            if used or entry == MARKER:
                 continue
-            if path.lstat().st_mtime < before and path.lstat().st_ctime < before:
-                remove(path)
+            with contextlib.suppress(FileNotFoundError):  # another build removed it
+                found = path.lstat()
+                if found.st_mtime < before and found.st_ctime < before:
+                    remove(path)
 
     def clean(self, name: str) -> None:
         """Remove a source and every artifact of it; or all sources that begin with this name."""

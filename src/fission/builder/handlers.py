@@ -97,8 +97,7 @@ class _Handlers:
         wanted = wire.decode_request(await request.read(MAX_BODY_BYTES))
         wire.parse_command(wanted.command)
         folders.checked(wanted.source_filename)
-        if self._running >= self._limits.max_builds:
-            raise Busy(f"{self._running} builds run, as many as may")
+        self._expect_place(self._running)
         if wire.STREAM_TYPE in (request.headers.get("accept") or ""):
             return service.Response(200, [("Content-Type", wire.STREAM_TYPE)], self._stream(wanted))
         return await self._whole(wanted)
@@ -140,6 +139,10 @@ class _Handlers:
                 work.cancel()
                 await asyncio.gather(work, return_exceptions=True)
 
+    def _expect_place(self, running: int) -> None:
+        if running >= self._limits.max_builds:
+            raise Busy(f"{running} builds run, as many as may")
+
     async def _outcome(self, wanted: wire.BuildRequest, emit: build.Emit) -> wire.BuildOutcome:
         log = headtail.HeadTail(self._limits.max_log_bytes)
 
@@ -149,6 +152,7 @@ class _Handlers:
 
         self._running += 1
         try:
+            self._expect_place(self._running - 1)  # others may have begun since it was asked for
             artifact = await self._builds.run(wanted, keep)
         except Exception as error:
             outcome = _failure(error)

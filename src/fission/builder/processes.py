@@ -12,12 +12,14 @@ import ctypes
 import os
 import pathlib
 import signal
+from collections.abc import Iterator
 from typing import Final
 
 MARK_VARIABLE: Final = "FISSION_BUILD_ID"
 """In the environment of every process of a build."""
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_CHILD_SUBREAPER: Final = 36
+_DEAD: Final = (b"Z", b"X")
 _PROC: Final = pathlib.Path("/proc")
 _ROUNDS: Final = 10
 """A process that forks while it is being killed is caught in the next round."""
@@ -36,6 +38,16 @@ class Reaper:
     def __init__(self, *, owns_process: bool) -> None:
         self._owns_process = owns_process
         self._running: dict[int, str] = {}
+        self._starting = 0
+
+    @contextlib.contextmanager
+    def starting(self) -> Iterator[None]:
+        """Around what ends in ``started``: a child that is not known yet is not an orphan."""
+        self._starting += 1
+        try:
+            yield
+        finally:
+            self._starting -= 1
 
     def started(self, session: int, mark: str) -> None:
         """A build runs, its first process leading a session of its own."""
@@ -52,16 +64,20 @@ class Reaper:
             for pid in found:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
-            self._reap(found, session)
+            self._reap(session)
             if not found:
                 return
 
-    def _reap(self, killed: list[int], session: int) -> None:
+    def _reap(self, session: int) -> None:
         """Take the exit codes of adopted processes; a build's first one is awaited elsewhere."""
-        for pid in killed:
-            if pid != session:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, os.WNOHANG)
+        if not self._owns_process:
+            return
+        dead = _dead_children()
+        if self._starting:
+            return
+        for pid in dead - self._running.keys() - {session}:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
 
 
 def _strays(mark: str, *, everything: bool) -> list[int]:
@@ -78,11 +94,21 @@ def _strays(mark: str, *, everything: bool) -> list[int]:
 
 def _parents() -> dict[int, int]:
     """Every living process and its parent."""
-    found: dict[int, int] = {}
+    return {pid: parent for pid, state, parent in _processes() if state not in _DEAD}
+
+
+def _dead_children() -> set[int]:
+    """Children of this process that have ended and are not awaited yet."""
+    mine = os.getpid()
+    return {pid for pid, state, parent in _processes() if state in _DEAD and parent == mine}
+
+
+def _processes() -> Iterator[tuple[int, bytes, int]]:
+    """Every process: pid, state, parent."""
     try:
         entries = os.listdir(_PROC)
     except OSError:
-        return found  # a sandbox without /proc: the session is all that can be ended
+        return  # a sandbox without /proc: the session is all that can be ended
     for entry in entries:
         if not entry.isdigit():
             continue
@@ -90,9 +116,8 @@ def _parents() -> dict[int, int]:
             fields = (_PROC / entry / "stat").read_bytes().rpartition(b") ")[2].split()
         except OSError:
             continue
-        if len(fields) > 1 and fields[0] not in (b"Z", b"X"):
-            found[int(entry)] = int(fields[1])
-    return found
+        if len(fields) > 1:
+            yield int(entry), fields[0], int(fields[1])
 
 
 def _descends(pid: int, ancestor: int, parents: dict[int, int]) -> bool:

@@ -37,7 +37,7 @@ CACHE_VARIABLES_VARIABLE: Final = "BUILD_CACHE_VARIABLES"
 PYTHON_VARIABLE: Final = "FISSION_PYTHON"
 TIMEOUT_VARIABLE: Final = "BUILD_TIMEOUT_SECONDS"
 DEFAULT_COMMAND: Final = "/build"
-FORBIDDEN_CHARACTERS: Final = frozenset(";|&`$()<>\r\n")
+FORBIDDEN_CHARACTERS: Final = frozenset(";|&`$()<>\r\n\0")
 
 
 class CommandError(errors.Error):

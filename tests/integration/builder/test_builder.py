@@ -286,6 +286,7 @@ async def test_what_cannot_be_asked_is_refused(tmp_path: pathlib.Path) -> None:
         here.put("hello-abcdef", build=COPY)
         for name, command, code, said in (
             ("hello-abcdef", "./build.sh; rm -rf /", 400, "contains ';'"),
+            ("hello-abcdef", "./build.sh\0", 400, "contains '\\x00'"),
             ("../etc", "./build.sh", 400, "must be a plain file name"),
             ("/etc", "./build.sh", 400, "must be a plain file name"),
             (".fission-builder", "./build.sh", 400, "must be a plain file name"),
