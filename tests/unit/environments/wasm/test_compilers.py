@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("wasmtime", reason="wasmtime is not installed: fission[wasm]")
 
-from fission_wasm_builder import compilers  # noqa: E402
+from fission_wasm_builder import compilers
 
 
 def test_a_first_build_is_known_by_its_empty_cache(tmp_path: pathlib.Path) -> None:
