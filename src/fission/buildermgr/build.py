@@ -132,6 +132,7 @@ class Builder:
         except (errors.PlatformFailed, base_errors.Error) as error:
             self._count(environment, "platform", started_at)
             await self._broke_off(handle, package, environment, log, error)
+        handle.settled = True
 
     async def _clean_left(self, package: package_types.Package, target: builders.Target) -> None:
         """Remove what a buildermgr that died in the middle of a build of this package left."""

@@ -53,6 +53,8 @@ class Handle:
         """Failures before this build, and what they said."""
         self.log = retry.log
         """What is kept of the log if the platform breaks this build off too."""
+        self.settled = False
+        """The package says how this build ended; the next one begins without a past."""
         self._mark = mark
 
     def mark_running(self, version: str) -> None:
@@ -145,6 +147,9 @@ class Builds:
         except Exception as error:
             logger.exception("build failed unexpectedly", extra={"package": key})
             self._pause(key, retry, handle.log, error)
+        else:
+            if handle.settled:
+                self.forget(key)
         finally:
             self._leave(key, active)
             self._ended(key)

@@ -82,9 +82,9 @@ class Calls:
         return storage.archive_url(f"http://storagesvc.{self._platform_namespace}", archive_id)
 
     async def is_stored(self, url: str, namespace: str) -> bool:
-        """Whether an archive is still there."""
+        """Whether an archive of ours is still there; a URL that leads elsewhere is not ours."""
         archive_id = storage.archive_id(url)
-        if archive_id is None:
+        if archive_id is None or url != self.archive_url(archive_id):
             return False
         target = storage.archive_target(archive_id)
         headers = self._signed(

@@ -9,7 +9,7 @@ import pathlib
 import time
 import zipfile
 
-from fission.api import package_types, resources
+from fission.api import labels, package_types, resources
 from fission.meta import gvk
 from tests.integration.buildermgr import world
 from tests.support import waiting as waits
@@ -83,12 +83,26 @@ async def test_the_same_build_again_is_answered_from_the_cache(tmp_path: pathlib
         await here.ask_for_build("one")
         await here.until_package("one", lambda p: here.count("cached") == 3)
 
+        # Whoever may write ConfigMaps leads no package to an archive of their own.
+        (cache,) = (await here.kube.list(gvk.CONFIGMAPS, "default", labels.BUILD_CACHE)).items
+        entries = {
+            key: text.replace("http://storagesvc.fission/", "http://elsewhere/")
+            for key, text in cache["data"].items()
+        }
+        await here.kube.patch(
+            gvk.CONFIGMAPS, cache["metadata"]["name"], {"data": entries}, "default"
+        )
+        await here.ask_for_build("one")
+        await here.until_package("one", lambda p: here.count("succeeded") == 3)
+        again = await here.until_package("one", "succeeded")
+        assert again.spec.deployment.url.startswith("http://storagesvc.fission/")
+
         # An archive that is gone is built anew.
         for path in (tmp_path / "archives").rglob("*"):
             if path.is_file():
                 path.unlink()
         await here.ask_for_build("two")
-        await here.until_package("two", lambda p: here.count("succeeded") == 3)
+        await here.until_package("two", lambda p: here.count("succeeded") == 4)
         caches = (await here.kube.list(gvk.CONFIGMAPS, "default")).items
         names = {one["metadata"]["name"] for one in caches if "labels" in one["metadata"]}
         assert names == {"fission-build-cache-python"}

@@ -105,6 +105,11 @@ async def test_a_builder_killed_in_the_middle_is_asked_again(tmp_path: pathlib.P
         # More than once, when it was asked before it had cleaned up after its earlier life.
         await waits.until(lambda: here.count("platform") >= 1 and here.count("succeeded") == 1)
 
+        await here.ask_for_build("hello", no_cache="now")
+        await here.until_package("hello", lambda p: here.count("succeeded") == 2)
+        again = await here.until_package("hello", "succeeded")
+        assert "runs again" not in again.status.build_log
+
 
 async def test_a_build_is_taken_up_by_the_next_buildermgr(tmp_path: pathlib.Path) -> None:
     async with world.cluster(tmp_path) as here:

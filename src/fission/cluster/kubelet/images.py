@@ -49,7 +49,10 @@ class Need:
         """Where it is; None when it is missing."""
         if not self.is_module:
             return shutil.which(self.name)
-        spec = importlib.util.find_spec(self.name)
+        try:
+            spec = importlib.util.find_spec(self.name)
+        except ModuleNotFoundError:  # of a module's package
+            return None
         return None if spec is None else spec.origin or self.name
 
 

@@ -97,10 +97,10 @@ def test_missing_programs_are_named_with_the_way_to_get_them():
 
 
 def test_a_module_that_is_missing_is_named_like_a_program() -> None:
-    needs = [{"module": "json"}, {"module": "no_such_module", "install": "pip install it"}]
+    needs = [{"module": "json"}, {"module": "no_such_module.part", "install": "pip install it"}]
     image = images.parse(a_manifest(needs=needs), Path("/i"), "py")
     assert images.missing_needs(image) == (
-        "image python-env needs no_such_module on this machine: pip install it"
+        "image python-env needs no_such_module.part on this machine: pip install it"
     )
 
 
