@@ -9,7 +9,8 @@ from fission.cli import command as commands
 from fission.cli import context, errors, options
 from fission.meta import gvk
 
-_COMPONENTS = ("executor", "router", "storagesvc")
+_COMPONENTS = ("buildermgr", "executor", "router", "storagesvc")
+_WITHOUT_SERVICE = "buildermgr"
 _RULE = "--------------------"
 _GOOD, _BAD = "\N{SQUARE ROOT}", "\N{MULTIPLICATION SIGN}"
 
@@ -55,7 +56,8 @@ def _component(name: str) -> Callable[[context.Session], Awaitable[str]]:
         ready = state.get("readyReplicas", 0)
         if wanted == 0 or ready < wanted:
             return f"{name}: {ready} of {wanted} pods are ready"
-        await session.backend.get(gvk.SERVICES, name, namespace)
+        if name != _WITHOUT_SERVICE:
+            await session.backend.get(gvk.SERVICES, name, namespace)
         return ""
 
     return run
