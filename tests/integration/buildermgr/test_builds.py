@@ -84,7 +84,9 @@ async def test_the_same_build_again_is_answered_from_the_cache(tmp_path: pathlib
         await here.until_package("one", lambda p: here.count("cached") == 3)
 
         # Whoever may write ConfigMaps leads no package to an archive of their own.
-        (cache,) = (await here.kube.list(gvk.CONFIGMAPS, "default", labels.BUILD_CACHE)).items
+        (cache,) = (
+            await here.kube.list(gvk.CONFIGMAPS, "default", label_selector=labels.BUILD_CACHE)
+        ).items
         entries = {
             key: text.replace("http://storagesvc.fission/", "http://elsewhere/")
             for key, text in cache["data"].items()
