@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from fission.base import clock as clocks
 from fission.base import podenv
-from fission.builder import build, config, folders, handlers, processes
+from fission.builder import build, config, downloads, folders, handlers, processes
 from fission.contracts import builder as wire
 from fission.contracts import signing
 from fission.web import listen, service
@@ -41,10 +41,12 @@ class App:
             cache_dir=usable_cache(pathlib.Path(podenv.volume_path(wire.CACHE_DIR, deps.env))),
             cache_variables=config.parse_cache_variables(settings.cache_variables),
             default_program=deps.default_program,
+            min_free_bytes=settings.min_free_mib << 20,
         )
         self.places = folders.Folders(packages)
+        self.downloads = downloads.Downloads(around.cache_dir, settings.cache_max_mib << 20)
         self.service: service.Service = handlers.make_service(
-            build.Builds(self.places, around, deps.reaper, deps.clock),
+            build.Builds(self.places, around, self.downloads, deps.reaper, deps.clock),
             self.places,
             signing.keys_from_env(deps.env, signing.BUILDER_KEY_VARIABLE, signing.BUILDER),
             handlers.Limits(settings.max_builds, settings.max_log_bytes),
@@ -54,7 +56,10 @@ class App:
     async def run(self, sockets: Sequence[socket.socket]) -> None:
         """Serve until cancelled."""
         await asyncio.to_thread(self.places.prepare)
-        await self.service.run(sockets, grace_seconds=GRACE_SECONDS)
+        try:
+            await self.service.run(sockets, grace_seconds=GRACE_SECONDS)
+        finally:
+            await self.downloads.aclose()
 
 
 def make(settings: config.Config, deps: Deps) -> App:

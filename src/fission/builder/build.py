@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from fission.base import clock as clocks
 from fission.base import errors, ids
-from fission.builder import folders, processes
+from fission.builder import downloads, folders, processes
 from fission.contracts import builder as wire
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,8 @@ Emit = Callable[[str], Awaitable[None]]
 READ_BYTES = 64 * 1024
 LEFTOVER_SECONDS = 3600.0
 """How long what no build uses is kept beyond a build's deadline: its caller has died."""
+LOOK_SECONDS = 0.5
+"""How often the space on the disk is looked at while a build runs."""
 DRAIN_SECONDS = 2.0
 """How long what a killed build had written is still read."""
 SOURCE_DATE_EPOCH = "315532800"
@@ -43,6 +45,12 @@ class BuildFailed(errors.Error):
     """The command failed: the source's fault, the same again if it were repeated."""
 
     reason = "BuildFailed"
+
+
+class DiskFull(BuildFailed):
+    """The command was ended because the disk was nearly full."""
+
+    reason = "DiskFull"
 
 
 class BuildTimeout(BuildFailed):
@@ -62,6 +70,8 @@ class Surroundings:
     """The download cache; None gives each build an empty one of its own."""
     cache_variables: Mapping[str, str] = field(default_factory=dict)
     default_program: str = wire.DEFAULT_COMMAND
+    min_free_bytes: int = 0
+    """What must be left on the disk."""
 
 
 class Builds:
@@ -71,12 +81,14 @@ class Builds:
         self,
         places: folders.Folders,
         around: Surroundings,
+        cache: downloads.Downloads,
         reaper: processes.Reaper,
         clock: clocks.Clock,
     ) -> None:
         self._places = places
         self._clock = clock
         self._around = around
+        self._downloads = cache
         self._reaper = reaper
         self._running: set[str] = set()
         self._keep_seconds = around.timeout_seconds + LEFTOVER_SECONDS
@@ -95,7 +107,8 @@ class Builds:
             env = make_env(self._around, source, artifact, scratch)
             folder = source if source.is_dir() else source.parent
             argv = await asyncio.to_thread(self._resolve, argv, env, folder)
-            await self._execute(argv, folder, env, emit)
+            async with self._downloads.used():
+                await self._execute(argv, folder, env, emit)
             folders.check_artifact(artifact, wire.DEPLOY_VARIABLE)
             done = True
             return artifact.name
@@ -187,7 +200,9 @@ class Builds:
         exited = asyncio.ensure_future(process.wait())
         try:
             async with asyncio.timeout(self._around.timeout_seconds):
-                code = await asyncio.shield(exited)
+                while not (await asyncio.wait({exited}, timeout=LOOK_SECONDS))[0]:
+                    self._expect_space()
+                code = exited.result()
         except TimeoutError as error:
             raise BuildTimeout(
                 f"the build was cut off after {self._around.timeout_seconds:g} s; more time gives"
@@ -197,6 +212,15 @@ class Builds:
             await asyncio.shield(self._end(process.pid, exited))
             await asyncio.wait({output}, timeout=DRAIN_SECONDS)
         return code
+
+    def _expect_space(self) -> None:
+        found = os.statvfs(self._places.root)
+        if found.f_bavail * found.f_frsize < self._around.min_free_bytes:
+            raise DiskFull(
+                f"the build was ended: less than {self._around.min_free_bytes >> 20} MiB"
+                f" ({wire.MIN_FREE_VARIABLE}) are left on the disk that it writes to; free some, or"
+                " let the build write less"
+            )
 
     async def _end(self, session: int, exited: asyncio.Future[int]) -> None:
         await asyncio.to_thread(self._reaper.end, session)

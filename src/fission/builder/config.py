@@ -21,6 +21,11 @@ class Config:
     max_log_bytes: int = settings.setting("BUILDER_MAX_LOG_BYTES", 256 * 1024)
     """How much of a log an answer in one piece holds, of its beginning and its end: what fits into
     a Package."""
+    min_free_mib: int = settings.setting("BUILD_MIN_FREE_MIB", 512)
+    """Space on the disk with the packages directory below which builds are ended: what else is on
+    it, on the embedded node the platform itself, needs the rest. 0 lets them fill it."""
+    cache_max_mib: int = settings.setting("BUILD_CACHE_MAX_MIB", 4096)
+    """Size of the download cache beyond which it is emptied, when no build uses it."""
     cache_variables: str = settings.setting("BUILD_CACHE_VARIABLES", "")
     """``NAME=folder`` pairs, separated by blanks: variables that point the image's tools into the
     download cache."""
@@ -41,6 +46,12 @@ def from_env(env: Mapping[str, str], argv: Sequence[str] = ()) -> Config:
         raise errors.SettingsError("BUILDER_MAX_BUILDS must be at least 1")
     if config.max_log_bytes < 1024:
         raise errors.SettingsError("BUILDER_MAX_LOG_BYTES must be at least 1024")
+    for variable, value in (
+        ("BUILD_MIN_FREE_MIB", config.min_free_mib),
+        ("BUILD_CACHE_MAX_MIB", config.cache_max_mib),
+    ):
+        if value < 0:
+            raise errors.SettingsError(f"{variable} must not be negative, not {value}")
     parse_cache_variables(config.cache_variables)
     return config
 

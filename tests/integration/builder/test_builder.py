@@ -256,6 +256,14 @@ async def test_nothing_that_a_build_started_outlives_it(tmp_path: pathlib.Path) 
             pids.unlink()
 
 
+async def test_a_build_does_not_fill_the_disk(tmp_path: pathlib.Path) -> None:
+    async with builder(tmp_path, min_free_mib=1 << 40) as here:
+        here.put("hello-abcdef", build="#!/bin/sh\nsleep 60\n")
+        _, outcome = await lines_of(await here.stream("hello-abcdef", "./build.sh"))
+        assert (outcome.code, outcome.reason) == (500, "DiskFull")
+        assert "MiB (BUILD_MIN_FREE_MIB) are left on the disk" in outcome.error
+
+
 async def test_a_caller_that_leaves_ends_its_build(tmp_path: pathlib.Path) -> None:
     pids = tmp_path / "pids"
     async with builder(tmp_path) as here:
