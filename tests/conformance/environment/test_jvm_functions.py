@@ -183,6 +183,17 @@ def test_a_folder_of_jar_files_is_loaded_and_the_function_closed_at_the_end(
         assert sorted(path.name for path in process.volume.iterdir()) == ["deployarchive"]
 
 
+def test_the_only_file_of_a_package_is_loaded_whatever_its_name(
+    jvm: processes.Prepared, classes: tuple[pathlib.Path, pathlib.Path], tmp_path: pathlib.Path
+) -> None:
+    """What a build makes is packed once more where the environment does not keep archives."""
+    with processes.running(jvm, tmp_path) as process:
+        (process.volume / "deployarchive").mkdir()
+        javac.pack(classes[0], process.volume / "deployarchive" / "report-1a2b-kfwdg6")
+        assert process.specialize("special.Special").text == "Done", process.state()
+        assert process.call(path="/none").status == 204
+
+
 @pytest.mark.parametrize(
     ("entry_point", "status", "reason"),
     [

@@ -82,8 +82,23 @@ final class Loader {
                     files.addAll(List.of(jars));
                 }
             }
+            if (files.size() == 1 && isLonelyArchive(place.listFiles())) {
+                files.add(place.listFiles()[0]);
+            }
         }
         return files;
+    }
+
+    /** A built JAR file of an environment without keeparchive: packed once more, its name lost. */
+    private static boolean isLonelyArchive(File[] content) {
+        if (content == null || content.length != 1 || !content[0].isFile()) {
+            return false;
+        }
+        try (ZipFile jar = new ZipFile(content[0])) {
+            return jar.size() > 0;
+        } catch (IOException error) {
+            return false;
+        }
     }
 
     /** Opens every JAR file, which tells at once whether it is one. */
