@@ -192,3 +192,10 @@ async def test_a_pod_shows_what_it_waits_for(good, cluster):
     shown = await good("env", "pods", "--name", "python")
 
     assert "0/1   ErrImageNeverPull" in shown
+
+
+async def test_the_check_names_each_part_that_is_not_there(good):
+    shown = await good("check")
+
+    for name in ("buildermgr", "executor", "router", "storagesvc"):
+        assert f'"{name}" not found' in shown
