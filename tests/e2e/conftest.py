@@ -19,9 +19,9 @@ def platform() -> Iterator[platforms.Platform]:
     platforms.ended(started)
 
 
-@pytest.fixture(scope="module", params=accounts.everyone(), ids=lambda account: account.name)
+@pytest.fixture(scope="session", params=accounts.everyone(), ids=lambda account: account.name)
 def any_platform(request: pytest.FixtureRequest) -> Iterator[platforms.Platform]:
-    """A platform per account."""
+    """A platform per account, one after the other: each for the tests of every module."""
     account: accounts.Account = request.param
     why = account.missing()
     if why:

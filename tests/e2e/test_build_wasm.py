@@ -43,9 +43,9 @@ def create(platform: platforms.Platform, name: str, source: pathlib.Path) -> str
 
 
 def test_text_is_built_and_called(confined: platforms.Platform) -> None:
-    log = create(confined, "hello", EXAMPLES / "hello")
+    log = create(confined, "from-text", EXAMPLES / "hello")
     assert "build: main.wasm: a module of 0 kB" in log
-    called = confined.fission("fn", "test", "--name", "hello")
+    called = confined.fission("fn", "test", "--name", "from-text")
     assert called.stdout.endswith("hello\n")
 
 
