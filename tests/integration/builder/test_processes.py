@@ -18,8 +18,8 @@ with reaper.starting():
     )
     reaper.started(first.pid, "m")
 first.stdout.readline()
-reaper.end(first.pid)
 assert first.wait() == 0, first.returncode
+reaper.end(first.pid)
 left = pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
 states = [pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] for pid in left]
 print(states)
