@@ -188,7 +188,9 @@ def running(
     It gets a loopback socket, unless ``address`` is where it is going to listen by itself.
     ``file_kib``: the largest file it may write.
     """
-    (folder / "userfunc").mkdir(parents=True, exist_ok=True)
+    temporary = folder / "tmp"
+    for one in (folder / "userfunc", temporary):
+        one.mkdir(parents=True, exist_ok=True)
     listeners = [] if address else [socket.create_server(("127.0.0.1", 0), backlog=128)]
     given = address or listeners[0].getsockname()
     with (folder / "log").open("ab") as sink:
@@ -197,7 +199,7 @@ def running(
             listeners,
             {"/userfunc": folder / "userfunc"},
             sink,
-            {**prepared.runtime.env, **(env or {})},
+            {"TMPDIR": str(temporary), **prepared.runtime.env, **(env or {})},
             file_kib,
         )
     for listener in listeners:
