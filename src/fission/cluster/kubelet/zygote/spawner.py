@@ -85,7 +85,8 @@ def _prepare_image(options: Options, base: str) -> enter.Grounds:
     mode = options.effective_mode
     visible = visible_paths(image)
     if mode == "full":
-        os.makedirs(base, 0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(base, 0o700)  # alone: a home that was removed meanwhile does not come back
     blocked = image.blocked_ports if image.outbound == "default" else None
     grounds = enter.make_grounds(mode, base, visible, blocked, image.own_ports)
     modules = [*image.preload]
