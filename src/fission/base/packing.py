@@ -9,6 +9,7 @@ is not packed: the bounds of ``unpacking`` hold here, too, and end what links mu
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 import zipfile
@@ -36,7 +37,7 @@ def pack_folder(folder: Path, target: IO[bytes], limits: unpacking.Limits = LIMI
     """
     # Where the folder is told to be, and not where it leads: it may be a link by now.
     root = Path(os.path.realpath(folder.parent)) / folder.name
-    members = _members(root, root, limits)
+    members = _members(root, limits)
     room = _Room(limits.max_total_bytes)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(members):
@@ -73,23 +74,24 @@ def copy_file(source: IO[bytes], target: IO[bytes]) -> None:
 
 def members_below(folder: Path) -> dict[str, Path]:
     """Every file below a folder by its member name, and every empty folder, with a slash behind."""
-    return _members(folder, Path(os.path.realpath(folder)), LIMITS)
+    return _members(Path(os.path.realpath(folder)), LIMITS)
 
 
-def _members(folder: Path, root: Path, limits: unpacking.Limits) -> dict[str, Path]:
+def _members(root: Path, limits: unpacking.Limits) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    _gather(folder, "", root, (root,), limits, found)
+    _gather("", (root,), limits, found, itertools.count(1))
     return found
 
 
 def _gather(
-    folder: Path,
     prefix: str,
-    root: Path,
     around: tuple[Path, ...],
     limits: unpacking.Limits,
     found: dict[str, Path],
+    seen: Iterator[int],
 ) -> None:
+    """Add what is in the last of the folders ``around``, none of which is a link."""
+    root, folder = around[0], around[-1]
     if len(around) > limits.max_depth:
         raise errors.InvalidInput(
             f"{root} has folders that lie {len(around)} deep; at most {limits.max_depth} are packed"
@@ -98,23 +100,22 @@ def _gather(
     if not entries and prefix:
         found[prefix] = folder
     for path in entries:
-        if len(found) >= limits.max_members:
+        # Folders count, too: links multiply them also where there is no file at all.
+        if len(found) >= limits.max_members or next(seen) > 2 * limits.max_members:
             raise errors.InvalidInput(
                 f"{root} holds more than the {limits.max_members} files that are packed; what"
                 " links lead to counts for each of them"
             )
-        is_link = path.is_symlink()
-        real = Path(os.path.realpath(path)) if is_link else around[-1] / path.name
-        if is_link and root not in real.parents and real != root:
+        real = Path(os.path.realpath(path)) if path.is_symlink() else path
+        if root not in real.parents and real != root:
             raise _leads_out(path, root)
-        if path.is_dir():
+        if real.is_dir():
             if real in around:
                 raise errors.InvalidInput(f"{path} is a link to a folder that holds it")
-            inner = f"{prefix}{path.name}/"
-            _gather(path, inner, root, (*around, real), limits, found)
-        elif path.is_file():
+            _gather(f"{prefix}{path.name}/", (*around, real), limits, found, seen)
+        elif real.is_file():
             _check_name(prefix + path.name)
-            found[prefix + path.name] = path
+            found[prefix + path.name] = real
 
 
 def _check_name(name: str) -> None:
