@@ -9,7 +9,6 @@ is not packed: the bounds of ``unpacking`` hold here, too, and end what links mu
 
 from __future__ import annotations
 
-import itertools
 import os
 import stat
 import zipfile
@@ -78,44 +77,62 @@ def members_below(folder: Path) -> dict[str, Path]:
 
 
 def _members(root: Path, limits: unpacking.Limits) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    _gather("", (root,), limits, found, itertools.count(1))
-    return found
+    walk = _Walk(root, limits)
+    walk.gather("", (root,))
+    return walk.found
 
 
-def _gather(
-    prefix: str,
-    around: tuple[Path, ...],
-    limits: unpacking.Limits,
-    found: dict[str, Path],
-    seen: Iterator[int],
-) -> None:
-    """Add what is in the last of the folders ``around``, none of which is a link."""
-    root, folder = around[0], around[-1]
-    if len(around) > limits.max_depth:
-        raise errors.InvalidInput(
-            f"{root} has folders that lie {len(around)} deep; at most {limits.max_depth} are packed"
-        )
-    entries = sorted(folder.iterdir())
-    if not entries and prefix:
-        found[prefix] = folder
-    for path in entries:
-        # Folders count, too: links multiply them also where there is no file at all.
-        if len(found) >= limits.max_members or next(seen) > 2 * limits.max_members:
+class _Walk:
+    """What is below a folder. A folder that links lead to again is looked at once."""
+
+    def __init__(self, root: Path, limits: unpacking.Limits) -> None:
+        self.found: dict[str, Path] = {}
+        self._root = root
+        self._limits = limits
+        self._entries: dict[Path, list[tuple[str, Path, bool]]] = {}
+        self._seen = 0
+
+    def gather(self, prefix: str, around: tuple[Path, ...]) -> None:
+        """Add what is in the last of the folders ``around``, none of which is a link."""
+        if len(around) > self._limits.max_depth:
             raise errors.InvalidInput(
-                f"{root} holds more than the {limits.max_members} files that are packed; what"
-                " links lead to counts for each of them"
+                f"{self._root} has folders that lie {len(around)} deep;"
+                f" at most {self._limits.max_depth} are packed"
             )
-        real = Path(os.path.realpath(path)) if path.is_symlink() else path
-        if root not in real.parents and real != root:
-            raise _leads_out(path, root)
-        if real.is_dir():
-            if real in around:
-                raise errors.InvalidInput(f"{path} is a link to a folder that holds it")
-            _gather(f"{prefix}{path.name}/", (*around, real), limits, found, seen)
-        elif real.is_file():
-            _check_name(prefix + path.name)
-            found[prefix + path.name] = real
+        folder = around[-1]
+        entries = self._entries.get(folder)
+        if entries is None:
+            entries = self._entries[folder] = list(self._look(folder))
+        if not entries and prefix:
+            self.found[prefix] = folder
+        for name, real, is_folder in entries:
+            self._count()
+            if is_folder:
+                if real in around:
+                    raise errors.InvalidInput(
+                        f"{folder / name} is a link to a folder that holds it"
+                    )
+                self.gather(f"{prefix}{name}/", (*around, real))
+            elif real.is_file():
+                _check_name(prefix + name)
+                self.found[prefix + name] = real
+
+    def _look(self, folder: Path) -> Iterator[tuple[str, Path, bool]]:
+        for path in sorted(folder.iterdir()):
+            real = Path(os.path.realpath(path)) if path.is_symlink() else path
+            if self._root not in real.parents and real != self._root:
+                raise _leads_out(path, self._root)
+            yield path.name, real, real.is_dir()
+
+    def _count(self) -> None:
+        """Folders count, too: links multiply them also where there is no file at all."""
+        self._seen += 1
+        most = self._limits.max_members
+        if len(self.found) >= most or self._seen > 2 * most:
+            raise errors.InvalidInput(
+                f"{self._root} holds more than the {most} files that are packed; what links lead to"
+                " counts for each of them"
+            )
 
 
 def _check_name(name: str) -> None:
