@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -60,3 +62,91 @@ def test_a_build_sees_no_key_no_token_and_nothing_of_the_platform(
     assert "I am " in said
     for secret in ("FISSION_BUILDER_KEY", "FISSION_INTERNAL_AUTH", "serviceaccount", "kubeconfig"):
         assert secret not in said
+
+
+LINKS = """#!/bin/sh
+mkdir $DEPLOY_PKG
+echo "def main(): return 1" > $DEPLOY_PKG/main.py
+{}
+"""
+MULTIPLY = """
+mkdir $DEPLOY_PKG/0; touch $DEPLOY_PKG/0/file
+for n in $(seq 30); do
+    mkdir $DEPLOY_PKG/$n
+    ln -s ../$((n - 1)) $DEPLOY_PKG/$n/a; ln -s ../$((n - 1)) $DEPLOY_PKG/$n/b
+done
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "script", "said"),
+    [
+        ("leads-out", "ln -s /etc/shadow $DEPLOY_PKG/shadow", "is a link that leads out of"),
+        ("multiplies", MULTIPLY, "holds more than the 50000 files"),
+        ("looks-small", "truncate -s 1T $DEPLOY_PKG/hole", "bytes that are packed"),
+    ],
+)
+def test_an_artifact_takes_nothing_of_the_host(
+    builder: platforms.Platform, name: str, script: str, said: str
+) -> None:
+    create(builder, name, LINKS.format(script))
+    assert said in built(builder, name)
+
+
+FORGETFUL = """#!/bin/sh
+setsid env -i sh -c 'while :; do date +%s%N > /packages/beat; sleep 0.05; done' &
+while [ ! -e /packages/beat ]; do sleep 0.05; done
+cp -r $SRC_PKG $DEPLOY_PKG
+"""
+STILL = """#!/bin/sh
+cat /packages/beat > before; sleep 0.5
+cmp before /packages/beat && echo "it is still"
+cp -r $SRC_PKG $DEPLOY_PKG
+"""
+
+
+def test_what_a_build_started_ends_with_it_also_without_its_mark(
+    builder: platforms.Platform,
+) -> None:
+    create(builder, "forgetful", FORGETFUL)
+    assert "succeeded" in built(builder, "forgetful")
+    create(builder, "looking", STILL)
+    assert "it is still" in built(builder, "looking")
+
+
+@pytest.mark.usefixtures("kubectl")
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("Package", {"source": {"type": "literal", "literal": "eA=="}}),
+        (
+            "Function",
+            {
+                "package": {"packageref": {"namespace": "default", "name": "theirs"}},
+                "InvokeStrategy": {
+                    "StrategyType": "execution",
+                    "ExecutionStrategy": {"ExecutorType": "poolmgr"},
+                },
+            },
+        ),
+    ],
+)
+def test_nothing_is_built_or_run_with_what_is_another_namespaces(
+    builder: platforms.Platform, kind: str, spec: dict[str, Any]
+) -> None:
+    environment = {"namespace": "default", "name": "pried"}
+    foreign = {
+        "apiVersion": "fission.io/v1",
+        "kind": kind,
+        "metadata": {"name": "foreign", "namespace": "kube-public"},
+        "spec": {"environment": environment, **spec},
+    }
+    builder.kubectl("apply", "-f", "-", stdin=json.dumps(foreign))
+    where = (f"{kind.lower()}s.fission.io/foreign", "-n", "kube-public")
+    try:
+        platforms.eventually(
+            lambda: builder.kubectl("get", *where, "-o", "jsonpath={.status.conditions}"),
+            lambda said: "must be the object's own" in said,
+        )
+    finally:
+        builder.kubectl("delete", *where)
