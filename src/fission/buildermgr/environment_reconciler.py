@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from fission.api import environment_types, package_builds
@@ -10,17 +9,13 @@ from fission.base import clock as clocks
 from fission.base import errors
 from fission.buildermgr import catalog, config, environment_plan, names, resources
 from fission.contracts import fetcherpod, signing
-from fission.kube import actions, apply, events, reconcile, workqueue
+from fission.kube import actions, apply, events, provision, reconcile, workqueue
 from fission.kube import client as kube_client
-from fission.meta import gvk, status
-
-logger = logging.getLogger(__name__)
+from fission.meta import gvk
 
 Obj = dict[str, Any]
 
 WORKERS = 2
-PROVISION_AGAIN_SECONDS = 300.0
-"""How often a namespace's account, rights, keys and claim are looked after."""
 NAMED_PACKAGES = 10
 """How many outdated packages an Event names."""
 
@@ -44,8 +39,7 @@ class EnvironmentReconciler:
         self._options = options
         self._masters = masters
         self._recorder = recorder
-        self._clock = clock
-        self._provisioned: dict[str, float] = {}
+        self._provisioner = provision.Provisioner(client, clock)
         self.queue: workqueue.WorkQueue[str] = workqueue.WorkQueue()
         known.environments.add_handler(self._on_environment)
         for informed in (known.deployments, known.services):
@@ -74,15 +68,11 @@ class EnvironmentReconciler:
             self._tell(environment, events.WARNING, "InvalidBuilder", error.message)
             return None
         if any(isinstance(action, actions.Create) for action in planned):
-            await self._provision(place)
+            await self._provisioner.provide(place, lambda: self._needs(place))
         return await apply.apply(self._client, planned)
 
-    async def _provision(self, namespace: str) -> None:
-        """Create what builders in a namespace need; what is there already is left alone."""
-        now = self._clock.monotonic()
-        done_at = self._provisioned.get(namespace)
-        if done_at is not None and now - done_at < PROVISION_AGAIN_SECONDS:
-            return
+    def _needs(self, namespace: str) -> list[tuple[gvk.Resource, Obj]]:
+        """What builders in a namespace need."""
         wanted = [
             (gvk.SERVICEACCOUNTS, fetcherpod.make_account(names.ACCOUNT, namespace)),
             (gvk.ROLEBINDINGS, fetcherpod.make_role_binding(names.ACCOUNT, namespace)),
@@ -92,20 +82,7 @@ class EnvironmentReconciler:
             wanted.append((gvk.PERSISTENTVOLUMECLAIMS, claim))
         if self._masters.enabled:
             wanted.append((gvk.SECRETS, fetcherpod.make_keys_secret(namespace, self._masters)))
-        for resource, obj in wanted:
-            try:
-                await self._client.create(resource, obj, namespace)
-            except status.AlreadyExists:
-                if resource is gvk.SECRETS:
-                    await self._client.patch(
-                        resource, obj["metadata"]["name"], {"data": obj["data"]}, namespace
-                    )
-            except status.Forbidden as error:
-                # Where tenants are set up by somebody else buildermgr need not have the rights.
-                logger.warning(
-                    "namespace was not provisioned: %s", error, extra={"namespace": namespace}
-                )
-        self._provisioned[namespace] = now
+        return wanted
 
     def _on_environment(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from fission.api import environment_defaults, environment_types
@@ -11,19 +10,15 @@ from fission.base import errors
 from fission.contracts import fetcherpod, signing
 from fission.executor import catalog, config
 from fission.executor.poolmgr import poolplan, pools, resources
-from fission.kube import actions, apply, events, reconcile, workqueue
+from fission.kube import actions, apply, events, provision, reconcile, workqueue
 from fission.kube import client as kube_client
-from fission.meta import gvk, status
-
-logger = logging.getLogger(__name__)
+from fission.meta import gvk
 
 Obj = dict[str, Any]
 
 WORKERS = 2
 RECENT_SECONDS = 5.0
 """How long a pool that was just created may be missing in the informer."""
-PROVISION_AGAIN_SECONDS = 300.0
-"""How often a namespace's account, rights and keys are looked after."""
 
 
 class EnvironmentReconciler:
@@ -49,7 +44,7 @@ class EnvironmentReconciler:
         self._recorder = recorder
         self._clock = clock
         self._created: dict[str, float] = {}
-        self._provisioned: dict[str, float] = {}
+        self._provisioner = provision.Provisioner(client, clock)
         self.queue: workqueue.WorkQueue[str] = workqueue.WorkQueue()
         known.environments.add_handler(self._on_environment)
         known.deployments.add_handler(self._on_deployment)
@@ -75,7 +70,8 @@ class EnvironmentReconciler:
         if any(isinstance(action, actions.Create) for action in planned):
             if self._clock.monotonic() - self._created.get(uid, -RECENT_SECONDS) < RECENT_SECONDS:
                 return reconcile.Result(requeue_after_seconds=1.0)
-            await self._provision(self._settings.function_namespace_of(namespace))
+            place = self._settings.function_namespace_of(namespace)
+            await self._provisioner.provide(place, lambda: self._needs(place))
             self._created[uid] = self._clock.monotonic()
         if not planned and self._settings.adopt_existing:
             for one in existing:
@@ -91,32 +87,15 @@ class EnvironmentReconciler:
         namespace = self._settings.function_namespace_of(environment.metadata.namespace)
         return resources.make_deployment(environment, namespace, self._options)
 
-    async def _provision(self, namespace: str) -> None:
-        """Create what fetchers in a namespace need; what is there already is left alone."""
-        now = self._clock.monotonic()
-        done_at = self._provisioned.get(namespace)
-        if done_at is not None and now - done_at < PROVISION_AGAIN_SECONDS:
-            return
+    def _needs(self, namespace: str) -> list[tuple[gvk.Resource, Obj]]:
+        """What fetchers in a namespace need."""
         wanted = [
             (gvk.SERVICEACCOUNTS, fetcherpod.make_account(resources.FETCHER_ACCOUNT, namespace)),
             (gvk.ROLEBINDINGS, fetcherpod.make_role_binding(resources.FETCHER_ACCOUNT, namespace)),
         ]
         if self._masters.enabled:
             wanted.append((gvk.SECRETS, fetcherpod.make_keys_secret(namespace, self._masters)))
-        for resource, obj in wanted:
-            try:
-                await self._client.create(resource, obj, namespace)
-            except status.AlreadyExists:
-                if resource is gvk.SECRETS:
-                    await self._client.patch(
-                        resource, obj["metadata"]["name"], {"data": obj["data"]}, namespace
-                    )
-            except status.Forbidden as error:
-                # Where tenants are set up by somebody else the executor need not have the rights.
-                logger.warning(
-                    "namespace was not provisioned: %s", error, extra={"namespace": namespace}
-                )
-        self._provisioned[namespace] = now
+        return wanted
 
     def _on_environment(
         self,
