@@ -68,8 +68,13 @@ class LocalStore:
         name = self._new_name()
         archive_id = self._names.make(name, tenant)
         temporary = self._uploads / name
-        with _full_storage_is_said():
-            file = await asyncio.to_thread(_open_locked, temporary)
+        opening = asyncio.ensure_future(asyncio.to_thread(_open_locked, temporary))
+        try:
+            with _full_storage_is_said():
+                file = await asyncio.shield(opening)
+        except asyncio.CancelledError:  # the thread goes on: what it opens is nobody's
+            opening.add_done_callback(lambda done: _drop(done, temporary))
+            raise
         return _LocalUpload(file, temporary, self._path(archive_id), self._sums, archive_id)
 
     async def download(self, archive_id: str) -> objectstore.Download:
@@ -223,6 +228,13 @@ class _LocalDownload:
 
     async def aclose(self) -> None:
         self._file.close()
+
+
+def _drop(opened: asyncio.Future[IO[bytes]], temporary: pathlib.Path) -> None:
+    """Close and remove a file that was opened for somebody who has gone."""
+    if not opened.cancelled() and opened.exception() is None:
+        opened.result().close()
+        temporary.unlink(missing_ok=True)
 
 
 def _read_sum(path: pathlib.Path) -> str:
