@@ -139,8 +139,13 @@ class Node:
             for declared, one in zip((8000, 8001), opened, strict=True)
         }
         patch = {"metadata": {"annotations": {"kubelet/port-map": json.dumps(ports)}}}
-        await self._kube.patch(gvk.PODS, metadata["name"], patch, metadata["namespace"])
-        self.pods[metadata["uid"]] = await self._serve(pod, address, opened)
+        try:
+            await self._kube.patch(gvk.PODS, metadata["name"], patch, metadata["namespace"])
+            self.pods[metadata["uid"]] = await self._serve(pod, address, opened)
+        except BaseException:  # the pod, or the world, is gone
+            for one in opened:
+                one.close()
+            raise
         await self._report(pod, address, {"running": {}}, ready=True)
 
     async def _serve(self, pod: Obj, address: str, opened: list[socket.socket]) -> RunningPod:
