@@ -1,10 +1,13 @@
 """Reading and changing objects for a command, with messages that help when one is not there."""
 
+import asyncio
 import difflib
+import random
 from collections.abc import Callable
 from typing import Any
 
 from fission.api import resources
+from fission.base import backoff
 from fission.base import errors as base_errors
 from fission.cli import context, errors
 from fission.meta import gvk, status
@@ -18,7 +21,9 @@ _WORDS = {
     "HTTPTrigger": "HTTP trigger",
 }
 _COMMANDS = {"Environment": "env", "Function": "fn", "Package": "pkg", "HTTPTrigger": "route"}
-_CONFLICT_ATTEMPTS = 5
+_CONFLICT_ATTEMPTS = 8
+_CONFLICT_PAUSE_SECONDS = 0.01
+"""Doubles each time: others write a few times within milliseconds of a change, then rest."""
 _NAMES_SHOWN = 10
 
 
@@ -90,6 +95,9 @@ async def change(
     from fission.meta import codec
 
     kind = resources.TYPES[resource.kind]
+    pauses = backoff.delays(
+        _CONFLICT_PAUSE_SECONDS, cap_seconds=1.0, jitter=0.5, draw=random.random
+    )
     for attempt in range(_CONFLICT_ATTEMPTS):
         raw = await get(session, resource, name, namespace)
         before = objects.decode(kind, codec.deep_copy(raw))
@@ -104,6 +112,7 @@ async def change(
         except status.Conflict:
             if attempt == _CONFLICT_ATTEMPTS - 1:
                 raise
+            await asyncio.sleep(next(pauses))
     raise AssertionError("unreachable")
 
 

@@ -176,17 +176,22 @@ class Store:
         """Decide upon the staged object and commit; what ``decide`` raises passes through.
 
         A Put equal to what is there changes nothing and gets no revision; it still waits until
-        what it equals is committed.
+        what it equals is committed. So does a refusal: who reads again then finds what it was
+        refused for, and not the object before it.
         """
-        current = self.staged(key)
-        change = decide(current)
+        current, pending = self.staged(key), self._staged.get(key)
+        try:
+            change = decide(current)
+        except Exception:
+            if pending is not None:
+                await asyncio.shield(pending[1])
+            raise
         unchanged = isinstance(change, records.Keep) or (
             current is not None
             and isinstance(change, records.Put)
             and change.value == current.value
         )
         if unchanged:
-            pending = self._staged.get(key)
             if pending is not None:
                 await asyncio.shield(pending[1])
             return records.Written(current, None)

@@ -68,6 +68,19 @@ async def test_readers_see_only_what_is_committed(opened):
     assert opened.get(key("a")) is not None
 
 
+async def test_a_refusal_comes_when_what_it_is_about_can_be_read(opened):
+    def refuse(current):
+        assert current is not None
+        raise KeyError("somebody else was faster")
+
+    written = asyncio.ensure_future(opened.write(key("a"), put(obj("a"))))
+    await asyncio.sleep(0)
+    assert opened.get(key("a")) is None
+    with pytest.raises(KeyError):
+        await opened.write(key("a"), refuse)
+    assert opened.get(key("a")) is (await written).record
+
+
 async def test_lists_are_sorted_by_key(opened):
     for namespace, name in (("b", "a"), ("a", "z"), ("a", "b"), ("ab", "a")):
         await opened.write(key(name, namespace), put(obj(name)))
