@@ -56,7 +56,7 @@ def package_of(platform: platforms.Platform, function: str) -> str:
     return platform.kubectl("get", "function", function, "-o", path)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def built(platform: platforms.Platform) -> platforms.Platform:
     """The shared platform with an environment that has a builder."""
     platform.fission(*ENVIRONMENT)
