@@ -77,10 +77,15 @@ def cold(victim: platforms.Platform) -> kills.ColdFunctions:
 def process_of(platform: platforms.Platform, target: str) -> kills.Process:
     """The process to kill."""
     if target == "function-pod":
-        # The one that has answered just now.
-        pod = platform.wait_call("/warm").text.removeprefix("warm ")
-        return kills.find(platform, f"default/{pod}/")
+        return platforms.eventually(lambda: answering(platform))  # type: ignore[no-any-return]
     return kills.find(platform, TARGETS[target])
+
+
+def answering(platform: platforms.Platform) -> kills.Process | None:
+    """The pod that has answered just now; None when it has made way for another since."""
+    pod = platform.wait_call("/warm").text.removeprefix("warm ")
+    known = kills.processes(platform)
+    return next((each for each in known if kills.is_called(each, f"default/{pod}/")), None)
 
 
 def is_replaced(target: str, old: int) -> Callable[[list[kills.Process]], bool]:
