@@ -11,7 +11,7 @@ import json
 import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fission.base import clock as clocks
 from fission.base import errors
@@ -22,7 +22,7 @@ from fission.storagesvc import metrics, multipart, objectstore, receive, send
 from fission.web import failures, service
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
     from fission_http import headers as header_lists
 
@@ -158,7 +158,7 @@ class _Handlers:
                 self._auth.verify(request, receiver.body_sha256(), arrived)
                 archive_id = await upload.publish(file_sum)
             except BaseException:
-                await upload.discard()
+                await _to_its_end(upload.discard())
                 raise
         self._counts.changed(1, declared)
         self._counts.received_bytes += declared
@@ -255,6 +255,17 @@ class _Handlers:
     def _may_see(self, request: service.Request, archive_id: str) -> bool:
         namespace = self._auth.namespace(request.headers)
         return not namespace or self._store.tenant_of(archive_id) in ("", namespace)
+
+
+async def _to_its_end(step: Coroutine[Any, Any, None]) -> None:
+    """Await a step that is not to be broken off: a client that leaves cancels its request."""
+    running = asyncio.ensure_future(step)
+    try:
+        await asyncio.wait([running])
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
+    running.result()
 
 
 def _declared_sum(request: service.Request) -> str:
