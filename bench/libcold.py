@@ -69,8 +69,7 @@ def run(case: Case) -> dict[str, Any]:
         return {"title": f"cold start, {case.name}", "rows": [], "skipped": missing}
     with libplatform.running() as platform, tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        image = imageprocess.load(REPOSITORY / "environments" / case.folder, folder / "caches")
-        imageprocess.prepare(image, folder / "logs")
+        image = imageprocess.prepare(REPOSITORY / "environments" / case.folder)
         code = case.make(folder)
         platform.make_environment(POOL_SIZE, case.name, case.image, *case.make_environment)
         names = _make_functions(platform, case, code)
