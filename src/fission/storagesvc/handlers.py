@@ -260,11 +260,14 @@ class _Handlers:
 async def _to_its_end(step: Coroutine[Any, Any, None]) -> None:
     """Await a step that is not to be broken off: a client that leaves cancels its request."""
     running = asyncio.ensure_future(step)
-    try:
-        await asyncio.wait([running])
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise
+    broken_off: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.wait([running])
+        except asyncio.CancelledError as error:
+            broken_off = error
+    if broken_off is not None:
+        raise broken_off
     running.result()
 
 
