@@ -19,17 +19,25 @@ from fission.base import errors as base_errors
 from fission.base import ids, tasks
 from fission.contracts import executor as wire
 from fission.contracts import signing
-from fission.executor import catalog, config, dispatch, fscache, function_reconciler, handlers
+from fission.executor import (
+    catalog,
+    config,
+    dispatch,
+    fscache,
+    function_reconciler,
+    handlers,
+    podparts,
+)
 from fission.executor.poolmgr import (
     environment_reconciler,
     fetchers,
+    growth,
     manager,
     pod_reconciler,
     pools,
     prefetching,
     reaper,
     records,
-    resources,
     specialize,
 )
 from fission.kube import client as kube_client
@@ -88,15 +96,26 @@ class App:
         self.functions = function_reconciler.FunctionReconciler(
             deps.kube, known, settings, self.recorder, deps.clock
         )
+        options = pod_options(settings, deps)
         self.environments = environment_reconciler.EnvironmentReconciler(
             deps.kube,
             known,
             self.pools,
             settings,
-            pod_options(settings, deps),
+            options,
             deps.masters,
             self.recorder,
             deps.clock,
+        )
+        self.growth = growth.Growth(
+            deps.kube,
+            known,
+            self.pools,
+            settings,
+            options,
+            provide=self.environments.provide,
+            clock=deps.clock,
+            group=self._group,
         )
         specializer = specialize.Specializer(
             known,
@@ -185,6 +204,7 @@ class App:
                 (self.records.run(), "records"),
                 (self.recorder.run(), "events"),
                 (self.reaper.run(), "reaper"),
+                (self.growth.run(), "growth"),
                 (self.prefetching.run(), "prefetching"),
             ):
                 group.run(work, name)
@@ -224,7 +244,7 @@ async def serve(env: Mapping[str, str]) -> None:
         await build(settings, deps).run(sockets)
 
 
-def pod_options(settings: config.Config, deps: Deps) -> resources.Options:
+def pod_options(settings: config.Config, deps: Deps) -> podparts.Options:
     """What settings say about the pods that are made."""
     limits = {"cpu": settings.fetcher_max_cpu, "memory": settings.fetcher_max_mem}
     requests = {"cpu": settings.fetcher_min_cpu, "memory": settings.fetcher_min_mem}
@@ -232,7 +252,7 @@ def pod_options(settings: config.Config, deps: Deps) -> resources.Options:
         name: {key: value for key, value in amounts.items() if value}
         for name, amounts in (("limits", limits), ("requests", requests))
     }
-    return resources.Options(
+    return podparts.Options(
         fetcher_image=settings.fetcher_image,
         fetcher_pull_policy=settings.fetcher_image_pull_policy,
         runtime_pull_policy=settings.runtime_image_pull_policy,

@@ -8,7 +8,7 @@ from fission.api import environment_defaults, environment_types
 from fission.base import clock as clocks
 from fission.base import errors
 from fission.contracts import fetcherpod, signing
-from fission.executor import catalog, config
+from fission.executor import catalog, config, podparts
 from fission.executor.poolmgr import poolplan, pools, resources
 from fission.kube import actions, apply, events, provision, reconcile, workqueue
 from fission.kube import client as kube_client
@@ -30,7 +30,7 @@ class EnvironmentReconciler:
         known: catalog.Catalog,
         all_pools: pools.Pools,
         settings: config.Config,
-        options: resources.Options,
+        options: podparts.Options,
         masters: signing.Masters,
         recorder: events.Recorder,
         clock: clocks.Clock,
@@ -70,8 +70,7 @@ class EnvironmentReconciler:
         if any(isinstance(action, actions.Create) for action in planned):
             if self._clock.monotonic() - self._created.get(uid, -RECENT_SECONDS) < RECENT_SECONDS:
                 return reconcile.Result(requeue_after_seconds=1.0)
-            place = self._settings.function_namespace_of(namespace)
-            await self._provisioner.provide(place, lambda: self._needs(place))
+            await self.provide(self._settings.function_namespace_of(namespace))
             self._created[uid] = self._clock.monotonic()
         if not planned and self._settings.adopt_existing:
             for one in existing:
@@ -80,6 +79,10 @@ class EnvironmentReconciler:
         if result.requeue:
             self._created.pop(uid, None)
         return result
+
+    async def provide(self, namespace: str) -> None:
+        """Have what fetchers in a namespace need made there."""
+        await self._provisioner.provide(namespace, lambda: self._needs(namespace))
 
     def _desired(self, environment: environment_types.Environment) -> Obj | None:
         if environment_defaults.pool_size(environment.spec) == 0:
@@ -90,8 +93,8 @@ class EnvironmentReconciler:
     def _needs(self, namespace: str) -> list[tuple[gvk.Resource, Obj]]:
         """What fetchers in a namespace need."""
         wanted = [
-            (gvk.SERVICEACCOUNTS, fetcherpod.make_account(resources.FETCHER_ACCOUNT, namespace)),
-            (gvk.ROLEBINDINGS, fetcherpod.make_role_binding(resources.FETCHER_ACCOUNT, namespace)),
+            (gvk.SERVICEACCOUNTS, fetcherpod.make_account(podparts.FETCHER_ACCOUNT, namespace)),
+            (gvk.ROLEBINDINGS, fetcherpod.make_role_binding(podparts.FETCHER_ACCOUNT, namespace)),
         ]
         if self._masters.enabled:
             wanted.append((gvk.SECRETS, fetcherpod.make_keys_secret(namespace, self._masters)))

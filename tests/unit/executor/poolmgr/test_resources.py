@@ -9,12 +9,12 @@ import pytest
 from fission.api import environment_types, function_types
 from fission.base import errors
 from fission.contracts import fetcherpod, signing
-from fission.executor import names
+from fission.executor import names, podparts
 from fission.executor.poolmgr import poolplan, resources
 from fission.kube import actions
 from fission.meta import gvk, objectmeta, podmerge
 
-OPTIONS = resources.Options(fetcher_image="fission/fetcher", instance_id="abcdefgh")
+OPTIONS = podparts.Options(fetcher_image="fission/fetcher", instance_id="abcdefgh")
 
 
 def an_environment(**spec: Any) -> environment_types.Environment:
@@ -78,7 +78,7 @@ def test_only_the_fetcher_sees_the_token_and_the_claim() -> None:
 
 
 def test_fetchers_get_keys_of_their_namespace_where_calls_are_signed() -> None:
-    options = resources.Options(fetcher_image="f", signed=True)
+    options = podparts.Options(fetcher_image="f", signed=True)
     found = containers(resources.make_deployment(an_environment(), "default", options))
     variables = {one["name"]: one for one in found["fetcher"]["env"]}
     assert variables["FISSION_FETCHER_KEY"]["valueFrom"] == {
