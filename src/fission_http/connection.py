@@ -11,6 +11,8 @@ States of a connection, each with the deadline that ends it:
 | writing      | the client to take bytes  | `write_seconds` of no progress  | cut off       |
 | lingering    | a refused body to end     | `LINGER_SECONDS`                | closed        |
 
+At shutdown a connection without a request waits a moment longer: `ending` says why and how long.
+
 One lazily re-armed timer per connection serves them all. A task is made per request, so an idle
 connection holds a buffer and a timer only.
 """
@@ -25,7 +27,7 @@ import socket
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from fission_http import body as bodies
-from fission_http import errors, incoming, messages
+from fission_http import ending, errors, incoming, messages
 from fission_http import head as heads
 
 if TYPE_CHECKING:
@@ -99,6 +101,7 @@ class Connection(asyncio.Protocol):
         self._continue_owed = False
         self._keep_alive = True
         self._lingering = False
+        self._served = False
         self._reading_paused = False
         self._drain: asyncio.Future[None] | None = None
         self._writing_paused = False
@@ -122,6 +125,8 @@ class Connection(asyncio.Protocol):
         self._shared.drained.clear()
         if len(self._shared.connections) > self._limits.max_connections:
             self._refuse(503, "too many connections")
+        elif self._shared.closing:
+            self.close_when_idle()
         else:
             self._expect_within(self._limits.head_seconds)
 
@@ -191,10 +196,10 @@ class Connection(asyncio.Protocol):
     # Called by the server
 
     def close_when_idle(self) -> None:
-        """Close as soon as no request is under way."""
+        """Close when the request that is under way, or may be on its way, was answered."""
         self._keep_alive = False
-        if self._task is None:
-            self._transport.close()
+        if self._task is None and not (self._buffer or self._lingering):
+            self._expect_within(ending.LAST_SECONDS if self._served else ending.FIRST_SECONDS)
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -227,6 +232,7 @@ class Connection(asyncio.Protocol):
             self._searched = len(buffer)
             return
         self._searched = 0
+        self._served = True
         self._deadline = math.inf
         if (head.content_length or 0) > limits.max_body_bytes:
             self._refuse(413, f"body larger than {limits.max_body_bytes} bytes")
@@ -477,6 +483,8 @@ class Connection(asyncio.Protocol):
         elif self._task is None:
             if self._buffer:
                 self._refuse(408, "the request head did not arrive in time")
+            elif ending.is_unread(self._transport):
+                self._expect_within(ending.LOOK_AGAIN_SECONDS)
             else:
                 self._transport.close()
 

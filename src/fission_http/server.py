@@ -14,7 +14,7 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
-from fission_http import connection, messages
+from fission_http import connection, ending, messages
 
 if TYPE_CHECKING:
     import ssl
@@ -52,15 +52,10 @@ class Server:
         """Open connections."""
         return len(self._shared.connections)
 
-    def stop_listening(self) -> None:
-        """Take no further connection; those that exist go on."""
-        for item in self._bound:
-            item.server.close()
-
     async def close(self, grace_seconds: float = 5.0) -> None:
         """Stop listening, let running requests finish for `grace_seconds`, then cut them off."""
-        self.stop_listening()
         self._shared.closing = True
+        await ending.stop_accepting([item.server for item in self._bound])
         for open_connection in list(self._shared.connections):
             open_connection.close_when_idle()
         try:

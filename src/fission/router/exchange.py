@@ -330,8 +330,10 @@ class Exchange:
             unframed = shape.decode or self._framing is bodies.Framing.CLOSE
             keep = self._front.keeps_alive and not unframed and not self.wants_body
             connection = b"\r\nConnection: keep-alive" if keep else b"\r\nConnection: close"
+            self._front.told_close = not keep
         elif not self._front.keeps_alive or self.wants_body:
             connection = b"\r\nConnection: close"
+            self._front.told_close = True
         return b"%b%b%b\r\nX-Fission-Request-ID: %b\r\n\r\n" % (
             shape.block,
             plan.cors_lines or b"",

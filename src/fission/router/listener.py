@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from fission.router import proxy
+from fission_http import ending
 
 if TYPE_CHECKING:
     import socket
@@ -43,9 +44,8 @@ class Listener:
 
     async def close(self, grace_seconds: float) -> None:
         """Accept no more, let requests finish, then cut them off."""
-        for server in self._servers:
-            server.close()
         self._shared.closing = True
+        await ending.stop_accepting(self._servers)
         for front in list(self._shared.fronts):
             front.close_when_idle()
         try:

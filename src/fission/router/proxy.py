@@ -11,6 +11,8 @@ that finds a slot and a kept connection; everything then happens in the callback
 | exchange  | the exchange's end          | idle, or closed                                        |
 | tunnel    | either side's end           | closed                                                 |
 | lingering | the rest of a refused body  | closed                                                 |
+
+At shutdown an idle connection still waits a moment for a request: see `ending`.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from fission.base import errors
 from fission.contracts import invocation
 from fission.router import answers, exchange, failures, gateway, headedit
 from fission_http import body as bodies
+from fission_http import ending
 from fission_http import head as heads
 from fission_http import headers as header_lists
 
@@ -112,11 +115,13 @@ class Front(asyncio.Protocol):
         "_lingering",
         "_reading_paused",
         "_searched",
+        "_served",
         "_shared",
         "_timer",
         "_verifying",
         "exchange",
         "loop",
+        "told_close",
         "transport",
         "writing_paused",
     )
@@ -127,11 +132,14 @@ class Front(asyncio.Protocol):
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.exchange: exchange.Exchange | None = None
         self.writing_paused = False
+        self.told_close = False
+        """The client knows that its answer is the last of the connection."""
         self._client = b""
         self._buffer = b""
         self._searched = 0
         self._keep_alive = True
         self._lingering = False
+        self._served = False
         self._reading_paused = False
         self._verifying: _Verifying | None = None
         self._deadline = math.inf
@@ -152,6 +160,8 @@ class Front(asyncio.Protocol):
         shared.drained.clear()
         if len(shared.fronts) > shared.settings.max_connections:
             self._refuse(503, "too many connections")
+        elif shared.closing:
+            self.close_when_idle()
         else:
             self.expect_within(shared.settings.client_head_seconds)
 
@@ -232,6 +242,7 @@ class Front(asyncio.Protocol):
             self._buffer, self._searched = buffer, len(buffer)
             return
         self._searched = 0
+        self._served = True
         self._buffer = buffer[head.head_length :] if len(buffer) > head.head_length else b""
         self._deadline = math.inf
         self._keep_alive = head.keep_alive and not self._shared.closing
@@ -321,7 +332,10 @@ class Front(asyncio.Protocol):
             self._end()
             return
         if not self.keeps_alive:
-            self.transport.close()
+            if self._keep_alive and not self.told_close:
+                self.close_when_idle()  # shutdown began after the answer's head was written
+            else:
+                self.transport.close()
             return
         self.expect_within(self._shared.settings.client_idle_seconds)
         if self._buffer:
@@ -370,6 +384,7 @@ class Front(asyncio.Protocol):
     ) -> None:
         """Tell the client what went wrong."""
         settings = self._shared.settings
+        self.told_close = not (keep_alive and self.keeps_alive)
         asked = (head.get(b"x-fission-debug") or b"").lower() == b"true"
         headers, body = answers.failure_parts(
             failure,
@@ -393,10 +408,10 @@ class Front(asyncio.Protocol):
     # Ends
 
     def close_when_idle(self) -> None:
-        """Close as soon as no request is under way."""
-        self._keep_alive = False
-        if self.exchange is None:
-            self.transport.close()
+        """Close when the request that is under way, or may be on its way, was answered."""
+        begun = self.exchange is not None or self._verifying is not None or bool(self._buffer)
+        if not (begun or self._lingering):
+            self.expect_within(ending.LAST_SECONDS if self._served else ending.FIRST_SECONDS)
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -464,5 +479,7 @@ class Front(asyncio.Protocol):
             self.transport.abort()
         elif self._buffer or self._verifying is not None:
             self._refuse(408, "the request did not arrive in time")
+        elif ending.is_unread(self.transport):
+            self.expect_within(ending.LOOK_AGAIN_SECONDS)
         else:
             self.transport.close()

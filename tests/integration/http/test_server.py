@@ -307,3 +307,21 @@ async def test_too_many_connections_are_told_so():
         await waiting.until(lambda: server.connections == 1)
         assert (await talk(address, b"")).startswith(b"HTTP/1.1 503")
         writer.close()
+
+
+async def test_close_answers_a_request_that_is_on_its_way():
+    async with running(echo) as (server, address):
+        new_reader, new = await asyncio.open_connection(*address)
+        kept_reader, kept = await asyncio.open_connection(*address)
+        kept.write(b"GET /first HTTP/1.1\r\nHost: x\r\n\r\n")
+        await kept_reader.readuntil(b"GET /first  ")
+        await waiting.until(lambda: server.connections == 2)
+        closing = asyncio.create_task(server.close(5))
+        await asyncio.sleep(0)
+        for reader, writer in ((new_reader, new), (kept_reader, kept)):
+            writer.write(b"GET /last HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = await asyncio.wait_for(reader.read(), 5)
+            assert b"\r\nConnection: close\r\n" in answer
+            assert answer.endswith(b"GET /last  ")
+            writer.close()
+        await closing
