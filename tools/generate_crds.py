@@ -78,7 +78,12 @@ def _schema_of_struct(kind: type[schema.Model]) -> schema.Hints:
         result["required"] = list(kind.required)
     if kind.rules:
         result["x-kubernetes-validations"] = [
-            {"rule": rule.rule, "message": rule.message} for rule in kind.rules
+            {
+                "rule": rule.rule,
+                "message": rule.message,
+                **({"fieldPath": rule.field_path} if rule.field_path else {}),
+            }
+            for rule in kind.rules
         ]
     result.update(kind.schema)
     return result

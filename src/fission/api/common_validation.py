@@ -10,6 +10,9 @@ from fission.meta import names, objectmeta
 
 _POD_FLAGS = ("hostNetwork", "hostPID", "hostIPC", "serviceAccountName", "serviceAccount")
 _CAPABILITY = "NET_BIND_SERVICE"
+_FETCHER = "fetcher"
+_FETCHER_TOKEN = "fission-fetcher-sa-token"
+_PROGRAM = ("image", "command", "args", "lifecycle")
 _DIGITS = re.compile(r"sha256:[a-f0-9]{64}")
 
 
@@ -113,15 +116,45 @@ def validate_podspec(spec: dict[str, Any] | None, field: str) -> list[FieldError
         for flag in _POD_FLAGS
         if spec.get(flag)
     ]
-    for index, volume in enumerate(spec.get("volumes") or ()):
-        if volume.get("hostPath") is not None:
-            errors.append(
-                fielderrors.forbidden(f"{field}.volumes[{index}].hostPath", "may not be mounted")
+    if spec.get("automountServiceAccountToken"):
+        errors.append(
+            fielderrors.forbidden(
+                f"{field}.automountServiceAccountToken",
+                "may not be true: the token is the platform's own",
             )
-    for group in ("initContainers", "containers"):
+        )
+    for index, volume in enumerate(spec.get("volumes") or ()):
+        errors += _validate_volume(volume, f"{field}.volumes[{index}]")
+    for group in ("initContainers", "containers", "ephemeralContainers"):
         for index, container in enumerate(spec.get(group) or ()):
-            errors += validate_container(container, f"{field}.{group}[{index}]")
+            path = f"{field}.{group}[{index}]"
+            errors += [*validate_container(container, path), *_validate_fetcher(container, path)]
     return errors
+
+
+def _validate_volume(volume: dict[str, Any], field: str) -> list[FieldError]:
+    if volume.get("hostPath") is not None:
+        detail = "may not be mounted; use emptyDir, configMap, secret or persistentVolumeClaim"
+        return [fielderrors.forbidden(f"{field}.hostPath", detail)]
+    sources = (volume.get("projected") or {}).get("sources") or ()
+    return [
+        fielderrors.forbidden(
+            f"{field}.projected.sources[{index}].serviceAccountToken",
+            "may not be mounted: the token is the platform's own",
+        )
+        for index, source in enumerate(sources)
+        if source.get("serviceAccountToken") is not None
+    ]
+
+
+def _validate_fetcher(container: dict[str, Any], field: str) -> list[FieldError]:
+    """The fetcher holds the platform's token; a pod specification does not change what it runs."""
+    if container.get("name") != _FETCHER:
+        return []
+    detail = f'is that of the platform\'s own container "{_FETCHER}"; name yours otherwise'
+    return [
+        fielderrors.forbidden(f"{field}.{key}", detail) for key in _PROGRAM if container.get(key)
+    ]
 
 
 def validate_container(container: dict[str, Any] | None, field: str) -> list[FieldError]:
@@ -136,6 +169,14 @@ def validate_container(container: dict[str, Any] | None, field: str) -> list[Fie
     added = (context.get("capabilities") or {}).get("add") or ()
     if any(name != _CAPABILITY for name in added):
         errors.append(fielderrors.unsupported(f"{path}.capabilities.add", added, [_CAPABILITY]))
+    for index, mount in enumerate((container or {}).get("volumeMounts") or ()):
+        if mount.get("name") == _FETCHER_TOKEN:
+            errors.append(
+                fielderrors.forbidden(
+                    f"{field}.volumeMounts[{index}].name",
+                    f'the volume "{_FETCHER_TOKEN}" is the fetcher\'s own',
+                )
+            )
     return errors
 
 

@@ -13,6 +13,30 @@ NEWDEPLOY: Final = "newdeploy"
 CONTAINER: Final = "container"
 EXECUTOR_TYPES: Final = (POOLMGR, NEWDEPLOY, CONTAINER)
 STRATEGY_EXECUTION: Final = "execution"
+RESERVED_ENV_PREFIX: Final = "FISSION_"
+RESERVED_ENV: Final = (
+    "RESOURCE_VERSION_COUNT",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "LD_PRELOAD",
+    "NODE_OPTIONS",
+    "PYTHONPATH",
+)
+"""Variables that a function may not set: they change what the runtime itself is or reaches."""
+
+_POOLED: Final = "self.ExecutorType in ['', 'poolmgr']"
+_EXECUTOR: Final = "self.InvokeStrategy.ExecutionStrategy"
+_NO_CONTAINER: Final = (
+    "!has(self.InvokeStrategy.ExecutionStrategy)"
+    f" || !has({_EXECUTOR}.ExecutorType) || {_EXECUTOR}.ExecutorType != 'container'"
+)
+_ONE_CONTAINER: Final = (
+    "has(self.podspec) && has(self.podspec.containers) && size(self.podspec.containers) == 1"
+)
 
 
 class PackageRef(schema.Model):
@@ -42,6 +66,13 @@ class FunctionPackageRef(schema.Model):
     ] = ""
 
 
+_RELATIVE: Final = {
+    "rule": "self == '' || (!self.contains('\\\\')"
+    " && self.split('/').all(p, !(p in ['', '.', '..'])))",
+    "message": "must be a relative path that stays inside",
+}
+
+
 class MountedReference(schema.Model):
     """A Secret or ConfigMap that the function reads as files."""
 
@@ -53,7 +84,9 @@ class MountedReference(schema.Model):
     mount_path: Annotated[
         str,
         schema.doc(
-            "Relative directory instead of `<namespace>/<name>`, below the root of its sort."
+            "Relative directory instead of `<namespace>/<name>`, below the root of its sort.",
+            maxLength=1024,
+            **{"x-kubernetes-validations": [_RELATIVE]},
         ),
     ] = ""
 
@@ -62,6 +95,25 @@ class ExecutionStrategy(schema.Model, rename="pascal"):
     """Which executor gives the function an address, and its bounds."""
 
     written: ClassVar[tuple[str, ...]] = ("executor_type",)
+    rules: ClassVar[tuple[schema.Rule, ...]] = (
+        schema.Rule(
+            f"!has(self.ExecutorType) || {_POOLED} || (has(self.MaxScale) && self.MaxScale > 0)",
+            "MaxScale must be greater than 0 for newdeploy and container",
+            ".MaxScale",
+        ),
+        schema.Rule(
+            f"!has(self.ExecutorType) || {_POOLED} || !has(self.MinScale) || !has(self.MaxScale)"
+            " || self.MaxScale <= 0 || self.MaxScale >= self.MinScale",
+            "MaxScale must be MinScale or more",
+            ".MaxScale",
+        ),
+        schema.Rule(
+            f"!has(self.ExecutorType) || {_POOLED} || !has(self.TargetCPUPercent)"
+            " || (self.TargetCPUPercent >= 0 && self.TargetCPUPercent <= 100)",
+            "TargetCPUPercent must be 0 to 100",
+            ".TargetCPUPercent",
+        ),
+    )
 
     executor_type: Annotated[
         str,
@@ -250,11 +302,70 @@ class Versioning(schema.Model):
     retain: Annotated[int | None, schema.doc("Versions kept; absent is 10.", minimum=1)] = None
 
 
+_ENV_VAR: Final = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {
+        "name": {"type": "string", "maxLength": 1024},
+        "value": {"type": "string"},
+        "valueFrom": {
+            "type": "object",
+            "nullable": True,
+            "properties": {
+                name: {"type": "object", **schema.OPAQUE}
+                for name in ("fieldRef", "resourceFieldRef", "fileKeyRef")
+            },
+            "x-kubernetes-validations": [
+                {
+                    "rule": "!has(self.fieldRef) && !has(self.resourceFieldRef)"
+                    " && !has(self.fileKeyRef)",
+                    "message": "supported values: secretKeyRef, configMapKeyRef",
+                }
+            ],
+            **schema.OPAQUE,
+        },
+    },
+    "x-kubernetes-validations": [
+        {
+            "rule": f"!self.name.startsWith('{RESERVED_ENV_PREFIX}')"
+            f" && !(self.name in {list(RESERVED_ENV)})",
+            "message": "is reserved; choose another name",
+            "fieldPath": ".name",
+        }
+    ],
+    **schema.OPAQUE,
+}
+
+
 class FunctionSpec(schema.Model):
     """What a function is."""
 
     written: ClassVar[tuple[str, ...]] = ("environment", "package", "invoke_strategy")
     required: ClassVar[tuple[str, ...]] = ("environment", "package", "InvokeStrategy")
+    rules: ClassVar[tuple[schema.Rule, ...]] = (
+        schema.Rule(
+            f"({_NO_CONTAINER}) ? true : {_ONE_CONTAINER}",
+            "podspec.containers: the container executor needs exactly one container",
+            ".podspec",
+        ),
+        schema.Rule(
+            f"({_NO_CONTAINER}) ? true : !({_ONE_CONTAINER})"
+            " || self.podspec.containers.all(c, has(c.image) && c.image != '')",
+            "podspec.containers[0].image is required by the container executor",
+            ".podspec",
+        ),
+        schema.Rule(
+            f"({_NO_CONTAINER}) ? true : !({_ONE_CONTAINER})"
+            " || self.podspec.containers.all(c, has(c.ports) && size(c.ports) == 1)",
+            "podspec.containers[0].ports must be exactly one port, that which the image listens on",
+            ".podspec",
+        ),
+        schema.Rule(
+            f"!({_NO_CONTAINER}) || (has(self.environment.name) && self.environment.name != '')",
+            "environment.name is required by every executor but container",
+            ".environment",
+        ),
+    )
 
     environment: Annotated[
         reference_types.EnvironmentReference,
@@ -274,21 +385,15 @@ class FunctionSpec(schema.Model):
     env: Annotated[
         list[dict[str, Any]],
         schema.doc(
-            "`corev1.EnvVar`s; newdeploy and container.",
-            nullable=True,
-            items={
-                "type": "object",
-                "required": ["name"],
-                "properties": {"name": {"type": "string"}, "value": {"type": "string"}},
-                **schema.OPAQUE,
-            },
+            "`corev1.EnvVar`s of the function.", nullable=True, maxItems=256, items=_ENV_VAR
         ),
     ] = field(default_factory=list)
     env_from: Annotated[
         list[dict[str, Any]],
         schema.doc(
-            "`corev1.EnvFromSource`s; newdeploy and container.",
+            "`corev1.EnvFromSource`s of the function.",
             nullable=True,
+            maxItems=64,
             items={"type": "object", **schema.OPAQUE},
         ),
     ] = field(default_factory=list)

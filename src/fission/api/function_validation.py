@@ -6,22 +6,8 @@ from fission.api import common_validation as common
 from fission.api import fielderrors, function_defaults, function_types
 from fission.api.fielderrors import FieldError
 
-_RESERVED_ENV: Final = frozenset(
-    {
-        "RESOURCE_VERSION_COUNT",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "NO_PROXY",
-        "http_proxy",
-        "https_proxy",
-        "no_proxy",
-        "LD_PRELOAD",
-        "NODE_OPTIONS",
-        "PYTHONPATH",
-    }
-)
-_RESERVED_ENV_PREFIX: Final = "FISSION_"
 _ENV_SOURCES: Final = ("secretKeyRef", "configMapKeyRef")
+_ENV_FROM_SOURCES: Final = ("secretRef", "configMapRef")
 _STRATEGIES: Final = ("", function_types.STRATEGY_EXECUTION)
 _EXECUTOR_PATH: Final = "spec.InvokeStrategy.ExecutionStrategy"
 
@@ -145,24 +131,47 @@ def _validate_mounts(
 
 
 def _validate_env(spec: function_types.FunctionSpec) -> list[FieldError]:
-    if function_defaults.executor_type(spec) == function_types.POOLMGR:
-        detail = "a pooled pod starts before it is known which function it runs; use newdeploy"
-        return [
-            fielderrors.forbidden(f"spec.{name}", detail)
-            for name, value in (("env", spec.env), ("envFrom", spec.env_from))
-            if value
-        ]
     errors = []
     for index, variable in enumerate(spec.env):
         path, name = f"spec.env[{index}]", str(variable.get("name") or "")
         if not name:
             errors.append(fielderrors.required(f"{path}.name"))
-        elif name.startswith(_RESERVED_ENV_PREFIX) or name in _RESERVED_ENV:
-            errors.append(fielderrors.invalid(f"{path}.name", name, "is reserved"))
+        elif name.startswith(function_types.RESERVED_ENV_PREFIX) or (
+            name in function_types.RESERVED_ENV
+        ):
+            errors.append(
+                fielderrors.invalid(f"{path}.name", name, "is reserved; choose another name")
+            )
         for source in variable.get("valueFrom") or ():
             if source not in _ENV_SOURCES:
                 errors.append(fielderrors.unsupported(f"{path}.valueFrom", source, _ENV_SOURCES))
-    return errors
+    for index, source in enumerate(spec.env_from):
+        path = f"spec.envFrom[{index}]"
+        named = [key for key in _ENV_FROM_SOURCES if (source.get(key) or {}).get("name")]
+        if len(named) != 1:
+            allowed = " and ".join(_ENV_FROM_SOURCES)
+            errors.append(fielderrors.required(path, f"exactly one of {allowed}, with a name"))
+        prefix = str(source.get("prefix") or "")
+        if prefix.startswith(function_types.RESERVED_ENV_PREFIX):
+            errors.append(
+                fielderrors.invalid(f"{path}.prefix", prefix, "is reserved; choose another prefix")
+            )
+    return [*errors, *_validate_container_env(spec)]
+
+
+def _validate_container_env(spec: function_types.FunctionSpec) -> list[FieldError]:
+    """What a container function mounts becomes variables, unless it says which variables."""
+    if function_defaults.executor_type(spec) != function_types.CONTAINER or not spec.env_from:
+        return []
+    detail = (
+        "not together with envFrom on the container executor; name it in envFrom, or leave out"
+        " envFrom"
+    )
+    return [
+        fielderrors.forbidden(f"spec.{name}", detail)
+        for name, value in (("secrets", spec.secrets), ("configmaps", spec.config_maps))
+        if value
+    ]
 
 
 def _validate_options(spec: function_types.FunctionSpec) -> list[FieldError]:
@@ -205,12 +214,18 @@ def _validate_invocation(invocation: function_types.Invocation) -> list[FieldErr
 
 
 def _validate_podspec(spec: function_types.FunctionSpec) -> list[FieldError]:
-    if function_defaults.executor_type(spec) == function_types.CONTAINER:
-        containers = (spec.podspec or {}).get("containers") or []
-        if len(containers) != 1:
-            return [
-                fielderrors.invalid(
-                    "spec.podspec.containers", len(containers), "must be exactly one container"
-                )
-            ]
-    return common.validate_podspec(spec.podspec, "spec.podspec")
+    errors = common.validate_podspec(spec.podspec, "spec.podspec")
+    if function_defaults.executor_type(spec) != function_types.CONTAINER:
+        return errors
+    path = "spec.podspec.containers"
+    containers = (spec.podspec or {}).get("containers") or []
+    if len(containers) != 1:
+        detail = "the container executor needs exactly one container"
+        return [*errors, fielderrors.invalid(path, len(containers), detail)]
+    if not containers[0].get("image"):
+        errors.append(fielderrors.required(f"{path}[0].image"))
+    ports = containers[0].get("ports") or []
+    if len(ports) != 1 or not ports[0].get("containerPort"):
+        detail = "exactly one port with a containerPort, that which the image listens on"
+        errors.append(fielderrors.invalid(f"{path}[0].ports", ports, detail))
+    return errors

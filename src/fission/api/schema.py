@@ -32,6 +32,8 @@ class Rule:
 
     rule: str
     message: str
+    field_path: str = ""
+    """Of the field at fault below the struct, such as ``.MaxScale``; empty is the struct itself."""
 
 
 class Model(msgspec.Struct, kw_only=True, rename="camel"):
@@ -62,78 +64,174 @@ def label_or_empty(description: str, **hints: Any) -> msgspec.Meta:
     return doc(description, pattern=DNS_LABEL_OR_EMPTY, maxLength=DNS_LABEL_MAX, **hints)
 
 
-_POD_FLAGS: Final[Hints] = {
-    "hostNetwork": {"type": "boolean"},
-    "hostPID": {"type": "boolean"},
-    "hostIPC": {"type": "boolean"},
-    "serviceAccountName": {"type": "string"},
-    "serviceAccount": {"type": "string"},
-}
+def _rule(rule: str, message: str, field: str) -> Hints:
+    """A rule of the CRD whose fault is told of a field below the one that carries it."""
+    return {
+        "rule": rule,
+        "message": message,
+        "reason": "FieldValueForbidden",
+        "fieldPath": f".{field}",
+    }
+
+
+def _unset(field: str, when: str, message: str = "may not be set") -> Hints:
+    return _rule(f"!has(self.{field}) || {when}", message, field)
+
+
 _SECURITY_CONTEXT: Final[Hints] = {
     "type": "object",
+    "nullable": True,
     "properties": {
         "privileged": {"type": "boolean"},
         "allowPrivilegeEscalation": {"type": "boolean"},
         "capabilities": {
             "type": "object",
-            "properties": {"add": {"type": "array", "maxItems": 64, "items": {"type": "string"}}},
+            "nullable": True,
+            "properties": {
+                "add": {
+                    "type": "array",
+                    "maxItems": 64,
+                    "items": {"type": "string", "maxLength": 64},
+                }
+            },
+            "x-kubernetes-validations": [
+                _unset(
+                    "add",
+                    "self.add.all(c, c == 'NET_BIND_SERVICE')",
+                    "no capability but NET_BIND_SERVICE may be added",
+                )
+            ],
             **OPAQUE,
         },
     },
+    "x-kubernetes-validations": [
+        _unset(flag, f"!self.{flag}", "may not be true")
+        for flag in ("privileged", "allowPrivilegeEscalation")
+    ],
+    **OPAQUE,
+}
+_CONTAINER: Final[Hints] = {
+    "properties": {
+        "name": {"type": "string", "maxLength": DNS_LABEL_MAX},
+        "image": {"type": "string"},
+        "command": {"type": "array", "items": {"type": "string"}},
+        "args": {"type": "array", "items": {"type": "string"}},
+        "ports": {"type": "array", "items": {"type": "object", **OPAQUE}},
+        "volumeMounts": {
+            "type": "array",
+            "nullable": True,
+            "maxItems": 64,
+            "items": {
+                "type": "object",
+                "properties": {"name": {"type": "string", "maxLength": DNS_LABEL_MAX}},
+                "x-kubernetes-validations": [
+                    _unset(
+                        "name",
+                        "self.name != 'fission-fetcher-sa-token'",
+                        "this volume is the fetcher's own",
+                    )
+                ],
+                **OPAQUE,
+            },
+        },
+        "securityContext": _SECURITY_CONTEXT,
+    },
+    **OPAQUE,
+}
+_CONTAINERS: Final[Hints] = {
+    "type": "array",
+    "nullable": True,
+    "maxItems": 32,
+    "items": {
+        "type": "object",
+        **_CONTAINER,
+        "x-kubernetes-validations": [
+            _unset(
+                field,
+                "!has(self.name) || self.name != 'fetcher'",
+                'is that of the platform\'s own container "fetcher"; name yours otherwise',
+            )
+            for field in ("image", "command", "args")
+        ],
+    },
+}
+_VOLUMES: Final[Hints] = {
+    "type": "array",
+    "nullable": True,
+    "maxItems": 64,
+    "items": {
+        "type": "object",
+        "properties": {
+            "hostPath": {"type": "object", **OPAQUE},
+            "projected": {
+                "type": "object",
+                "nullable": True,
+                "properties": {
+                    "sources": {
+                        "type": "array",
+                        "nullable": True,
+                        "maxItems": 32,
+                        "items": {
+                            "type": "object",
+                            "properties": {"serviceAccountToken": {"type": "object", **OPAQUE}},
+                            "x-kubernetes-validations": [
+                                _rule(
+                                    "!has(self.serviceAccountToken)",
+                                    "may not be mounted: the token is the platform's own",
+                                    "serviceAccountToken",
+                                )
+                            ],
+                            **OPAQUE,
+                        },
+                    }
+                },
+                **OPAQUE,
+            },
+        },
+        "x-kubernetes-validations": [
+            _rule(
+                "!has(self.hostPath)",
+                "may not be mounted; use emptyDir, configMap, secret or persistentVolumeClaim",
+                "hostPath",
+            )
+        ],
+        **OPAQUE,
+    },
+}
+_PODSPEC: Final[Hints] = {
+    "properties": {
+        "hostNetwork": {"type": "boolean"},
+        "hostPID": {"type": "boolean"},
+        "hostIPC": {"type": "boolean"},
+        "serviceAccountName": {"type": "string"},
+        "serviceAccount": {"type": "string"},
+        "automountServiceAccountToken": {"type": "boolean"},
+        "volumes": _VOLUMES,
+        "containers": _CONTAINERS,
+        "initContainers": _CONTAINERS,
+        "ephemeralContainers": _CONTAINERS,
+    },
+    "x-kubernetes-validations": [
+        *(_unset(flag, f"!self.{flag}") for flag in ("hostNetwork", "hostPID", "hostIPC")),
+        *(_unset(name, f"self.{name} == ''") for name in ("serviceAccountName", "serviceAccount")),
+        _unset(
+            "automountServiceAccountToken",
+            "!self.automountServiceAccountToken",
+            "may not be true: the token is the platform's own",
+        ),
+    ],
     **OPAQUE,
 }
 
 
-def _refused(field: str, when: str) -> Hints:
-    return {"rule": f"!has(self.{field}) || {when}", "message": f"{field} may not be set"}
-
-
 def podspec(description: str) -> msgspec.Meta:
     """Describe a ``corev1.PodSpec`` that is merged into a pod; what reaches the host is refused."""
-    return doc(
-        description,
-        properties=_POD_FLAGS,
-        **OPAQUE,
-        **{
-            "x-kubernetes-validations": [
-                _refused("hostNetwork", "!self.hostNetwork"),
-                _refused("hostPID", "!self.hostPID"),
-                _refused("hostIPC", "!self.hostIPC"),
-                _refused("serviceAccountName", "self.serviceAccountName == ''"),
-                _refused("serviceAccount", "self.serviceAccount == ''"),
-            ]
-        },
-    )
+    return doc(description, **_PODSPEC)
 
 
 def container(description: str) -> msgspec.Meta:
     """Describe a ``corev1.Container`` that is merged into one; no privileges can be asked for."""
-    context = "self.securityContext"
-    return doc(
-        description,
-        properties={"name": {"type": "string"}, "securityContext": _SECURITY_CONTEXT},
-        **OPAQUE,
-        **{
-            "x-kubernetes-validations": [
-                {
-                    "rule": f"!has({context}) || !has({context}.privileged) "
-                    f"|| !{context}.privileged",
-                    "message": "container may not be privileged",
-                },
-                {
-                    "rule": f"!has({context}) || !has({context}.allowPrivilegeEscalation) "
-                    f"|| !{context}.allowPrivilegeEscalation",
-                    "message": "container may not allow privilege escalation",
-                },
-                {
-                    "rule": f"!has({context}) || !has({context}.capabilities) "
-                    f"|| !has({context}.capabilities.add) "
-                    f"|| {context}.capabilities.add.all(c, c == 'NET_BIND_SERVICE')",
-                    "message": "container may add no capability but NET_BIND_SERVICE",
-                },
-            ]
-        },
-    )
+    return doc(description, **_CONTAINER)
 
 
 def resources(description: str) -> msgspec.Meta:

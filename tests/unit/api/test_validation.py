@@ -108,9 +108,18 @@ def test_a_plain_object_is_valid(make):
             "spec.functionTimeout: Invalid value: -1: must be 0 or more",
         ),
         (
-            {"env": [{"name": "A", "value": "1"}]},
-            "spec.env: Forbidden: a pooled pod starts before it is known which function it runs;"
-            " use newdeploy",
+            {"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]},
+            'spec.env[0].valueFrom: Unsupported value: "fieldRef": supported values:'
+            ' "secretKeyRef", "configMapKeyRef"',
+        ),
+        (
+            {"env_from": [{"prefix": "X_"}]},
+            "spec.envFrom[0]: Required value: exactly one of secretRef and configMapRef,"
+            " with a name",
+        ),
+        (
+            {"env_from": [{"prefix": "FISSION_", "secretRef": {"name": "s"}}]},
+            'spec.envFrom[0].prefix: Invalid value: "FISSION_": is reserved; choose another prefix',
         ),
         (
             {"secrets": [function_types.MountedReference(name="s", mount_path="../x")]},
@@ -136,13 +145,98 @@ def test_a_plain_object_is_valid(make):
         ),
         (
             {"podspec": {"volumes": [{"hostPath": {"path": "/"}}]}},
-            "spec.podspec.volumes[0].hostPath: Forbidden: may not be mounted",
+            "spec.podspec.volumes[0].hostPath: Forbidden: may not be mounted; use emptyDir,"
+            " configMap, secret or persistentVolumeClaim",
+        ),
+        (
+            {
+                "podspec": {
+                    "volumes": [
+                        {"projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}
+                    ]
+                }
+            },
+            "spec.podspec.volumes[0].projected.sources[0].serviceAccountToken: Forbidden:"
+            " may not be mounted: the token is the platform's own",
+        ),
+        (
+            {"podspec": {"automountServiceAccountToken": True}},
+            "spec.podspec.automountServiceAccountToken: Forbidden: may not be true: the token is"
+            " the platform's own",
+        ),
+        (
+            {"podspec": {"containers": [{"name": "fetcher", "image": "mine"}]}},
+            "spec.podspec.containers[0].image: Forbidden: is that of the platform's own container"
+            ' "fetcher"; name yours otherwise',
+        ),
+        (
+            {
+                "podspec": {
+                    "containers": [
+                        {"name": "c", "volumeMounts": [{"name": "fission-fetcher-sa-token"}]}
+                    ]
+                }
+            },
+            "spec.podspec.containers[0].volumeMounts[0].name: Forbidden: the volume"
+            ' "fission-fetcher-sa-token" is the fetcher\'s own',
         ),
         ({"tool": function_types.Tool(input_schema={})}, "spec.tool.description: Required value"),
     ],
 )
 def test_what_a_function_may_not_say(spec, message):
     assert messages(a_function(**spec)) == [message]
+
+
+def a_container_function(*, ports=({"containerPort": 80},), **spec):
+    container = {"name": "c", "image": "i", "ports": list(ports)}
+    return a_function(
+        environment=reference_types.EnvironmentReference(),
+        invoke_strategy=with_executor("container", max_scale=1),
+        podspec={"containers": [container]},
+        **spec,
+    )
+
+
+def test_a_container_function_has_one_container_with_one_port():
+    path = "spec.podspec.containers"
+    assert messages(a_container_function()) == []
+    assert messages(a_container_function(ports=())) == [
+        f"{path}[0].ports: Invalid value: []: exactly one port with a containerPort, that which"
+        " the image listens on"
+    ]
+    function = a_container_function()
+    function.spec.podspec = {}
+    assert messages(function) == [
+        f"{path}: Invalid value: 0: the container executor needs exactly one container"
+    ]
+    function.spec.podspec = {"containers": [{"ports": [{"containerPort": 80}]}]}
+    assert messages(function) == [f"{path}[0].image: Required value"]
+
+
+def test_a_container_function_mounts_or_says_which_variables():
+    function = a_container_function(
+        secrets=[function_types.MountedReference(name="s")],
+        env_from=[{"configMapRef": {"name": "m"}}],
+    )
+
+    assert messages(function) == [
+        "spec.secrets: Forbidden: not together with envFrom on the container executor;"
+        " name it in envFrom, or leave out envFrom"
+    ]
+
+
+@pytest.mark.parametrize("executor", ["poolmgr", "newdeploy"])
+def test_variables_are_set_by_every_executor(executor):
+    function = a_function(
+        invoke_strategy=with_executor(executor, max_scale=1),
+        env=[
+            {"name": "A", "value": "1"},
+            {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+        ],
+        env_from=[{"configMapRef": {"name": "m"}}],
+    )
+
+    assert messages(function) == []
 
 
 def test_reserved_variables_are_refused():
@@ -152,8 +246,8 @@ def test_reserved_variables_are_refused():
     )
 
     assert messages(function) == [
-        'spec.env[0].name: Invalid value: "FISSION_X": is reserved',
-        'spec.env[1].name: Invalid value: "PYTHONPATH": is reserved',
+        'spec.env[0].name: Invalid value: "FISSION_X": is reserved; choose another name',
+        'spec.env[1].name: Invalid value: "PYTHONPATH": is reserved; choose another name',
     ]
 
 
