@@ -101,6 +101,12 @@ def main(argv):
         if message["op"] == "add":
             ADDED[message["id"]] = message
             print("added", message["id"], flush=True)
+            if message["args"] == ["fail"] and not os.path.exists(message["env"]["FLAG"]):
+                open(message["env"]["FLAG"], "w").close()
+                list(map(os.close, fds))
+                for more in ({"op": "added"}, {"op": "ended", "code": 1, "message": "no\\ncode"}):
+                    control.sendall(json.dumps({"id": message["id"], **more}).encode())
+                continue
             for fd in fds:
                 listener = socket.socket(fileno=fd)
                 listener.setblocking(True)
@@ -315,7 +321,10 @@ async def until(holds: Callable[[], object], what: str, seconds: float = 20.0) -
 
 
 @contextlib.asynccontextmanager
-async def running() -> AsyncIterator[Node]:
+async def running(
+    prepare: Callable[[Node], object] = lambda node: None, **env: str
+) -> AsyncIterator[Node]:
+    """`prepare` is called before the kubelet starts; `env` is the kubelet's."""
     # A short folder: the paths of sockets are bounded.
     home = Path(tempfile.mkdtemp(prefix="kl-"))
     try:
@@ -325,7 +334,8 @@ async def running() -> AsyncIterator[Node]:
             credentials = kube_config.from_unix_socket(api.socket)
             async with kube_client.Client(credentials) as client:
                 node = Node(api, client, home)
-                node.start()
+                prepare(node)
+                node.start(**env)
                 try:
                     yield node
                 finally:

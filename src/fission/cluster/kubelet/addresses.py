@@ -59,6 +59,7 @@ class Pool:
         self._used: set[str] = set()
         self._freed: collections.deque[str] = collections.deque()
         self._next_port = int.from_bytes(digest[3:5], "big") % len(POD_PORTS)
+        self._next_own = int.from_bytes(digest[5:7], "big") % len(OWN_PORTS)
         self._is_kept = is_kept
 
     def claim(self, ip: str) -> None:
@@ -107,6 +108,21 @@ class Pool:
                 f"port {endpoint.real(port)} on {endpoint.ip} is not free: {error.strerror}"
             ) from error
         return opened
+
+    def own_port(self) -> int:
+        """A port of `OWN_PORTS` that nobody has on any address, for a program that listens by
+        itself. Handed out in turn, so that two starts do not meet.
+        """
+        for _ in range(len(OWN_PORTS)):
+            port = OWN_PORTS[self._next_own]
+            self._next_own = (self._next_own + 1) % len(OWN_PORTS)
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+                try:
+                    sock.bind(("", port))
+                except OSError:
+                    continue
+            return port
+        raise errors.AddressError(f"no port is free from {OWN_PORTS[0]} to {OWN_PORTS[-1]}")
 
     def _open_all(
         self, ip: str, ports: list[int], remap: set[int]

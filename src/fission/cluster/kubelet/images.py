@@ -85,6 +85,9 @@ class Image:
     """Changes with every file of the image's folder; see `digest`."""
     listens: bool = False
     """Programs in its containers may listen on ports of their own; see `addresses.OWN_PORTS`."""
+    binds: str = ""
+    """Its program listens for itself, behind a relay: on the port that ``PORT`` names, or on the
+    declared ``containerPort`` in a network of its own. Empty: it takes over handed sockets."""
 
     @property
     def id(self) -> str:
@@ -184,7 +187,7 @@ def parse(text: str, root: Path, python: str, caches: Path = Path("/nowhere")) -
     known = {
         "name", "match", "command", "zygote", "env", "ports", "confined", "shared", "needs",
         "init", "workingDir", "description", "program", "prepare",
-        "listens",
+        "listens", "binds",
     }  # fmt: skip
     unknown = sorted(set(raw) - known)
     if unknown:
@@ -230,12 +233,17 @@ def parse(text: str, root: Path, python: str, caches: Path = Path("/nowhere")) -
             prepare=prepare,
             cache=cache,
             content=content,
-            listens=bool(raw.get("listens", False)),
+            listens=bool(raw.get("listens", False)) or raw.get("binds") == "PORT",
+            binds=_text(raw.get("binds", "")),
         )
     except KeyError as error:
         raise BadManifest(f"{where}: field {error.args[0]!r} is missing") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise BadManifest(f"{where}: {error}") from error
+    if image.binds not in ("", "PORT", "containerPort"):
+        raise BadManifest(f"{where}: binds: found {image.binds!r}, allowed: PORT, containerPort")
+    if image.binds and (image.entry is not None or image.shared or not image.confined):
+        raise BadManifest(f"{where}: binds is for a confined image with a command")
     if not image.command and image.entry is None:
         raise BadManifest(f"{where}: needs a command or a zygote with an entry")
     return image

@@ -20,6 +20,7 @@ from typing import Any
 
 from fission.cluster.kubelet import (
     addresses,
+    binding,
     environment,
     errors,
     files,
@@ -86,38 +87,6 @@ class Request:
     """Already opened ones, by declared port; taken over by the start."""
 
 
-def ports_of(pod: Obj, find: Callable[[Obj], images.Image | None]) -> dict[str, dict[int, str]]:
-    """Container → declared port → name of its socket.
-
-    First what the spec declares, then what an image serves anyway; a port belongs to the first
-    container that has it. Init containers serve nobody.
-    """
-    found: dict[str, dict[int, str]] = {}
-    taken: set[int] = set()
-    serving = [
-        *(c for c in pod["spec"].get("initContainers") or () if c.get("restartPolicy")),
-        *pod["spec"]["containers"],
-    ]
-    for container in serving:
-        image = find(container)
-        by_number = {number: name for name, number in (image.ports if image else {}).items()}
-        mine = found.setdefault(container["name"], {})
-        for port in container.get("ports") or ():
-            number = int(port["containerPort"])
-            if number not in taken:
-                mine[number] = port.get("name") or by_number.get(number) or f"port-{number}"
-                taken.add(number)
-    for container in serving:
-        image, mine = find(container), found[container["name"]]
-        if image is None or (mine and not image.confined):
-            continue
-        for name, number in image.ports.items():
-            if name not in mine.values() and number not in taken:
-                mine[number] = name
-                taken.add(number)
-    return found
-
-
 class Launcher:
     """Starts containers and keeps those that run."""
 
@@ -177,7 +146,7 @@ class Launcher:
 
     def declared_ports(self, pod: Obj) -> dict[str, dict[int, str]]:
         """Container → declared ports with the names of their sockets."""
-        return ports_of(pod, self._known_image)
+        return binding.ports_of(pod, self._known_image)
 
     def image_ids(self, pod: Obj) -> dict[str, str]:
         """Image as a container of the pod names it → what this node has under that name."""
@@ -227,6 +196,16 @@ class Launcher:
         if image.listens:
             ((first, last),) = outbound.OWN_PORTS
             env[outbound.OWN_PORTS_VARIABLE] = f"{first}-{last}"
+        asked = self.asked_outbound(pod)
+        bound = binding.plan(
+            image,
+            self._spawners.mode,
+            asked,
+            self.declared_ports(pod).get(container["name"], {}),
+            request.endpoint.ip,
+            self._addresses.own_port,
+        )
+        env |= bound.env or {}
         handed = self._host_ports(pod, container["name"], image)
         names, opened = await self._sockets(request, image)
         try:
@@ -234,7 +213,6 @@ class Launcher:
                 return await self._start_shared(
                     request, image, identifier, argv, env, mounts, names, opened
                 )
-            asked = self.asked_outbound(pod)
             spec = messages.ContainerSpec(
                 id=identifier,
                 argv=argv,
@@ -243,17 +221,19 @@ class Launcher:
                 cwd=container.get("workingDir") or image.working_dir,
                 mounts=tuple(mounts),
                 limits=limits_of(container, self._facts.max_pids if image.confined else None),
-                confinement=self._confinement(request, image, asked),
+                confinement=self._confinement(request, image, bound.outbound),
                 socket_names=tuple(names),
                 image_root=image.root,
                 hold_sockets=not image.confined,
                 init=image.init,
+                relay_ports=bound.relay_ports,
+                relay_hosts=bound.relay_hosts,
             )
             preload = (pod["metadata"].get("annotations") or {}).get(PRELOAD_ANNOTATION) or ""
             one = await self._spawners.get(
                 image,
                 tuple(m.strip() for m in preload.split(",") if m.strip()),
-                chosen_outbound=asked != "default",
+                chosen_outbound=bound.outbound != "default",
             )
             try:
                 # Owned before it exists: its end may arrive before this answer does.

@@ -1,4 +1,4 @@
-from fission.cluster.kubelet import images, launcher
+from fission.cluster.kubelet import binding, images, launcher
 
 ENV = images.Image(name="env", root="/e", match=("env",), entry="m:f", ports={"http-env": 8888})
 FETCHER = images.Image(
@@ -12,7 +12,7 @@ IMAGES = {"env": ENV, "f": FETCHER, "b": BUNDLE}
 
 def ports_of(*containers, inits=()):
     pod = {"spec": {"containers": list(containers), "initContainers": list(inits)}}
-    return launcher.ports_of(pod, lambda c: IMAGES.get(c.get("image", "")))
+    return binding.ports_of(pod, lambda c: IMAGES.get(c.get("image", "")))
 
 
 def a_container(name, image, *ports):

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from fission.cluster.kubelet.sandbox import enter, kernel
-from fission.cluster.kubelet.zygote import messages, preload
+from fission.cluster.kubelet.zygote import messages, preload, relay
 
 FIRST_HANDED_DESCRIPTOR = 3
 """Where systemd's socket activation protocol begins."""
@@ -98,7 +98,7 @@ def arrange_descriptors(birth: Birth) -> int:
 def make_environment(spec: messages.ContainerSpec, pid: int) -> dict[str, str]:
     """The spec's environment with the words that announce its descriptors."""
     environment = dict(spec.env)
-    if spec.socket_names:
+    if spec.socket_names and not spec.relay_ports:
         environment["LISTEN_FDS"] = str(len(spec.socket_names))
         environment["LISTEN_FDNAMES"] = ":".join(spec.socket_names)
         environment["LISTEN_PID"] = str(pid)
@@ -133,8 +133,16 @@ def replace_environment(environment: dict[str, str]) -> None:
 
 
 def execute(spec: messages.ContainerSpec, environment: dict[str, str]) -> NoReturn:
-    """Replace this process by the program, or become the init above it."""
-    if spec.init:
+    """Replace this process by the program, or become the init or the relay above it."""
+    if spec.relay_ports:
+        count = len(spec.socket_names)
+        pid = os.fork()
+        if pid:
+            os.closerange(FIRST_HANDED_DESCRIPTOR + count, FIRST_HANDED_DESCRIPTOR + count + 8)
+            sockets = range(FIRST_HANDED_DESCRIPTOR, FIRST_HANDED_DESCRIPTOR + count)
+            os._exit(relay.run(pid, sockets, spec.relay_ports, spec.relay_hosts))
+        os.closerange(FIRST_HANDED_DESCRIPTOR, FIRST_HANDED_DESCRIPTOR + count)
+    elif spec.init:
         pid = os.fork()
         if pid:
             os.closerange(0, FIRST_HANDED_DESCRIPTOR + len(spec.socket_names) + 8)

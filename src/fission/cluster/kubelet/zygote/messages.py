@@ -50,6 +50,11 @@ class ContainerSpec:
     replaced. For platform containers; a function that died must refuse."""
     init: bool = False
     """A small init is process 1 and the program its child: for programs that do not reap."""
+    relay_ports: tuple[int, ...] = ()
+    """The program listens by itself, on the n-th port for the n-th socket: a relay above it holds
+    the sockets. Empty: the program takes them over."""
+    relay_hosts: tuple[str, ...] = ()
+    """Where the relay looks for the program, in turn."""
     extra_fd_names: tuple[str, ...] = ()
     """Descriptors passed after the sockets, each announced by the environment variable so named."""
 
@@ -60,7 +65,8 @@ class ContainerSpec:
         values["limits"] = Limits.from_dict(values.get("limits", {}))
         values["confinement"] = Confinement.from_dict(values.get("confinement", {}))
         values["socket_names"] = tuple(values.get("socket_names", ()))
-        values["extra_fd_names"] = tuple(values.get("extra_fd_names", ()))
+        for name in ("extra_fd_names", "relay_ports", "relay_hosts"):
+            values[name] = tuple(values.get(name, ()))
         return cls(**values)
 
 

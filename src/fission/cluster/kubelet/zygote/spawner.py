@@ -381,7 +381,10 @@ class Spawner:
             container.state,
             exit_code=code if code >= 0 else None,
             signal=-code if code < 0 else None,
-            oom=code < 0 and group is not None and group.was_out_of_memory(),
+            # An init above the program ends with the signal's number instead of the signal.
+            oom=code in (-signal.SIGKILL, 128 + signal.SIGKILL)
+            and group is not None
+            and group.was_out_of_memory(),
             finished_at=time.time(),
         )
         if group is not None:
