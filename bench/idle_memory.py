@@ -6,12 +6,12 @@ machine would get back. The baseline is a bare Python process that has imported 
 
 from __future__ import annotations
 
-import pathlib
 import subprocess
 import sys
 import time
 from typing import Any
 
+import libmemory
 import libplatform
 
 POOL_SIZE = 3
@@ -28,7 +28,7 @@ def run() -> dict[str, Any]:
         processes = platform.status()["processes"]
         own = {p["pid"]: f"{p['role']} {_short(p['name'])}" for p in processes if p["pid"]}
         rows = sorted(
-            (_row(name, pid) for pid, name in _with_children(own).items()),
+            (libmemory.row(name, pid) for pid, name in libmemory.with_children(own).items()),
             key=lambda row: -row["PSS MB"],
         )
     total = {key: _sum(rows, key) for key in ("PSS MB", "private MB")}
@@ -41,46 +41,13 @@ def run() -> dict[str, Any]:
     }
 
 
-def _with_children(known: dict[int, str]) -> dict[int, str]:
-    """The processes that the platform tells of, and whatever descends from them."""
-    parents: dict[int, int] = {}
-    for folder in pathlib.Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            parents[int(folder.name)] = int(fields[1])
-    found = {}
-    for pid in parents:
-        ancestor = pid
-        while ancestor and ancestor not in known:
-            ancestor = parents.get(ancestor, 0)
-        if ancestor:
-            found[pid] = known[ancestor] if pid == ancestor else f"below {known[ancestor]}"
-    return found
-
-
-def _row(name: str, pid: int) -> dict[str, Any]:
-    kilobytes = {}
-    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
-        field, _, rest = line.partition(":")
-        kilobytes[field] = int(rest.split()[0])
-    private = kilobytes["Private_Dirty"] + kilobytes["Private_Clean"]
-    return {
-        "name": name,
-        "PSS MB": round(kilobytes["Pss"] / 1024, 1),
-        "private MB": round(private / 1024, 1),
-    }
-
-
 def _bare_python() -> dict[str, Any]:
     command = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         time.sleep(0.1)
-        row = _row("", process.pid)
+        row = libmemory.row("", process.pid)
         process.communicate()
     return row
 
