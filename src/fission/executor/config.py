@@ -55,6 +55,12 @@ class Config:
         "EXECUTOR_MAX_WAITING_REQUESTS_PER_FUNCTION", 1000
     )
     """Requests in line for a pod of one function; more get 429."""
+    extra_pods: int = settings.setting("EXECUTOR_POOL_EXTRA_PODS", 64)
+    """Pods of one environment that may start at once beyond its pool, for requests in line; 0: a
+    burst waits for replacements, and a pool of size 0 serves nobody. A pod costs what a process
+    costs, so this bounds what one burst can take of a node."""
+    extra_pod_idle_seconds: float = settings.setting("EXECUTOR_POOL_EXTRA_IDLE", 10.0)
+    """Seconds without a request in line before extra pods go: bursts come in rows."""
     adopt_existing: bool = settings.setting("ADOPT_EXISTING_RESOURCES", True)
     """Whether pods of an earlier executor are taken over; otherwise they are replaced."""
     enable_function_services: bool = settings.setting("ENABLE_FUNCTION_SERVICES", True)

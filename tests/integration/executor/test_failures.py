@@ -116,8 +116,10 @@ async def test_a_missing_environment_is_named_with_those_that_exist(tmp_path: Pa
         await here.eventually(lambda: _is_ready(here))
 
 
-async def test_an_environment_without_pods_is_an_error_not_a_wait(tmp_path: Path) -> None:
-    async with world.cluster(tmp_path, hopeless_seconds=0.2) as here:
+async def test_an_environment_that_may_have_no_pods_is_an_error_not_a_wait(
+    tmp_path: Path,
+) -> None:
+    async with world.cluster(tmp_path, hopeless_seconds=0.2, extra_pods=0) as here:
         await here.create_environment(poolsize=0)
         function = await here.create_function()
         assert await here.ask(function) == (

@@ -83,6 +83,7 @@ def generic_pod(pod: Obj) -> pool.GenericPod:
         service_address=f"{host}:{service_port}",
         runtime_hash=meta_labels.of(pod).get(labels.ENV_RUNTIME_HASH, ""),
         restarts=restarts(pod),
+        extra=meta_labels.of(pod).get(labels.POOL_EXTRA) == "true",
     )
 
 

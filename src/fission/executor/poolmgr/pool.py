@@ -3,8 +3,9 @@
 States of a pod, and who moves it on:
 
 ==========  ===================================================  =====================
+starting    asked for, or there and not ready yet                ``pod_asked``, ``pod_unready``
 generic     ready, nobody has it                                 ``pod_ready``
-taken       given to a request; never offered again              ``assignments``
+taken       given to a request; never offered again              ``assignments``, ``retire``
 (gone)      deleted, or no longer of the pool                    ``pod_gone``
 ==========  ===================================================  =====================
 
@@ -12,6 +13,10 @@ A pod that was taken stays taken whatever the informer says later: its labels ar
 the answer, so for a moment the API still calls it generic. Requests of one function are served in
 order; functions take turns, so that a burst of one cannot starve another. A pool of an
 environment that allows any number of functions in a pod gives the same pod out again and again.
+
+A pool that has nothing to give grows by one *extra* pod for each request in line that no starting
+pod is for. Extra pods belong to no ReplicaSet, so nobody but ``retire`` chooses which of them goes
+when the burst is over: a pod that a request was given can never be the one.
 """
 
 from __future__ import annotations
@@ -31,6 +36,8 @@ class GenericPod:
     service_address: str
     runtime_hash: str = ""
     restarts: int = 0
+    extra: bool = False
+    """Made for a request in line, beyond the pool's size."""
 
 
 class Pool:
@@ -39,6 +46,8 @@ class Pool:
     def __init__(self, *, shared: bool = False) -> None:
         self._shared = shared
         self._generic: dict[str, GenericPod] = {}
+        self._starting: dict[str, str] = {}
+        self._asked_for = 0
         self._taken: set[str] = set()
         self._waiting: collections.OrderedDict[str, collections.deque[int]] = (
             collections.OrderedDict()
@@ -54,19 +63,65 @@ class Pool:
     def waiting_count(self) -> int:
         return sum(len(tickets) for tickets in self._waiting.values())
 
+    @property
+    def starting_count(self) -> int:
+        """Pods of the present runtime that will be ready, as far as is known."""
+        known = self._starting.values()
+        return self._asked_for + sum(self._is_present(runtime_hash) for runtime_hash in known)
+
+    def wanted(self, limit: int) -> int:
+        """How many extra pods to ask for now; ``limit`` bounds those that start at once."""
+        if not self._waiting:
+            return 0
+        return max(0, min(self.waiting_count, limit) - self.starting_count)
+
+    def is_taken(self, uid: str) -> bool:
+        """Whether the pod was given out, or is about to be deleted."""
+        return uid in self._taken
+
+    def pod_asked(self) -> None:
+        """An extra pod is being asked for; ``pod_answered`` follows."""
+        self._asked_for += 1
+
+    def pod_answered(self, uid: str | None) -> None:
+        """The pod that was asked for exists, or does not."""
+        self._asked_for -= 1
+        if uid is not None and uid not in self._generic and uid not in self._taken:
+            self._starting.setdefault(uid, self.runtime_hash)
+
     def pod_ready(self, pod: GenericPod) -> None:
         """The informer shows a ready generic pod; repeating it changes nothing."""
+        self._starting.pop(pod.uid, None)
         if pod.uid not in self._taken:
             self._generic[pod.uid] = pod
 
-    def pod_unready(self, uid: str) -> None:
+    def pod_unready(self, uid: str, runtime_hash: str = "") -> None:
         """The pod is not ready (any more); it may come back."""
         self._generic.pop(uid, None)
+        if uid not in self._taken:
+            self._starting[uid] = runtime_hash
 
     def pod_gone(self, uid: str) -> None:
         """The pod is deleted or has left the pool for good."""
         self._generic.pop(uid, None)
+        self._starting.pop(uid, None)
         self._taken.discard(uid)
+
+    def surplus(self, size: int) -> list[str]:
+        """UIDs of the extra pods that a pool of this size does not need; old ones first."""
+        if self._waiting:
+            return []
+        present = [one for one in self._generic.values() if self._is_present(one.runtime_hash)]
+        old = [one.uid for one in self._generic.values() if one not in present and one.extra]
+        extra = [one.uid for one in present if one.extra]
+        return old + extra[: max(0, len(present) - size)]
+
+    def retire(self, uid: str) -> bool:
+        """Take a generic pod to have it deleted; False when somebody was faster."""
+        if self._generic.pop(uid, None) is None:
+            return False
+        self._taken.add(uid)
+        return True
 
     def put_back(self, pod: GenericPod) -> None:
         """A pod that was given out was not touched: offer it again."""
@@ -110,6 +165,9 @@ class Pool:
     def _best(self) -> GenericPod | None:
         """The longest ready pod of the present runtime; one of an older is about to go."""
         for pod in self._generic.values():
-            if not self.runtime_hash or pod.runtime_hash == self.runtime_hash:
+            if self._is_present(pod.runtime_hash):
                 return pod
         return None
+
+    def _is_present(self, runtime_hash: str) -> bool:
+        return not self.runtime_hash or runtime_hash == self.runtime_hash

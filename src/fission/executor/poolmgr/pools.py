@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 from fission.api import environment_defaults, environment_types, environment_validation, labels
@@ -15,7 +16,7 @@ from fission.base import clock as clocks
 from fission.executor import catalog, config, errors
 from fission.executor.poolmgr import pods, pool, resources
 from fission.meta import labels as meta_labels
-from fission.meta import podports, podstate
+from fission.meta import objectmeta, podports, podstate
 
 Obj = dict[str, Any]
 
@@ -33,23 +34,37 @@ class Pools:
         self._settings = settings
         self._clock = clock
         self._pools: dict[str, pool.Pool] = {}
+        self._environments: dict[str, environment_types.Environment] = {}
+        self._refusals: dict[str, str] = {}
+        """Environment UID → why the last extra pod could not be made."""
+        self.on_want: Callable[[environment_types.Environment, int], None] = lambda _, __: None
+        """Told that a pool needs so many extra pods."""
         self._tickets = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[pool.GenericPod]] = {}
 
     def snapshot(self) -> list[dict[str, object]]:
         """What debugInfo shows."""
         return [
-            {"environmentUid": uid, "ready": one.generic_count, "waiting": one.waiting_count}
+            {
+                "environmentUid": uid,
+                "ready": one.generic_count,
+                "starting": one.starting_count,
+                "waiting": one.waiting_count,
+            }
             for uid, one in self._pools.items()
         ]
 
     def environment_changed(self, environment: environment_types.Environment) -> None:
         """The environment is there; only pods of its present runtime are given out."""
         self._pool(environment).runtime_hash = resources.runtime_hash(environment)
+        self._environments[environment.metadata.uid] = environment
+        self._grow(environment.metadata.uid)
 
     def environment_gone(self, uid: str) -> None:
         """Nobody can ask for the environment any more."""
         self._pools.pop(uid, None)
+        self._environments.pop(uid, None)
+        self._refusals.pop(uid, None)
 
     def offer(self, found: Obj) -> None:
         """A generic pod, or one that was generic a moment ago, changed."""
@@ -58,22 +73,24 @@ class Pools:
         if target is None:
             target = self._pools[environment_uid] = pool.Pool(shared=self.is_shared(found))
         uid = found["metadata"]["uid"]
-        if not pods.is_generic(found):
+        if not pods.is_generic(found) or objectmeta.is_deleting(found):
             target.pod_gone(uid)
         elif podstate.is_ready(found):
             try:
                 target.pod_ready(pods.generic_pod(found))
             except podports.UnknownPort:
                 target.pod_unready(uid)
-            self._assign(target)
         else:
-            target.pod_unready(uid)
+            target.pod_unready(uid, meta_labels.of(found).get(labels.ENV_RUNTIME_HASH, ""))
+        self._assign(environment_uid, target)
 
     def withdraw(self, found: Obj) -> None:
         """The pod is deleted."""
-        target = self._pools.get(meta_labels.of(found).get(labels.ENVIRONMENT_UID, ""))
+        uid = meta_labels.of(found).get(labels.ENVIRONMENT_UID, "")
+        target = self._pools.get(uid)
         if target is not None:
             target.pod_gone(found["metadata"]["uid"])
+            self._grow(uid)
 
     def unready(self, environment_uid: str, uid: str) -> None:
         """The pod does not answer; it comes back when the API says that it is ready."""
@@ -86,12 +103,52 @@ class Pools:
         target = self._pools.get(environment_uid)
         if target is not None:
             target.put_back(given)
-            self._assign(target)
+            self._assign(environment_uid, target)
 
     def look(self, environment: environment_types.Environment) -> pool.GenericPod | None:
         """A generic pod that stays one: only its fetcher may be asked for something."""
         target = self._pools.get(environment.metadata.uid)
         return target.look() if target is not None else None
+
+    # What ``growth`` does to a pool.
+
+    def asked(self, environment_uid: str) -> None:
+        """An extra pod is being made."""
+        target = self._pools.get(environment_uid)
+        if target is not None:
+            target.pod_asked()
+
+    def answered(self, environment_uid: str, uid: str | None, refusal: str) -> None:
+        """The extra pod is there, or was refused."""
+        target = self._pools.get(environment_uid)
+        if target is None:
+            return
+        target.pod_answered(uid)
+        if refusal:
+            self._refusals[environment_uid] = refusal
+        else:
+            self._refusals.pop(environment_uid, None)
+        self._grow(environment_uid)
+
+    def knows(self, environment_uid: str) -> bool:
+        return environment_uid in self._pools
+
+    def waiting(self, environment_uid: str) -> int:
+        """How many stand in line for a pod of the environment."""
+        target = self._pools.get(environment_uid)
+        return target.waiting_count if target is not None else 0
+
+    def is_taken(self, environment_uid: str, uid: str) -> bool:
+        """Whether a request was given the pod."""
+        target = self._pools.get(environment_uid)
+        return target is not None and target.is_taken(uid)
+
+    def retire_surplus(self, environment_uid: str, size: int) -> list[str]:
+        """UIDs of extra pods that nobody needs and, from now on, nobody is given."""
+        target = self._pools.get(environment_uid)
+        if target is None:
+            return []
+        return [uid for uid in target.surplus(size) if target.retire(uid)]
 
     async def choose(
         self, environment: environment_types.Environment, function_uid: str
@@ -102,7 +159,8 @@ class Pools:
         future: asyncio.Future[pool.GenericPod] = asyncio.get_running_loop().create_future()
         self._waiting[ticket] = future
         target.request(ticket, function_uid)
-        self._assign(target)
+        self._environments[environment.metadata.uid] = environment
+        self._assign(environment.metadata.uid, target)
         try:
             return await self._wait(environment, future)
         except BaseException:
@@ -122,7 +180,8 @@ class Pools:
             return future.result()
         metadata = environment.metadata
         name = f"environment {metadata.namespace}/{metadata.name}"
-        if environment_defaults.pool_size(environment.spec) == 0:
+        is_empty = environment_defaults.pool_size(environment.spec) == 0
+        if is_empty and self._settings.extra_pods == 0:
             raise errors.NoPod(f"{name} has poolsize 0: it keeps no pod that could take a function")
         faults = environment_validation.validate_outbound(environment)
         if faults:
@@ -134,7 +193,7 @@ class Pools:
             if done:
                 return future.result()
             now = self._clock.monotonic()
-            reason = pods.why_hopeless(self._pool_pods(environment))
+            reason = self._why_hopeless(environment)
             if reason is None:
                 hopeless_since = None
             elif hopeless_since is None:
@@ -147,6 +206,11 @@ class Pools:
                     f"{name} had no ready pod within {waited}: {reason or 'its pods are starting'}"
                 )
 
+    def _why_hopeless(self, environment: environment_types.Environment) -> str | None:
+        reason = pods.why_hopeless(self._pool_pods(environment))
+        refusal = self._refusals.get(environment.metadata.uid)
+        return reason and (f"another pod was refused: {refusal}" if refusal else reason)
+
     def _pool_pods(self, environment: environment_types.Environment) -> list[Obj]:
         key = f"{environment.metadata.namespace}/{environment.metadata.name}"
         present = resources.runtime_hash(environment)
@@ -158,13 +222,26 @@ class Pools:
             and meta_labels.of(found).get(labels.ENV_RUNTIME_HASH) == present
         ]
 
-    def _assign(self, target: pool.Pool) -> None:
+    def _assign(self, environment_uid: str, target: pool.Pool) -> None:
         for ticket, given in target.assignments():
             future = self._waiting.get(ticket)
             if future is None or future.done():
                 target.put_back(given)
             else:
                 future.set_result(given)
+        self._grow(environment_uid)
+
+    def _grow(self, environment_uid: str) -> None:
+        target = self._pools.get(environment_uid)
+        environment = self._environments.get(environment_uid)
+        if target is None or environment is None:
+            return
+        is_shared = environment_defaults.is_infinite(environment.spec)
+        if is_shared or environment_validation.validate_outbound(environment):
+            return  # one pod serves them all; or none can be made
+        count = target.wanted(self._settings.extra_pods)
+        if count:
+            self.on_want(environment, count)
 
     def _pool(self, environment: environment_types.Environment) -> pool.Pool:
         uid = environment.metadata.uid

@@ -82,7 +82,7 @@ def make_deployment(
 
 
 def make_extra_pod(
-    environment: environment_types.Environment, namespace: str, options: Options
+    environment: environment_types.Environment, namespace: str, options: podparts.Options
 ) -> Obj:
     """A pod of the pool that no ReplicaSet owns: without a template hash none adopts it."""
     template = _template(environment, options)
@@ -100,9 +100,7 @@ def make_extra_pod(
         "spec": template["spec"],
     }
     if options.owner_references and namespace == metadata.namespace:
-        pod["metadata"]["ownerReferences"] = [
-            {**_owner("Environment", metadata), "controller": False}
-        ]
+        pod["metadata"]["ownerReferences"] = [podparts.make_owner("Environment", metadata)]
     return pod
 
 

@@ -1,0 +1,58 @@
+"""A pool without pods, or with too few, grows for who waits, and shrinks again."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from fission.api import resources
+from fission.meta import gvk
+from tests.integration.executor import world
+
+
+async def test_a_pool_of_size_0_makes_a_pod_for_each_request(tmp_path: Path) -> None:
+    async with world.cluster(tmp_path) as here:
+        await here.create_environment(poolsize=0)
+        function = await here.create_function()
+        addresses = await asyncio.gather(*(here.address(function) for _ in range(3)))
+        assert len(set(addresses)) == 3
+        assert not (await here.kube.list(gvk.DEPLOYMENTS, "default")).items
+        assert len(await here.list_pods()) == 3
+
+
+async def test_a_burst_gets_pods_beyond_the_pool_and_leaves_the_pool_as_it_was(
+    tmp_path: Path,
+) -> None:
+    async with world.cluster(tmp_path, extra_pod_idle_seconds=0.0) as here:
+        await here.create_environment(poolsize=2)
+        function = await here.create_function()
+        await here.ready_pods(2)
+        addresses = await asyncio.gather(*(here.address(function) for _ in range(15)))
+        assert len(set(addresses)) == 15
+
+        async def has_settled() -> bool:
+            generic = await here.list_pods(managed="true")
+            await here.executor.growth.tidy()
+            return len(generic) == 2
+
+        await here.eventually(has_settled)
+        assert {await here.call(one) for one in addresses} == {"hello"}
+        (pool,) = (await here.kube.list(gvk.DEPLOYMENTS, "default")).items
+        assert pool["spec"]["replicas"] == 2
+
+
+async def test_extra_pods_go_with_their_environment(tmp_path: Path) -> None:
+    async with world.cluster(tmp_path) as here:
+        here.node.accepts = lambda pod: "fission.io/pool-extra" not in pod["metadata"]["labels"]
+        await here.create_environment(poolsize=0)
+        function = await here.create_function()
+        asking = asyncio.ensure_future(here.ask(function))
+        await here.eventually(here.list_pods)
+        await here.kube.delete(resources.ENVIRONMENTS, "python", "default")
+
+        async def is_gone() -> bool:
+            await here.executor.growth.tidy()
+            return not await here.list_pods()
+
+        await here.eventually(is_gone)
+        assert (await asking)[0] == 500
