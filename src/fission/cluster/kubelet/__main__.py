@@ -14,7 +14,7 @@ from pathlib import Path
 from fission.base import clock as clocks
 from fission.base import errors as base_errors
 from fission.base import logs
-from fission.cluster.kubelet import app, images, node, paths
+from fission.cluster.kubelet import app, images, node, paths, usage
 from fission.cluster.kubelet.sandbox import probe
 from fission.cluster.kubelet.zygote import messages
 from fission.kube import client as kube_client
@@ -50,6 +50,12 @@ def main(arguments: list[str] | None = None) -> int:
         help="a variable that tells containers the URL of a host port",
     )
     parser.add_argument("--pod-max-pids", type=int, default=app.DEFAULT_POD_MAX_PIDS)
+    parser.add_argument(
+        "--usage-seconds",
+        type=float,
+        default=usage.PERIOD_SECONDS,
+        help="between two looks at what pods use",
+    )
     chosen = parser.parse_args(arguments)
     os.umask(0o022)
     logs.configure("kubelet", os.environ.get("LOG_LEVEL", "INFO"))
@@ -65,6 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         public=tuple(chosen.public),
         service_urls=dict(chosen.service_url),
         pod_max_pids=chosen.pod_max_pids,
+        usage_seconds=chosen.usage_seconds,
     )
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     try:

@@ -30,6 +30,7 @@ from fission.cluster.kubelet import (
     hostsockets,
     images,
     launcher,
+    monitor,
     node,
     outbound,
     paths,
@@ -45,7 +46,7 @@ from fission.cluster.kubelet.zygote import client as spawner_client
 from fission.cluster.kubelet.zygote import messages
 from fission.kube import client as kube_client
 from fission.kube import events, informer
-from fission.meta import gvk, quantity, status
+from fission.meta import gvk, status
 from fission_http import client as http_client
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,8 @@ class Options:
     """Variables that tell containers the URL of a host port, by the variable's name."""
     pod_max_pids: int = DEFAULT_POD_MAX_PIDS
     """Processes and threads that one container of a confined image may have."""
+    usage_seconds: float = usage.PERIOD_SECONDS
+    """Between two looks at what pods use, which the metrics API tells."""
 
 
 class Kubelet:
@@ -110,7 +113,9 @@ class Kubelet:
         self._grace_seconds: float | None = None
         """Set by `shutdown`: pods are to end, too."""
         self._shutting_down = False
-        self._samples: dict[str, usage.Sample] = {}
+        self._monitor = monitor.Monitor(
+            lambda: self._workers.values(), clock, options.usage_seconds
+        )
         self._started = False
 
     async def run(self) -> None:
@@ -263,7 +268,7 @@ class Kubelet:
         await self._take_over(found)
         self._pods.add_handler(self._pod_changed)
         self._started = True
-        self._tasks.run(self._watch_usage(), "usage")
+        self._tasks.run(self._monitor.run(), "usage")
         self._tasks.spawn(self._name_host_sockets(), "host sockets")
         log.info("kubelet started", extra={"node": self._options.node_name})
 
@@ -445,29 +450,6 @@ class Kubelet:
         except base_errors.Error as error:
             log.warning("ingress was not written: %s", error, extra={"service": meta["name"]})
 
-    # -- usage ------------------------------------------------------------------------------
-
-    async def _watch_usage(self) -> None:
-        while True:
-            await asyncio.sleep(usage.PERIOD_SECONDS)
-            samples: dict[str, usage.Sample] = {}
-            for worker in list(self._workers.values()):
-                limits: dict[str, int] = {}
-                mine: dict[str, usage.Sample] = {}
-                for name, pid in worker.pids().items():
-                    found = usage.sample(pid)
-                    if found is not None:
-                        mine[name] = found
-                for container in worker.pod["spec"]["containers"]:
-                    text = ((container.get("resources") or {}).get("limits") or {}).get("memory")
-                    if text:
-                        limits[container["name"]] = quantity.whole(text)
-                for name in usage.over_limit(mine, limits):
-                    worker.out_of_memory(name)
-                meta = worker.pod["metadata"]
-                samples |= {f"{meta['namespace']}/{meta['name']}/{n}": s for n, s in mine.items()}
-            self._samples = samples
-
     # -- control and end --------------------------------------------------------------------
 
     def _answer(self, message: Obj) -> tuple[Obj, list[int]]:
@@ -475,7 +457,10 @@ class Kubelet:
             case "status":
                 return self._status(), []
             case "stats":
-                return {"containers": usage.describe(self._samples)}, []
+                return {
+                    "name": self._options.node_name,
+                    **self._monitor.describe(int(message.get("from") or 0)),
+                }, []
             case "host-sockets":
                 if not self._started:
                     return {"error": "the kubelet is still starting"}, []

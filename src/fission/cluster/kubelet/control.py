@@ -3,7 +3,7 @@
 One JSON datagram asks, one answers (the supervisor's wire form). Only the home's user and root.
 
     {"op": "status"}                      processes, isolation, number of pods
-    {"op": "stats"}                       memory and processor use of each container
+    {"op": "stats", "from": n}            what containers and the node use, a page at a time
     {"op": "host-sockets"}                what and descriptors, for a supervisor that lost its own
     {"op": "shutdown", "graceSeconds": s} end every pod and spawner, then the kubelet
 """
