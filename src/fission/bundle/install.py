@@ -41,6 +41,8 @@ _RESOURCES = {
         gvk.SERVICEACCOUNTS,
         gvk.CLUSTERROLES,
         gvk.CLUSTERROLEBINDINGS,
+        gvk.ROLES,
+        gvk.ROLEBINDINGS,
         gvk.PERSISTENTVOLUMECLAIMS,
         gvk.SERVICES,
         gvk.DEPLOYMENTS,
@@ -50,7 +52,7 @@ _RESOURCES = {
 }
 _PHASES = (
     ("Namespace",),
-    ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "ConfigMap"),
+    ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "ConfigMap"),
     ("PersistentVolumeClaim", "Service", "Deployment"),
 )
 _READY_PATHS = {
@@ -62,7 +64,15 @@ _READY_PATHS = {
 }
 """Service → what answers 200 once its component works; asked through the API server's proxy."""
 
-_PRUNED = ("Deployment", "Service", "ClusterRoleBinding", "ClusterRole", "ServiceAccount")
+_PRUNED = (
+    "Deployment",
+    "Service",
+    "RoleBinding",
+    "Role",
+    "ClusterRoleBinding",
+    "ClusterRole",
+    "ServiceAccount",
+)
 
 
 class InstallError(errors.Error):

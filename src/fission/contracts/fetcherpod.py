@@ -43,8 +43,16 @@ class Options:
     """Whether they get keys."""
 
 
-def make_container(options: Options, shared_dir: str, mounts: Sequence[tuple[str, str]]) -> Obj:
-    """The fetcher's container; ``mounts`` are pairs of volume and path, the token's among them."""
+def make_container(
+    options: Options,
+    shared_dir: str,
+    mounts: Sequence[tuple[str, str]],
+    startup: wire.FunctionSpecializeRequest | None = None,
+) -> Obj:
+    """The fetcher's container; ``mounts`` are pairs of volume and path, the token's among them.
+
+    With ``startup`` the pod is not ready until its function is loaded (``startup_arguments``).
+    """
     env = [downward("POD_IP", "status.podIP"), downward("POD_NAMESPACE", "metadata.namespace")]
     if options.signed:
         env += key_variables(signing.FETCHER_KEY_VARIABLE, FETCHER_KEY)
@@ -59,6 +67,7 @@ def make_container(options: Options, shared_dir: str, mounts: Sequence[tuple[str
             wire.SECRETS_DIR,
             "-cfgmap-dir",
             wire.CONFIGS_DIR,
+            *(startup_arguments(startup) if startup is not None else ()),
             shared_dir,
         ],
         "ports": [{"name": wire.PORT_NAME, "containerPort": wire.PORT}],
@@ -70,6 +79,17 @@ def make_container(options: Options, shared_dir: str, mounts: Sequence[tuple[str
     if options.resources:
         container["resources"] = options.resources
     return container
+
+
+def startup_arguments(request: wire.FunctionSpecializeRequest) -> list[str]:
+    """The arguments that have a fetcher specialize its pod before it is ready.
+
+    Without ``archive`` in it the fetcher reads the Package, and it finds storagesvc by itself: a
+    pod of the same template may start long after this. Kubernetes replaces ``$(NAME)`` in
+    arguments, so the JSON has no dollar sign.
+    """
+    text = wire.encode(request).decode().replace("$", "\\u0024")
+    return ["-specialize-on-startup", "-specialize-request", text]
 
 
 def token_volume() -> Obj:

@@ -8,8 +8,11 @@ import os
 import signal
 import sys
 
-from fission.base import logs
-from fission.fetcher import app
+from fission.base import errors, logs
+from fission.fetcher import app, node
+
+TERMINATION_LOG = "/dev/termination-log"
+"""Kubernetes makes this file for the last words of a container."""
 
 
 async def _main() -> None:
@@ -21,6 +24,18 @@ async def _main() -> None:
         await task
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Run; 1 with the cause as the container's termination message when it cannot go on."""
     logs.configure("fetcher")
-    asyncio.run(_main())
+    try:
+        asyncio.run(_main())
+    except errors.Error as error:
+        print(f"fetcher: {error}", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError), open(TERMINATION_LOG, "r+", encoding="utf-8") as file:
+            file.write(node.cut(str(error), node.MAX_CAUSE_BYTES))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

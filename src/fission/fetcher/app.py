@@ -67,6 +67,7 @@ class App:
             refresh_seconds=settings.refresh_seconds,
             clock=deps.clock,
             work_dir=work_dir,
+            startup_retry_seconds=settings.startup_retry_seconds,
         )
 
     async def prepare(self) -> None:
@@ -84,12 +85,15 @@ class App:
         arguments: config.Arguments,
         env: Mapping[str, str],
         sockets: Sequence[socket.socket],
+        on_end: node.OnEnd | None = None,
     ) -> ServedPod:
-        """Begin to serve one pod."""
+        """Begin to serve one pod; ``on_end`` is told why it cannot be specialized at start."""
         served = pod.Pod(arguments, env, self._shared)
         served.prepare()
         listening = handlers.make_service(served, self._clock)
         await listening.start(sockets)
+        if arguments.specialize_on_startup and on_end is not None:
+            served.begin_startup(on_end)
         return ServedPod(served, listening)
 
     async def run_pod(
@@ -114,12 +118,12 @@ class App:
         """Serve the pods that the kubelet adds, until it closes the control socket."""
         await self.prepare()
 
-        async def start(addition: node.Addition) -> node.Running:
+        async def start(addition: node.Addition, on_end: node.OnEnd) -> node.Running:
             arguments = config.parse_arguments(addition.args)
             handed = addition.sockets.get(wire.PORT_NAME)
             if not handed:
                 raise errors.InvalidInput(f"no socket named {wire.PORT_NAME} was handed over")
-            return await self.start_pod(arguments, addition.env, handed)
+            return await self.start_pod(arguments, addition.env, handed, on_end)
 
         try:
             await node.Node(control, start).run()

@@ -39,6 +39,10 @@ class Config:
     runtime_wait_seconds: float = settings.setting("FETCHER_RUNTIME_WAIT", 420.0)
     """How long a runtime may take to begin listening; upstream's 7 minutes."""
 
+    startup_retry_seconds: float = settings.setting("FETCHER_STARTUP_RETRY", 60.0)
+    """How long a specialization at start is tried again (storagesvc away, package not built yet)
+    before the container ends with the cause, and is started again by the kubelet."""
+
     def for_node(self) -> Config:
         """The settings of a fetcher whose pods share a cache."""
         return replace(self, cache_dir=self.cache_dir or self.node_cache_dir)

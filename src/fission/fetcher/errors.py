@@ -47,6 +47,13 @@ class PodGone(FetcherError):
     reason = "PodGone"
 
 
+class StartupFailed(FetcherError):
+    """The pod could not be specialized before it was to become ready; says why, with the cause."""
+
+    reason = "StartupFailed"
+    retryable = False
+
+
 class RuntimeRefused(FetcherError):
     """The runtime answered the load request with an error, which is passed on as it is."""
 

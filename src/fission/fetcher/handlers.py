@@ -111,7 +111,9 @@ class _Handlers:
     async def readiness(self, request: service.Request) -> service.Response:
         if self._pod.is_ready:
             return service.Response()
-        return service.Response(503, failures.TEXT, b"the function is not loaded yet\n")
+        problem = f": {self._pod.problem}" if self._pod.problem else ""
+        text = f"the function is not loaded yet{problem}\n"
+        return service.Response(503, failures.TEXT, text.encode())
 
     async def websocket_start(self, request: service.Request) -> service.Response:
         await self._pod.report_websocket("WsConnectionStarted")

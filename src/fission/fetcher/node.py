@@ -7,18 +7,20 @@ Messages are JSON datagrams (SEQPACKET) with descriptors beside them:
 ``{"op":"remove","id"}``                                              ``{"op":"removed","id"}``
 ====================================================================  =========================
 
-What fails is answered ``{"op":"failed","id","error"}``. Adding a pod that is there replaces it:
-whoever holds the other end does so after it was restarted. The other end closing is the end of
-this process; whoever restarts it adds every pod again, and claims are read back from the pods'
-volumes. What is said of one pod is done in order; pods do not wait for one another, and one's
-failure never touches another's: a pod that is removed in the middle of a large archive takes its
-time alone.
+What fails is answered ``{"op":"failed","id","error"}``. A pod that cannot go on by itself, as a
+process would exit, is removed and reported unasked: ``{"op":"ended","id","code","message"}``.
+Adding a pod that is there replaces it: whoever holds the other end does so after it was restarted.
+The other end closing is the end of this process; whoever restarts it adds every pod again, and
+claims are read back from the pods' volumes. What is said of one pod is done in order; pods do not
+wait for one another, and one's failure never touches another's: a pod that is removed in the middle
+of a large archive takes its time alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -35,6 +37,8 @@ CONTROL_VARIABLE: Final = "SHARED_CONTROL_FD"
 MAX_MESSAGE_BYTES: Final = 1 << 20
 """An environment and arguments with a specialize request in them."""
 MAX_DESCRIPTORS: Final = 16
+MAX_CAUSE_BYTES: Final = 4096
+"""What Kubernetes keeps of a termination message."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,17 @@ class Running(Protocol):
     async def aclose(self) -> None: ...
 
 
-Start = Callable[[Addition], Awaitable[Running]]
+OnEnd = Callable[[str], None]
+"""Called once, with the cause, by a pod that cannot go on."""
+Start = Callable[[Addition, OnEnd], Awaitable[Running]]
+
+
+def cut(text: str, limit: int) -> str:
+    """The end of a text, in at most so many bytes: of a traceback what happened."""
+    data = text.strip().encode()
+    if len(data) <= limit:
+        return data.decode()
+    return "…" + data[3 - limit :].decode(errors="ignore")
 
 
 def control_socket(env: Mapping[str, str]) -> socket.socket | None:
@@ -73,6 +87,8 @@ class Node:
         self._control = control
         self._start = start
         self._pods: dict[str, Running] = {}
+        self._markers: dict[str, object] = {}
+        """Tells the addition that serves a pod now from those before it."""
         self._turns: dict[str, asyncio.Task[None]] = {}
         """The last message for each pod that is not done with yet."""
         self._sending = asyncio.Lock()
@@ -125,6 +141,25 @@ class Node:
         with contextlib.suppress(OSError):  # the other end is gone, which ends this process anyway
             await self._reply(reply)
 
+    def _ended(self, pod_id: str, marker: object, cause: str) -> None:
+        """Take a pod away that cannot go on, unless it has been replaced meanwhile."""
+        before = self._turns.get(pod_id)
+        turn = asyncio.ensure_future(self._end_after(before, pod_id, marker, cause))
+        self._turns[pod_id] = turn
+        turn.add_done_callback(lambda done: self._done(pod_id, done))
+
+    async def _end_after(
+        self, before: asyncio.Task[None] | None, pod_id: str, marker: object, cause: str
+    ) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        if self._markers.get(pod_id) is not marker:
+            return
+        await self._remove(pod_id)
+        with contextlib.suppress(OSError):
+            message = cut(cause, MAX_CAUSE_BYTES)
+            await self._reply({"op": "ended", "id": pod_id, "code": 1, "message": message})
+
     async def _handle(
         self, pod_id: str, message: dict[str, Any], sockets: list[socket.socket]
     ) -> dict[str, Any]:
@@ -132,7 +167,11 @@ class Node:
             operation = message["op"]
             if operation == "add":
                 await self._remove(pod_id)
-                self._pods[pod_id] = await self._start(_addition(message, sockets))
+                marker = self._markers[pod_id] = object()
+                self._pods[pod_id] = await self._start(
+                    _addition(message, sockets),
+                    functools.partial(self._ended, pod_id, marker),
+                )
                 sockets = []
                 return {"op": "added", "id": pod_id}
             if operation == "remove":
@@ -147,6 +186,7 @@ class Node:
                 handed.close()
 
     async def _remove(self, pod_id: str) -> None:
+        self._markers.pop(pod_id, None)
         running = self._pods.pop(pod_id, None)
         if running is not None:
             await running.aclose()

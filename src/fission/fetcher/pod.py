@@ -11,13 +11,14 @@ import asyncio
 import contextlib
 import logging
 import pathlib
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fission.api import objects, package_lifecycle, package_types, resources
+from fission.base import backoff, podenv, singleflight
 from fission.base import clock as clocks
-from fission.base import podenv, singleflight
+from fission.base import errors as base_errors
 from fission.contracts import fetcher as wire
 from fission.contracts import signing
 from fission.fetcher import (
@@ -27,6 +28,7 @@ from fission.fetcher import (
     fetch,
     mounts,
     runtime,
+    startup,
     upload,
     volume,
 )
@@ -34,6 +36,7 @@ from fission.kube import client as kube_client
 from fission.kube import config as kube_config
 from fission.meta import gvk, status
 from fission_http import client as http_client
+from fission_http import errors as http_errors
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +58,7 @@ class Shared:
     runtime_wait_seconds: float
     refresh_seconds: float
     clock: clocks.Clock
+    startup_retry_seconds: float = 60.0
     work_dir: pathlib.Path | None = None
     """Where what is packed lies while it is sent; None is the system's place."""
     refreshing: asyncio.Semaphore = field(
@@ -90,6 +94,8 @@ class Pod:
         self._background: set[asyncio.Task[None]] = set()
         self._refreshing: asyncio.Task[None] | None = None
         self.is_ready = not arguments.specialize_on_startup
+        self.problem = ""
+        """Why it is not ready yet, once something has failed."""
 
     def prepare(self) -> None:
         """Open what the first call needs; a volume that is not there yet is opened then."""
@@ -112,13 +118,52 @@ class Pod:
             await self._kube.aclose()
 
     async def specialize_on_startup(self) -> None:
-        """Specialize as the command line says; readiness follows. A failure ends the process."""
-        request = wire.decode_specialize(self._arguments.specialize_request.encode())
-        await self.specialize(request)
-        self.is_ready = True
+        """Specialize as the command line says; readiness follows. Raises StartupFailed.
 
-    async def specialize(self, request: wire.FunctionSpecializeRequest) -> None:
-        """Claim the pod for the function and have the runtime load it; repeating it is harmless."""
+        What may pass (storagesvc away, a package that is still built) is tried again for a while.
+        """
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._shared.startup_retry_seconds
+        for pause in backoff.delays(0.1, cap_seconds=3.0):
+            try:
+                await self._specialize_on_startup()
+            except (base_errors.Error, http_errors.HttpError, OSError) as error:
+                self.problem = str(error)
+                if not startup.may_pass(error) or loop.time() + pause > give_up_at:
+                    raise errors.StartupFailed(startup.cause(error)) from error
+                logger.warning("not specialized yet", extra={"error": self.problem})
+            else:
+                self.is_ready, self.problem = True, ""
+                return
+            await asyncio.sleep(pause)
+
+    def begin_startup(self, on_end: Callable[[str], None]) -> None:
+        """Specialize as the arguments say in the background; ``on_end`` is told why that failed."""
+
+        async def run() -> None:
+            try:
+                await self.specialize_on_startup()
+            except Exception as error:
+                logger.error("pod not specialized at start", extra={"error": str(error)})
+                on_end(str(error) or repr(error))
+
+        self._spawn(run())
+
+    async def _specialize_on_startup(self) -> None:
+        request = wire.decode_specialize(self._arguments.specialize_request.encode())
+        # The template may be old: the package and storagesvc are where they are now.
+        request.fetch.archive = archive = await self._archive(request.fetch)
+        found = await startup.storage_url(self._api, archive.url)
+        request.fetch.storagesvc_url = found or request.fetch.storagesvc_url
+        await self.specialize(request, again=True)
+
+    async def specialize(
+        self, request: wire.FunctionSpecializeRequest, *, again: bool = False
+    ) -> None:
+        """Claim the pod for the function and have the runtime load it; repeating it is harmless.
+
+        A refusal of the runtime is final, unless it is asked ``again``: then for the same code.
+        """
         metadata = request.load.function_metadata
         uid = request.fetch.function_uid or (metadata.uid if metadata else "")
         if not uid:
@@ -133,9 +178,9 @@ class Pod:
             name=metadata.name if metadata else "",
         )
         record = self.claims.claim(wanted, shared=request.fetch.filename == uid)
-        if record.state is claims.State.FAILED:
+        if record.state is claims.State.FAILED and not again:
             raise errors.RuntimeRefused(record.status, record.message)
-        if record.state is claims.State.CLAIMED:
+        if record.state is not claims.State.LOADED:
             await self._specializing.do(uid, lambda: self._specialize(request, record))
 
     def is_loading(self, uid: str) -> bool:
@@ -208,7 +253,10 @@ class Pod:
     ) -> None:
         self._loading.add(record.uid)
         try:
-            await asyncio.gather(self._put_code(request.fetch), self._put_mounts(request.fetch))
+            if record.state is claims.State.FAILED:  # its code has run: nothing is replaced
+                await self.fetch(request.fetch)
+            else:
+                await asyncio.gather(self._put_code(request.fetch), self._put_mounts(request.fetch))
             await runtime.load(
                 self._shared.http,
                 self._runtime_url,

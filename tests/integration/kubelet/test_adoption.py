@@ -107,3 +107,16 @@ async def test_one_process_serves_a_shared_container_of_every_pod(node):
         await node.gone(name)
     log = (node.home / "logs" / "shared" / "shared.log").read_text()
     assert log.count("removed") == 3
+
+
+async def test_a_shared_container_that_cannot_go_on_says_why_and_is_started_again(node):
+    env = [{"name": "FLAG", "value": str(node.home / "failed-once")}]
+    await node.create(a_pod("one", "shared", container={"args": ["fail"], "env": env}))
+    pod = await node.ready("one")
+    state = container(pod)
+    assert state["restartCount"] == 1
+    ended = state["lastState"]["terminated"]
+    assert (ended["exitCode"], ended["reason"]) == (1, "Error")
+    assert ended["message"] == "no\ncode"
+    (log,) = (node.home / "logs" / "pods").glob("default_one_*/main/0.log")
+    assert log.read_text().count(" stderr F ") == 2

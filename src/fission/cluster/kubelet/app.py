@@ -204,6 +204,7 @@ class Kubelet:
             self._places, self._catalog, self._spawners, self._addresses, self._host, facts
         )
         self._launcher.on_forgotten = self._shared_forgotten
+        self._launcher.on_shared_ended = self._shared_ended
         self._http = http_client.Client()
         self._recorder = events.Recorder(self._client, "kubelet", instance=options.node_name)
         sources = volumes.Sources(self._secret, self._config_map, self._claim, self._token)
@@ -363,6 +364,12 @@ class Kubelet:
         worker = self._workers.get(uid)
         if worker is not None and not self._shutting_down:
             worker.serve_again(container)
+
+    def _shared_ended(self, member: str, code: int, message: str) -> None:
+        uid, container = member.split("/")
+        worker = self._workers.get(uid)
+        if worker is not None and not self._shutting_down:
+            worker.shared_ended(container, code, message)
 
     # -- sources ----------------------------------------------------------------------------
 

@@ -112,6 +112,8 @@ class Launcher:
         self._shared: dict[str, shared.SharedProcess] = {}
         self.on_forgotten: Callable[[str], None] = lambda member: None
         """Told of `<pod uid>/<container>` that its shared process has to be told of anew."""
+        self.on_shared_ended: Callable[[str, int, str], None] = lambda *_: None
+        """Told of `<pod uid>/<container>` that its shared process cannot serve: code, message."""
 
     def is_startable(self, image: images.Image) -> bool:
         """Whether nothing has to be done for the image before its spawner starts."""
@@ -433,7 +435,12 @@ class Launcher:
             cache = self._places.home / "cache" / image.name
             variables = {**self._facts.variables, "CACHE_DIRECTORY": str(cache)}
             process = shared.SharedProcess(
-                image, self._spawners, path, variables, lambda member: self.on_forgotten(member)
+                image,
+                self._spawners,
+                path,
+                variables,
+                lambda member: self.on_forgotten(member),
+                lambda member, code, message: self.on_shared_ended(member, code, message),
             )
             self._shared[image.name] = process
         return process
@@ -452,6 +459,14 @@ class Launcher:
         for image in self.catalog.images:
             if image.shared:
                 await self.shared_process(image).adopt(found)
+
+    def log_shared_end(self, pod: Obj, container: str, attempt: int, message: str) -> None:
+        """The last words of a container without a process, where its log is looked for."""
+        file = logs.LogFile(self.log_path(pod, container, attempt))
+        stamp = logs.timestamp(time.time_ns())
+        for line in message.splitlines():
+            file.write(f"{stamp} stderr F {line}\n".encode())
+        file.close()
 
     # -- later fate -------------------------------------------------------------------------
 

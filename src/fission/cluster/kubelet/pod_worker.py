@@ -158,6 +158,13 @@ class PodWorker:
         """The node's shared process is another and was not told of this container."""
         self._tasks.spawn(self._serve_again(container), f"serve {container}")
 
+    def shared_ended(self, container: str, code: int, message: str) -> None:
+        """The node's shared process cannot serve this container."""
+        attempt = self._state.of(container).attempt
+        self._deps.launcher.log_shared_end(self._pod, container, attempt, message)
+        ended = dataclasses.replace(_ended_quietly(), exit_code=code)
+        self._tasks.spawn(self._ended(container, attempt, ended, message), f"end {container}")
+
     def sources_changed(self) -> None:
         """A Secret or ConfigMap that the pod may use is different."""
         self._renew.set()
@@ -450,7 +457,9 @@ class PodWorker:
         if await self._deps.launcher.stop(self._pod, self._spec(name), attempt, number):
             await self._ended(name, attempt, _ended_quietly())
 
-    async def _ended(self, name: str, attempt: int, ended: messages.ContainerState) -> None:
+    async def _ended(
+        self, name: str, attempt: int, ended: messages.ContainerState, message: str = ""
+    ) -> None:
         start = self._starting.get(name)
         if start is not None and not start.done():
             await asyncio.wait([start])  # its Started comes first, or its StartFailed
@@ -463,7 +472,7 @@ class PodWorker:
         code = ended.exit_code
         if code is None:
             code = 128 + (ended.signal or 0)
-        reason, message = "", ""
+        reason = ""
         if ended.oom or name in self._over_limit:
             reason = podstate.OUT_OF_MEMORY
             self._over_limit.discard(name)

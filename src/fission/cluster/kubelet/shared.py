@@ -5,6 +5,8 @@ environment, volumes and the listening sockets, `remove` when the pod ends. If t
 is started again and told of everything anew; the kubelet keeps copies of these sockets (it is
 platform code), so connections wait meanwhile. After the kubelet's own death both ends of the
 control socket are still held by the spawner: the next kubelet goes on where this one stopped.
+A container that cannot go on is reported by the process, `ended` with code and message, as if a
+process of its own had exited.
 """
 
 from __future__ import annotations
@@ -68,10 +70,14 @@ class SharedProcess:
         log_path: Path,
         variables: Mapping[str, str],
         on_forgotten: Callable[[str], None],
+        on_ended: Callable[[str, int, str], None],
     ) -> None:
-        """`on_forgotten` is told of containers that a fresh process cannot be told of here."""
+        """`on_forgotten` is told of containers that a fresh process cannot be told of here,
+        `on_ended` of those that cannot go on, with code and message.
+        """
         self.log_path = log_path
         self._on_forgotten = on_forgotten
+        self._on_ended = on_ended
         self._image = image
         self._spawners = pool
         self._variables = variables
@@ -220,6 +226,9 @@ class SharedProcess:
                 return
             message, descriptors = packet
             wire.close_all(descriptors)
+            if message.get("op") == "ended":
+                self._member_ended(message)
+                continue
             waiter = self._answers.pop(f"{message.get('op')}:{message.get('id')}", None)
             if waiter is None and message.get("op") == "failed":
                 waiter = self._answers.pop(f"added:{message.get('id')}", None)
@@ -229,6 +238,15 @@ class SharedProcess:
                 waiter.set_exception(errors.CannotRun(str(message.get("error"))))
             else:
                 waiter.set_result(None)
+
+    def _member_ended(self, message: dict[str, Any]) -> None:
+        identifier = str(message.get("id"))
+        if identifier not in self._members:
+            return
+        member = self._members.pop(identifier)
+        if member is not None:
+            _close(member)
+        self._on_ended(identifier, int(message.get("code") or 1), str(message.get("message") or ""))
 
     async def _ask(
         self, identifier: str, message: dict[str, Any], descriptors: tuple[int, ...]
