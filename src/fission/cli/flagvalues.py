@@ -47,27 +47,38 @@ def parse_variables(values: Sequence[str], flag: str) -> list[dict[str, str]]:
     return result
 
 
-def make_resources(
-    mincpu: int | None, maxcpu: int | None, minmemory: int | None, maxmemory: int | None
-) -> dict[str, Any]:
-    """Requests and limits; a least amount without a most one is both."""
-    requests: dict[str, str] = {}
-    limits: dict[str, str] = {}
-    for word, resource, unit, least, most in (
-        ("cpu", "cpu", "m", mincpu, maxcpu),
-        ("memory", "memory", "Mi", minmemory, maxmemory),
-    ):
+def apply_resources(resources: dict[str, Any], given: Any) -> None:
+    """Lay flags of CPU and memory over requests and limits; a least without a most is both.
+
+    What was there and is not named stays; a limit that is less than the new least rises to it.
+    """
+    from fission.meta import quantity
+
+    for word, unit in (("cpu", "m"), ("memory", "Mi")):
+        least, most = getattr(given, f"min{word}"), getattr(given, f"max{word}")
         for flag, value in ((f"min{word}", least), (f"max{word}", most)):
             if value is not None and value <= 0:
                 raise errors.UsageError(f"--{flag} {value}: must be greater than 0")
         if least is not None and most is not None and least > most:
             raise errors.UsageError(f"--min{word} {least} is more than --max{word} {most}")
+        old_limit = (resources.get("limits") or {}).get(word)
         if least is not None:
-            requests[resource] = f"{least}{unit}"
-            limits[resource] = f"{least}{unit}"
+            _set(resources, "requests", word, f"{least}{unit}")
+            if most is None and (
+                old_limit is None or quantity.parse(old_limit) < quantity.parse(f"{least}{unit}")
+            ):
+                _set(resources, "limits", word, f"{least}{unit}")
         if most is not None:
-            limits[resource] = f"{most}{unit}"
-    return {key: value for key, value in (("limits", limits), ("requests", requests)) if value}
+            asked = (resources.get("requests") or {}).get(word)
+            if asked is not None and quantity.parse(asked) > quantity.parse(f"{most}{unit}"):
+                raise errors.UsageError(
+                    f"--max{word} {most} is less than what is asked for, {asked}; give --min{word}"
+                )
+            _set(resources, "limits", word, f"{most}{unit}")
+
+
+def _set(resources: dict[str, Any], bound: str, word: str, value: str) -> None:
+    resources[bound] = {**(resources.get(bound) or {}), word: value}
 
 
 def format_quantity(resources: dict[str, Any] | None, bound: str, resource: str) -> str:

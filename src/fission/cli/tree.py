@@ -72,6 +72,13 @@ FUNCTION: Final = Branch(
         Leaf("list", "List functions", "function.list"),
         Leaf("log", "Show what a function printed", "function.logs", ("logs",)),
         Leaf("test", "Call a function once", "function.test"),
+        Leaf("run-container", "Run an image as a function", "function.run_container", ("runc",)),
+        Leaf(
+            "update-container",
+            "Update a function that runs an image",
+            "function.update_container",
+            ("updatec",),
+        ),
         Leaf("pods", "List the pods of a function", "function.pods", ("pod", "po")),
         Leaf("wait", "Wait for a condition of a function", "function.wait"),
     ),

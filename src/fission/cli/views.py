@@ -94,12 +94,21 @@ def is_terminating(pod: Obj) -> bool:
     return bool(pod["metadata"].get("deletionTimestamp"))
 
 
+def is_ready(pod: Obj) -> bool:
+    """Whether a pod could take requests."""
+    return conditions.is_true((pod.get("status") or {}).get("conditions"), "Ready")
+
+
+def is_generic(pod: Obj) -> bool:
+    """Whether a pod of a pool has no function yet."""
+    return labels.FUNCTION_UID not in (pod["metadata"].get("labels") or {})
+
+
 def is_serving(pod: Obj) -> bool:
     """Whether a pod takes requests of a function: ready, and not being drained."""
-    state = pod.get("status") or {}
     marks = pod["metadata"].get("labels") or {}
     is_drained = (
         marks.get(labels.EXECUTOR_TYPE) == function_types.POOLMGR
         and marks.get(labels.SERVED) != "true"
     )
-    return conditions.is_true(state.get("conditions"), "Ready") and not is_drained
+    return is_ready(pod) and not is_drained

@@ -271,6 +271,7 @@ async def test_a_function_is_described(good):
         "Environment: python",
         "Executor:    poolmgr",
         "Package:     hello-uid-1",
+        "Capacity:    up to 500 pods, 1 request at once in each; idle ones go after 120 s",
         "Invocable:   Yes (cold start on first call)",
         "Created:     … ago",
         "Labels:      <none>",

@@ -1,3 +1,5 @@
+import types
+
 import pytest
 
 from fission.cli import errors, flagvalues
@@ -29,24 +31,45 @@ def test_only_what_was_given_replaces_metadata():
     assert metadata.annotations == {"old": "1"}
 
 
+def amounts(before=None, **flags):
+    given = dict.fromkeys(("mincpu", "maxcpu", "minmemory", "maxmemory")) | flags
+    resources = before or {}
+    flagvalues.apply_resources(resources, types.SimpleNamespace(**given))
+    return resources
+
+
 def test_a_least_amount_alone_is_the_most_as_well():
-    assert flagvalues.make_resources(100, None, None, 256) == {
+    assert amounts(mincpu=100, maxmemory=256) == {
         "limits": {"cpu": "100m", "memory": "256Mi"},
         "requests": {"cpu": "100m"},
     }
 
 
 def test_nothing_asked_for_is_nothing():
-    assert flagvalues.make_resources(None, None, None, None) == {}
+    assert amounts() == {}
+
+
+def test_an_update_keeps_what_it_does_not_name():
+    before = {"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m"}}
+
+    assert amounts(dict(before), mincpu=200) == {
+        "limits": {"cpu": "1", "memory": "1Gi"},
+        "requests": {"cpu": "200m"},
+    }
+    assert amounts(dict(before), mincpu=1500)["limits"]["cpu"] == "1500m"
 
 
 @pytest.mark.parametrize(
-    ("amounts", "message"),
+    ("flags", "message"),
     [
-        ((200, 100, None, None), "--mincpu 200 is more than --maxcpu 100"),
-        ((None, None, 0, None), "--minmemory 0: must be greater than 0"),
+        ({"mincpu": 200, "maxcpu": 100}, "--mincpu 200 is more than --maxcpu 100"),
+        ({"minmemory": 0}, "--minmemory 0: must be greater than 0"),
+        (
+            {"before": {"requests": {"cpu": "1"}}, "maxcpu": 500},
+            "--maxcpu 500 is less than what is asked for, 1; give --mincpu",
+        ),
     ],
 )
-def test_amounts_that_make_no_sense(amounts, message):
+def test_amounts_that_make_no_sense(flags, message):
     with pytest.raises(errors.UsageError, match=message):
-        flagvalues.make_resources(*amounts)
+        amounts(**flags)

@@ -95,6 +95,9 @@ class ControllerBackend:
         )
         return _items(await self._json("GET", path))
 
+    async def surroundings(self, function: Obj) -> protocol.Surroundings | None:
+        return None
+
     async def logs(self, function: Obj, query: protocol.LogQuery) -> AsyncIterator[bytes]:
         if query.follow:
             raise errors.CliError(

@@ -6,6 +6,7 @@ for the path that the service itself sees, with keys from ``FISSION_INTERNAL_AUT
 the platform's Secret.
 """
 
+import asyncio
 import base64
 import binascii
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
@@ -119,6 +120,18 @@ class KubernetesBackend:
         if executor_type:
             wanted[labels.EXECUTOR_TYPE] = executor_type
         return await self._list_pods(wanted, metadata["namespace"])
+
+    async def surroundings(self, function: Obj) -> protocol.Surroundings | None:
+        metadata = function["metadata"]
+        mark = {labels.FUNCTION_UID: metadata["uid"]}
+        try:
+            deployments, events = await asyncio.gather(
+                self.list(gvk.DEPLOYMENTS, metadata["namespace"], mark),
+                self.list(gvk.EVENTS, metadata["namespace"]),
+            )
+        except status.Forbidden:
+            return None
+        return protocol.Surroundings(deployments, events)
 
     async def logs(self, function: Obj, query: protocol.LogQuery) -> AsyncIterator[bytes]:
         wanted: dict[str, Any] = {"container": query.container}

@@ -53,6 +53,16 @@ class LogQuery:
     follow: bool = False
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What else tells of a function."""
+
+    deployments: Objs
+    """Its own, for executors that make one."""
+    events: Objs
+    """All of its namespace."""
+
+
 class Backend(Protocol):
     """A platform."""
 
@@ -97,6 +107,10 @@ class Backend(Protocol):
 
     async def environment_pods(self, environment: Obj, executor_type: str) -> Objs:
         """Pods of an environment."""
+        ...
+
+    async def surroundings(self, function: Obj) -> Surroundings | None:
+        """Deployments and events; None when this way does not lead to them."""
         ...
 
     def logs(self, function: Obj, query: LogQuery) -> AsyncIterator[bytes]:

@@ -74,9 +74,7 @@ def apply(environment: environment_types.Environment, given: Any) -> None:
         _set_variables(spec.runtime, given.runtime_env, "--runtime-env")
     if given.builder_env:
         _set_variables(spec.builder, given.builder_env, "--builder-env")
-    wanted = flagvalues.make_resources(given.mincpu, given.maxcpu, given.minmemory, given.maxmemory)
-    for bound, quantities in wanted.items():
-        spec.resources[bound] = {**spec.resources.get(bound, {}), **quantities}
+    flagvalues.apply_resources(spec.resources, given)
     flagvalues.apply_metadata(environment.metadata, given.labels, given.annotation)
 
 

@@ -6,6 +6,7 @@ from fission.api import function_defaults, function_types
 from fission.cli import errors, flagvalues
 
 _EXECUTORS: Final = (function_types.POOLMGR, function_types.NEWDEPLOY)
+_POOLED_FLAGS: Final = ("concurrency", "requestsperpod", "onceonly", "retainpods")
 _SCALE_MESSAGE: Final = (
     'to set target CPU or min/max scale for function, please specify "--executortype newdeploy"'
 )
@@ -35,11 +36,14 @@ def apply(function: function_types.Function, given: Any) -> None:
     if given.entrypoint is not None:
         spec.package.function_name = given.entrypoint
     _apply_executor(spec, given)
+    apply_shared(function, given)
+
+
+def apply_shared(function: function_types.Function, given: Any) -> None:
+    """What functions have whose code comes as an archive, and those whose code is an image."""
+    spec, namespace = function.spec, function.metadata.namespace
     _apply_numbers(spec, given)
-    wanted = flagvalues.make_resources(given.mincpu, given.maxcpu, given.minmemory, given.maxmemory)
-    for bound, quantities in wanted.items():
-        spec.resources[bound] = {**spec.resources.get(bound, {}), **quantities}
-    namespace = function.metadata.namespace
+    flagvalues.apply_resources(spec.resources, given)
     if given.secret:
         spec.secrets = _mounts(given.secret, namespace)
     if given.configmap:
@@ -50,11 +54,15 @@ def apply(function: function_types.Function, given: Any) -> None:
 
 def _apply_executor(spec: function_types.FunctionSpec, given: Any) -> None:
     execution = spec.invoke_strategy.execution_strategy
+    if function_defaults.executor_type(spec) == function_types.CONTAINER:
+        raise errors.UsageError(
+            "this function runs an image; change it with `fission fn update-container`"
+        )
     if given.executortype is not None:
         if given.executortype == function_types.CONTAINER:
             raise errors.UsageError(
                 "this command does not support creating container functions: its code comes as an"
-                " archive, theirs as an image"
+                " archive, theirs as an image; use `fission fn run-container`"
             )
         if given.executortype not in _EXECUTORS:
             raise errors.UsageError(
@@ -64,20 +72,20 @@ def _apply_executor(spec: function_types.FunctionSpec, given: Any) -> None:
         if given.executortype != function_defaults.executor_type(spec):
             execution.min_scale = execution.max_scale = execution.target_cpu_percent = 0
         execution.executor_type = given.executortype
-    scale = (given.minscale, given.maxscale, given.targetcpu)
     if function_defaults.executor_type(spec) == function_types.POOLMGR:
-        if any(value is not None for value in scale):
+        if any(value is not None for value in (given.minscale, given.maxscale, given.targetcpu)):
             raise errors.UsageError(_SCALE_MESSAGE)
         return
-    _apply_scale(execution, *scale)
+    apply_scale(execution, given.minscale, given.maxscale, given.targetcpu)
 
 
-def _apply_scale(
+def apply_scale(
     execution: function_types.ExecutionStrategy,
     least: int | None,
     most: int | None,
     target: int | None,
 ) -> None:
+    """Lay a scale over that of a newdeploy or container function; without any, 1 to 1 at 80 %."""
     if target is not None and not 1 <= target <= 100:
         raise errors.UsageError(f"--targetcpu {target}: must be 1 to 100")
     if least is not None and least < 0:
@@ -119,13 +127,13 @@ def _apply_numbers(spec: function_types.FunctionSpec, given: Any) -> None:
         ("requestsperpod", "requests_per_pod"),
         ("retainpods", "retain_pods"),
     ):
-        value = getattr(given, flag)
+        value = getattr(given, flag, None)
         if value is None:
             continue
         if value < 0:
             raise errors.UsageError(f"--{flag} {value}: must be 0 or more")
         setattr(spec, attribute, value)
-    if given.onceonly is not None:
+    if getattr(given, "onceonly", None) is not None:
         spec.once_only = given.onceonly
 
 
@@ -161,12 +169,58 @@ def _apply_variables(spec: function_types.FunctionSpec, given: Any) -> None:
     spec.env_from = whole
 
 
-def warn_limits(given: Any, spec: function_types.FunctionSpec) -> str:
-    """What is said when CPU or memory were asked for where they have no effect."""
+def warnings(
+    given: Any, spec: function_types.FunctionSpec, before: function_types.FunctionSpec | None = None
+) -> list[str]:
+    """What is said of flags that have no effect, or a larger one than meant.
+
+    ``before`` is what an update found.
+    """
+    said = []
     asked = (given.mincpu, given.maxcpu, given.minmemory, given.maxmemory)
-    if function_defaults.executor_type(spec) == function_types.POOLMGR and any(asked):
-        return (
+    pooled = function_defaults.executor_type(spec) == function_types.POOLMGR
+    if pooled and any(value is not None for value in asked):
+        said.append(
             "CPU and memory of a poolmgr function are those of its environment; set them with"
             " `fission env update`"
         )
-    return ""
+    idle = [f"--{flag}" for flag in _POOLED_FLAGS if getattr(given, flag, None) is not None]
+    if idle and not pooled:
+        executor = function_defaults.executor_type(spec)
+        said.append(f"{', '.join(idle)}: without effect on a {executor} function")
+    if before is not None:
+        gone = _names_of_variables(before) - _names_of_variables(spec)
+        if gone:
+            said.append(
+                "flags of variables replace all of them; these are gone: " + ", ".join(sorted(gone))
+            )
+    return said
+
+
+def _names_of_variables(spec: function_types.FunctionSpec) -> set[str]:
+    """Each variable, and each object whose keys all are."""
+    named = {str(variable.get("name", "")) for variable in spec.env}
+    for source in spec.env_from:
+        for key, word in (("secretRef", "Secret"), ("configMapRef", "ConfigMap")):
+            if key in source:
+                named.add(f"those of {word} {source[key].get('name', '')}")
+    return named
+
+
+def names_of_sources(spec: function_types.FunctionSpec) -> tuple[list[str], list[str]]:
+    """Secrets and ConfigMaps without which the function cannot start, each once."""
+    secrets = [each.name for each in spec.secrets]
+    config_maps = [each.name for each in spec.config_maps]
+    sources = [variable.get("valueFrom") or {} for variable in spec.env]
+    for source in [*sources, *spec.env_from]:
+        for found, keys in (
+            (secrets, ("secretKeyRef", "secretRef")),
+            (config_maps, ("configMapKeyRef", "configMapRef")),
+        ):
+            references = (source.get(key) or {} for key in keys)
+            found += [
+                str(each["name"])
+                for each in references
+                if "name" in each and not each.get("optional")
+            ]
+    return list(dict.fromkeys(secrets)), list(dict.fromkeys(config_maps))

@@ -39,8 +39,7 @@ async def command(
     namespace = session.given_namespace if mode.is_on else session.namespace
     function = build.make_function(chosen.name, namespace, chosen)
     features.apply(function.spec, chosen, await read_schema(session, chosen.tool_input_schema))
-    warning = build.warn_limits(chosen, function.spec)
-    if warning:
+    for warning in build.warnings(chosen, function.spec):
         session.out.warning(warning)
     if mode.is_on:
         _write_down(session, mode, function, code, chosen)
@@ -97,8 +96,7 @@ async def _create(
         raise errors.CliError(
             "a function with the same name already exists; change it with `fission fn update`"
         )
-    await _warn_missing(session, gvk.SECRETS, chosen.secret)
-    await _warn_missing(session, gvk.CONFIGMAPS, chosen.configmap)
+    await warn_missing(session, function.spec)
     package = await _package(session, name, code, chosen)
     environment = package["spec"]["environment"]["name"]
     if chosen.env and chosen.env != environment:
@@ -168,15 +166,16 @@ def point_at(
     function.spec.environment.namespace = metadata["namespace"]
 
 
-async def _warn_missing(
-    session: context.Session, resource: gvk.Resource, names: tuple[str, ...]
-) -> None:
-    for name in names:
-        if not await session.backend.exists(resource, name, session.namespace):
-            session.out.warning(
-                f"{resource.kind} {name} does not exist in namespace {session.namespace};"
-                " the function cannot start without it"
-            )
+async def warn_missing(session: context.Session, spec: function_types.FunctionSpec) -> None:
+    """Say which Secrets and ConfigMaps that the function names are not there."""
+    secrets, config_maps = build.names_of_sources(spec)
+    for resource, names in ((gvk.SECRETS, secrets), (gvk.CONFIGMAPS, config_maps)):
+        for name in names:
+            if not await session.backend.exists(resource, name, session.namespace):
+                session.out.warning(
+                    f"{resource.kind} {name} does not exist in namespace {session.namespace};"
+                    " the function cannot start without it"
+                )
 
 
 async def _create_route(session: context.Session, function_name: str, chosen: Any) -> None:

@@ -1,72 +1,111 @@
 """``fission function describe``."""
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
-from fission.api import (
-    function_defaults,
-    function_types,
-    objects,
-    package_lifecycle,
-    package_types,
-    resources,
-)
+from fission.api import function_defaults, function_types, objects, package_types, resources
 from fission.cli import command as commands
 from fission.cli import context, lookups, options, output, views
-from fission.cli.function import getmeta
+from fission.cli.function import diagnosis, getmeta
 from fission.cli.package import build as package_build
 from fission.cli.package import list as package_list
-from fission.meta import conditions
+
+_PROBLEM_HEADER: Final = ("POD", "CONTAINER", "RESTARTS", "REASON", "MESSAGE")
 
 
-@commands.command("Show all that is known of a function: package, conditions, pods.")
+@commands.command(
+    "Show all that is known of a function: why it can or cannot be called, its package, its pods\n"
+    "and what keeps them from starting, how long its last cold starts took by step, events."
+)
 @options.name("Name of the function")
 async def command(session: context.Session, name: str) -> None:
     """Show it."""
     raw = await lookups.get(session, resources.FUNCTIONS, name)
-    function = objects.decode(function_types.Function, raw)
-    package_name = package_build.package_of(raw)
-    package = None
-    if package_name:
-        package = await lookups.find(session, resources.PACKAGES, package_name)
-    pods = [
-        pod for pod in await session.backend.function_pods(raw) if not views.is_terminating(pod)
-    ]
+    facts = await gather(session, raw)
+    spec = objects.decode(function_types.Function, raw).spec
     rows = [
         ("Name:", name),
         ("Namespace:", lookups.namespace_of(raw)),
-        ("Environment:", function.spec.environment.name or output.NONE),
-        ("Executor:", function_defaults.executor_type(function.spec)),
-        ("Package:", package_name or output.NONE),
-        ("Invocable:", describe_invocable(raw, package, pods)),
+        *_code_rows(spec, package_build.package_of(raw)),
+        ("Capacity:", format_capacity(spec)),
+        ("Invocable:", diagnosis.invocable(facts)),
         ("Created:", f"{views.age(session, raw)} ago"),
         ("Labels:", getmeta.format_map(raw["metadata"].get("labels"))),
     ]
     session.out.table(rows[0], rows[1:])
     views.show_conditions(session, raw)
-    if package is not None:
-        _show_package(session, package)
-    _show_pods(session, pods)
+    if facts.package is not None:
+        _show_package(session, facts.package)
+    _show_pods(session, facts)
+    _show_starts(session, facts)
+    _show_events(session, facts)
     session.out.line("\nVERSIONING:")
     session.out.line(f"Mode: {getmeta.format_versioning(raw['spec'].get('versioning'))}")
 
 
-def describe_invocable(
-    function: dict[str, Any], package: dict[str, Any] | None, pods: list[dict[str, Any]]
-) -> str:
-    """Whether a call would be answered, and how fast."""
-    if package is None and package_build.package_of(function):
-        return "No - its package does not exist"
-    if package is not None and not package_lifecycle.is_loadable(
-        objects.decode(package_types.Package, package)
-    ):
-        return f"No - the build of its package is {package_list.build_status(package)}"
-    ready = conditions.get((function.get("status") or {}).get("conditions"), "Ready")
-    if ready is not None and ready.get("status") == "False":
-        return f"No - function not Ready: {ready.get('message', '')}"
-    warm = [pod for pod in pods if views.is_serving(pod)]
-    if not warm:
-        return "Yes (cold start on first call)"
-    return f"Yes ({len(warm)} of {len(pods)} warm pod(s) serving)"
+async def gather(session: context.Session, function: dict[str, Any]) -> diagnosis.Facts:
+    """Everything that the description tells, read at once."""
+    environment_name = (function["spec"].get("environment") or {}).get("name")
+    package_name = package_build.package_of(function)
+
+    async def find(resource: Any, name: str | None) -> dict[str, Any] | None:
+        return await lookups.find(session, resource, name) if name else None
+
+    package, environment, pods, around = await asyncio.gather(
+        find(resources.PACKAGES, package_name),
+        find(resources.ENVIRONMENTS, environment_name),
+        session.backend.function_pods(function),
+        session.backend.surroundings(function),
+    )
+    pool: list[dict[str, Any]] = []
+    spec = objects.decode(function_types.Function, function).spec
+    if environment is not None and function_defaults.executor_type(spec) == function_types.POOLMGR:
+        found = await session.backend.environment_pods(environment, function_types.POOLMGR)
+        pool = [pod for pod in found if views.is_generic(pod)]
+    return diagnosis.Facts(
+        function,
+        package,
+        environment,
+        tuple(pod for pod in pods if not views.is_terminating(pod)),
+        tuple(pod for pod in pool if not views.is_terminating(pod)),
+        tuple(around.deployments) if around else (),
+        tuple(around.events) if around else None,
+    )
+
+
+def format_capacity(spec: function_types.FunctionSpec) -> str:
+    """How many pods it may have, what each serves at once, and when they go."""
+    execution = spec.invoke_strategy.execution_strategy
+    idle = f"idle ones go after {function_defaults.idle_timeout_seconds(spec)} s"
+    if function_defaults.executor_type(spec) == function_types.POOLMGR:
+        each = "one request in all" if spec.once_only else f"{_at_once(spec)} at once"
+        kept = f", {spec.retain_pods} kept" if spec.retain_pods else ""
+        return f"up to {function_defaults.concurrency(spec)} pods, {each} in each; {idle}{kept}"
+    target = execution.target_cpu_percent
+    text = f"{execution.min_scale} to {execution.max_scale} pods"
+    if execution.max_scale > max(execution.min_scale, 1):
+        text += f", scaled at {target or function_defaults.TARGET_CPU_PERCENT} % CPU"
+        if execution.hpa_metrics:
+            text = f"{execution.min_scale} to {execution.max_scale} pods, scaled by hpaMetrics"
+    return f"{text}; {idle}" if execution.min_scale < execution.max_scale else text
+
+
+def _at_once(spec: function_types.FunctionSpec) -> str:
+    number = function_defaults.requests_per_pod(spec)
+    return "1 request" if number == 1 else f"{number} requests"
+
+
+def _code_rows(spec: function_types.FunctionSpec, package: str) -> list[tuple[str, str]]:
+    executor = ("Executor:", function_defaults.executor_type(spec))
+    if executor[1] != function_types.CONTAINER:
+        return [
+            ("Environment:", spec.environment.name or output.NONE),
+            executor,
+            ("Package:", package or output.NONE),
+        ]
+    container = ((spec.podspec or {}).get("containers") or [{}])[0]
+    port = ((container.get("ports") or [{}])[0]).get("containerPort", output.NONE)
+    return [("Image:", f"{container.get('image') or output.NONE}, port {port}"), executor]
 
 
 def _show_package(session: context.Session, package: dict[str, Any]) -> None:
@@ -78,9 +117,54 @@ def _show_package(session: context.Session, package: dict[str, Any]) -> None:
         session.out.line(log.rstrip("\n"))
 
 
-def _show_pods(session: context.Session, pods: list[dict[str, Any]]) -> None:
+def _show_pods(session: context.Session, facts: diagnosis.Facts) -> None:
     session.out.line("\nPODS:")
-    if pods:
-        session.out.table(views.POD_HEADER, sorted(views.pod_row(pod) for pod in pods))
+    if facts.pods:
+        session.out.table(views.POD_HEADER, sorted(views.pod_row(pod) for pod in facts.pods))
     else:
         session.out.line(output.NONE)
+    if facts.pool:
+        ready = sum(views.is_ready(pod) for pod in facts.pool)
+        session.out.line(f"Pool of the environment: {ready} of {len(facts.pool)} pod(s) ready")
+    problems = diagnosis.troubles((*facts.pods, *facts.pool))
+    if problems:
+        session.out.line("\nPOD PROBLEMS:")
+        session.out.table(_PROBLEM_HEADER, problems)
+
+
+def _show_starts(session: context.Session, facts: diagnosis.Facts) -> None:
+    starts = diagnosis.cold_starts(facts)
+    if not starts:
+        return
+    now = session.clock.now()
+    session.out.line("\nCOLD STARTS:")
+    session.out.table(
+        ("AGE", "TOTAL", "STEPS (ms)", "WHERE"),
+        [(output.format_age(at, now), *rest) for at, *rest in starts],
+    )
+
+
+def _show_events(session: context.Session, facts: diagnosis.Facts) -> None:
+    if facts.events is None:
+        session.out.line("\nEVENTS:\nthey cannot be read this way; use a kubeconfig")
+        return
+    told = diagnosis.events(facts)
+    if not told:
+        return
+    now = session.clock.now()
+    session.out.line("\nEVENTS:")
+    session.out.table(
+        ("AGE", "TYPE", "REASON", "OBJECT", "COUNT", "MESSAGE"),
+        [
+            (
+                output.format_age(diagnosis.last_seen(event), now),
+                event.get("type", ""),
+                event.get("reason", ""),
+                f"{event['involvedObject'].get('kind', '').lower()}/"
+                f"{event['involvedObject'].get('name', '')}",
+                event.get("count") or 1,
+                " ".join(str(event.get("message", "")).split()),
+            )
+            for event in told
+        ],
+    )

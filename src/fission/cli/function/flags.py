@@ -54,9 +54,7 @@ def _running(function: Any) -> Any:
             "--provisioned-concurrency", help="Specialized pods kept (poolmgr)", default=0
         ),
         options.strings("--provisioned-schedule", help="name=W;start=<cron>;duration=10h;target=N"),
-        options.integer("--minscale", help="Least pods (newdeploy)", default=1),
-        options.integer("--maxscale", help="Most pods (newdeploy); --minscale if not given"),
-        options.integer("--targetcpu", help="CPU percent that adds pods (newdeploy)", default=80),
+        scale,
         options.compute,
     )
 
@@ -66,9 +64,27 @@ def _mounting(function: Any) -> Any:
         function,
         options.strings("--secret", help="Secret that appears as files; repeatable"),
         options.strings("--configmap", help="ConfigMap that appears as files; repeatable"),
-        options.strings("--env-var", "-e", help="Variable KEY=VALUE (newdeploy)"),
-        options.strings("--env-from-secret", help="name, name/key or name/key:ENV (newdeploy)"),
-        options.strings("--env-from-configmap", help="name, name/key or name/key:ENV (newdeploy)"),
+        variables,
+    )
+
+
+def variables(function: Any) -> Any:
+    """Variables of a function, and where their values come from."""
+    return _all(
+        function,
+        options.strings("--env-var", "-e", help="Variable KEY=VALUE; repeatable"),
+        options.strings("--env-from-secret", help="Secret: name, name/key or name/key:ENV"),
+        options.strings("--env-from-configmap", help="ConfigMap: name, name/key or name/key:ENV"),
+    )
+
+
+def scale(function: Any) -> Any:
+    """How many pods newdeploy and container functions have."""
+    return _all(
+        function,
+        options.integer("--minscale", help="Least pods (newdeploy); 0 goes to none", default=1),
+        options.integer("--maxscale", help="Most pods (newdeploy); --minscale if not given"),
+        options.integer("--targetcpu", help="CPU percent that adds pods (newdeploy)", default=80),
     )
 
 

@@ -11,5 +11,8 @@ from fission.cli.package import build as package_build
 async def command(session: context.Session, name: str) -> None:
     """Write the literal deployment archive; nothing when it is elsewhere."""
     function = await lookups.get(session, resources.FUNCTIONS, name)
-    raw = await lookups.get(session, resources.PACKAGES, package_build.package_of(function))
+    package = package_build.package_of(function)
+    if not package:
+        return
+    raw = await lookups.get(session, resources.PACKAGES, package)
     session.out.content(objects.decode(package_types.Package, raw).spec.deployment.literal)

@@ -20,7 +20,7 @@ async def command(session: context.Session, name: str, **flags: Any) -> None:
     metadata, spec = function["metadata"], function["spec"]
     rows = [
         ("Name:", name),
-        ("Environment:", (spec.get("environment") or {}).get("name", "")),
+        ("Environment:", (spec.get("environment") or {}).get("name") or output.NONE),
         ("Labels:", format_map(metadata.get("labels"))),
         ("Annotations:", format_map(metadata.get("annotations"))),
         ("Versioning:", format_versioning(spec.get("versioning"))),

@@ -46,7 +46,7 @@ def _row(function: dict[str, Any]) -> tuple[Any, ...]:
     amounts = spec.get("resources")
     return (
         lookups.name_of(function),
-        (spec.get("environment") or {}).get("name", ""),
+        (spec.get("environment") or {}).get("name") or output.NONE,
         execution.get("ExecutorType") or function_types.POOLMGR,
         execution.get("MinScale", 0),
         execution.get("MaxScale", 0),

@@ -50,10 +50,12 @@ async def command(session: context.Session, name: str, force: bool | None, **giv
 
     changed = await lookups.change(session, resources.FUNCTIONS, name, change)
     function = objects.decode(function_types.Function, changed)
-    warning = build.warn_limits(chosen, function.spec)
-    if warning:
+    before = objects.decode(function_types.Function, raw)
+    for warning in build.warnings(chosen, function.spec, before.spec):
         session.out.warning(warning)
-    await _settle(session, changed)
+    if build.names_of_sources(function.spec) != build.names_of_sources(before.spec):
+        await create.warn_missing(session, function.spec)
+    await settle(session, changed)
     session.out.line(f"Function '{name}' updated")
     if package is not None and package.is_awaited and not chosen.nowait:
         await follow.until_built(
@@ -72,7 +74,7 @@ class _Package:
     """Whether it is built, or has failed to build from the very same source."""
 
 
-async def _settle(session: context.Session, changed: dict[str, Any]) -> None:
+async def settle(session: context.Session, changed: dict[str, Any]) -> None:
     """Wait a moment until the platform has seen the change: the next call shall be served by it.
 
     A function that nobody ever looked at is not waited for.

@@ -1,0 +1,37 @@
+"""``fission function update-container``."""
+
+import types
+from typing import Any
+
+from fission.api import function_types, objects, resources
+from fission.cli import command as commands
+from fission.cli import context, lookups, options
+from fission.cli.function import build, container, create, update
+
+
+@commands.command(
+    "Update a function that runs an image; only what is given changes, the port too.\n"
+    "Pods with the new settings are ready before the old ones go.\n\n"
+    "  fission fn update-container --name hello --image registry.example/hello:2",
+    updates=True,
+)
+@options.name("Name of the function")
+@options.string("--image", help="Image to run")
+@container.flags
+async def command(session: context.Session, name: str, **given: Any) -> None:
+    """Change one."""
+    chosen = types.SimpleNamespace(**given)
+    raw = await lookups.get(session, resources.FUNCTIONS, name)
+
+    def change(function: function_types.Function) -> None:
+        container.apply(function, chosen)
+
+    changed = await lookups.change(session, resources.FUNCTIONS, name, change)
+    before = objects.decode(function_types.Function, raw).spec
+    after = objects.decode(function_types.Function, changed).spec
+    for warning in build.warnings(chosen, after, before):
+        session.out.warning(warning)
+    if build.names_of_sources(after) != build.names_of_sources(before):
+        await create.warn_missing(session, after)
+    await update.settle(session, changed)
+    session.out.line(f"Function '{name}' updated")
