@@ -1,12 +1,13 @@
 """Executor and buildermgr → fetcher: fetch, specialize, upload, prefetch.
 
-Three optional fields are our own. ``archive`` and ``packageResourceVersion`` say where the
-archive is, so that the fetcher need not read the Package; ``functionUid`` is the function that
-claims the pod: a fetcher records one and answers 409 to every other (``infinite`` environments:
-one record per function). A fetcher that gets no ``archive`` reads the Package, as upstream's does.
+Five optional fields are our own. ``archive`` and ``packageResourceVersion`` say where the archive
+is, so that the fetcher need not read the Package; ``functionUid`` is the function that claims the
+pod: a fetcher records one and answers 409 to every other (``infinite`` environments: one record per
+function); ``env`` and ``envFrom`` are the function's variables. A fetcher that gets no ``archive``
+reads the Package, as upstream's does.
 """
 
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from msgspec import field
 
@@ -33,6 +34,9 @@ CLAIM_HEADER: Final = "X-Fission-Claimed-By"
 """Our own, on a 409: the function UIDs that have claimed the pod."""
 RUNTIME_HEADER: Final = "X-Fission-Runtime-Status"
 """Our own: the answer is the runtime's, word for word; another pod would say the same."""
+
+TIMING_HEADER: Final = "Server-Timing"
+"""On a 200 of ``/specialize`` that loaded: ``fetch``, ``settings`` (beside it), ``load``, in ms."""
 
 FETCH_SOURCE: Final = 0
 FETCH_DEPLOYMENT: Final = 1
@@ -69,6 +73,11 @@ class FunctionFetchRequest(schema.Model):
     archive: package_types.Archive | None = None
     """Where the bytes are: ``literal``, or ``url`` and ``checksum``."""
     function_uid: str = ""
+    env: list[dict[str, Any]] = field(default_factory=list)
+    """Variables of the function, ``corev1.EnvVar``: the fetcher reads what they refer to, in the
+    function's namespace, and the runtime sets them before it loads the function."""
+    env_from: list[dict[str, Any]] = field(default_factory=list)
+    """The same from whole Secrets and ConfigMaps, ``corev1.EnvFromSource``."""
     package_resource_version: str = ""
 
 

@@ -23,7 +23,7 @@ from fission.api import (
 from fission.executor import config, errors
 from fission.kube import client as kube_client
 from fission.kube import informer, peers
-from fission.meta import gvk, objectmeta, status
+from fission.meta import envvars, gvk, objectmeta, status
 from fission.meta import labels as meta_labels
 
 Obj = dict[str, Any]
@@ -164,8 +164,11 @@ class Catalog:
         return ";".join(sorted(parts))
 
     async def check_settings(self, function: function_types.Function) -> None:
-        """Raise SettingsNotFound for a Secret or ConfigMap that does not exist."""
+        """Raise SettingsNotFound for a Secret or ConfigMap that does not exist and has to."""
+        optional = _optional_keys(function)
         for key in settings_keys(function):
+            if key in optional:
+                continue
             kind, namespace, name = key.split("/", 2)
             source = self._settings(kind)
             if source.lister.get(namespace, name) is not None:
@@ -216,9 +219,10 @@ def function_key(function: function_types.Function) -> str:
 
 
 def settings_keys(function: function_types.Function) -> list[str]:
-    """``Kind/namespace/name`` of everything that the function reads as files."""
+    """``Kind/namespace/name`` of everything that the function reads, as files or as variables."""
     namespace = function.metadata.namespace
-    return [
+    variables = envvars.references(function.spec.env, function.spec.env_from)
+    files = [
         f"{kind}/{reference.namespace or namespace}/{reference.name}"
         for kind, references in (
             (gvk.SECRETS.kind, function.spec.secrets),
@@ -226,6 +230,25 @@ def settings_keys(function: function_types.Function) -> list[str]:
         )
         for reference in references
     ]
+    named = (f"{each.kind}/{namespace}/{each.name}" for each in variables)
+    return list(dict.fromkeys((*files, *named)))
+
+
+def _optional_keys(function: function_types.Function) -> set[str]:
+    """Those of them that need not exist."""
+    spec, namespace = function.spec, function.metadata.namespace
+    files = {
+        *(f"{gvk.SECRETS.kind}/{each.namespace or namespace}/{each.name}" for each in spec.secrets),
+        *(
+            f"{gvk.CONFIGMAPS.kind}/{each.namespace or namespace}/{each.name}"
+            for each in spec.config_maps
+        ),
+    }
+    optional: dict[str, bool] = {}
+    for each in envvars.references(spec.env, spec.env_from):
+        key = f"{each.kind}/{namespace}/{each.name}"
+        optional[key] = each.is_optional and optional.get(key, True)
+    return {key for key, is_optional in optional.items() if is_optional} - files
 
 
 def _decoder(kind: type[K]) -> Callable[[Obj], K]:

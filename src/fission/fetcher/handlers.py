@@ -76,7 +76,9 @@ class _Handlers:
 
     async def specialize(self, request: service.Request) -> service.Response:
         try:
-            await self._pod.specialize(wire.decode_specialize(await request.read(MAX_BODY_BYTES)))
+            steps = await self._pod.specialize(
+                wire.decode_specialize(await request.read(MAX_BODY_BYTES))
+            )
         except errors.RuntimeRefused as error:
             headers = [*failures.TEXT, (wire.RUNTIME_HEADER, str(error.status))]
             return service.Response(error.status, headers, error.message.encode())
@@ -84,7 +86,8 @@ class _Handlers:
             held = ",".join(record.uid for record in self._pod.claims.records())
             headers = [*failures.TEXT, (wire.CLAIM_HEADER, held)]
             return service.Response(409, headers, error.message.encode())
-        return service.Response()
+        timing = ", ".join(f"{step.name};dur={step.seconds * 1000:.1f}" for step in steps)
+        return service.Response(headers=[(wire.TIMING_HEADER, timing)] if timing else [])
 
     async def upload(self, request: service.Request) -> service.Response:
         response = await self._pod.upload(wire.decode_upload(await request.read(MAX_BODY_BYTES)))

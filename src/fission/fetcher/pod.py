@@ -13,7 +13,9 @@ import logging
 import pathlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+import msgspec
 
 from fission.api import objects, package_lifecycle, package_types, resources
 from fission.base import backoff, podenv, singleflight
@@ -30,6 +32,7 @@ from fission.fetcher import (
     runtime,
     startup,
     upload,
+    variables,
     volume,
 )
 from fission.kube import client as kube_client
@@ -39,6 +42,7 @@ from fission_http import client as http_client
 from fission_http import errors as http_errors
 
 logger = logging.getLogger(__name__)
+V = TypeVar("V")
 
 _FETCH_TYPES: Final = (wire.FETCH_SOURCE, wire.FETCH_DEPLOYMENT, wire.FETCH_URL)
 STATE_DIR: Final = "/var/run/fission-fetcher"
@@ -66,6 +70,14 @@ class Shared:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A part of a specialization; ``fetch`` and ``settings`` run side by side."""
+
+    name: str
+    seconds: float
+
+
 class Pod:
     """The work of one pod's fetcher."""
 
@@ -89,7 +101,7 @@ class Pod:
         self._storage_namespace = env.get("POD_NAMESPACE", "") if derived else ""
         self._runtime_url = runtime.base_url(env)
         self._kube: kube_client.Client | None = None
-        self._specializing: singleflight.SingleFlight[str, None] = singleflight.SingleFlight()
+        self._specializing: singleflight.SingleFlight[str, list[Step]] = singleflight.SingleFlight()
         self._loading: set[str] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._refreshing: asyncio.Task[None] | None = None
@@ -159,10 +171,11 @@ class Pod:
 
     async def specialize(
         self, request: wire.FunctionSpecializeRequest, *, again: bool = False
-    ) -> None:
+    ) -> list[Step]:
         """Claim the pod for the function and have the runtime load it; repeating it is harmless.
 
-        A refusal of the runtime is final, unless it is asked ``again``: then for the same code.
+        Returns what took how long; nothing when it was loaded before. A refusal of the runtime is
+        final, unless it is asked ``again``: then for the same code.
         """
         metadata = request.load.function_metadata
         uid = request.fetch.function_uid or (metadata.uid if metadata else "")
@@ -180,8 +193,9 @@ class Pod:
         record = self.claims.claim(wanted, shared=request.fetch.filename == uid)
         if record.state is claims.State.FAILED and not again:
             raise errors.RuntimeRefused(record.status, record.message)
-        if record.state is not claims.State.LOADED:
-            await self._specializing.do(uid, lambda: self._specialize(request, record))
+        if record.state is claims.State.LOADED:
+            return []
+        return await self._specializing.do(uid, lambda: self._specialize(request, record))
 
     def is_loading(self, uid: str) -> bool:
         """Whether somebody is at this moment specializing the pod for the function."""
@@ -189,8 +203,7 @@ class Pod:
 
     async def fetch(self, request: wire.FunctionFetchRequest) -> None:
         """Bring the code, unless something of that name lies there already."""
-        if self._shared_volume().identity(volume.checked_name(request.filename)) is None:
-            await self._put_code(request)
+        await self._put_code_once(request)
         await self._put_mounts(request)
 
     async def prefetch(self, request: wire.FunctionFetchRequest) -> None:
@@ -250,19 +263,23 @@ class Pod:
 
     async def _specialize(
         self, request: wire.FunctionSpecializeRequest, record: claims.Record
-    ) -> None:
+    ) -> list[Step]:
         self._loading.add(record.uid)
+        has_run = record.state is claims.State.FAILED  # then nothing is replaced
+        put_code = self._put_code_once if has_run else self._put_code
+        steps: list[Step] = []
         try:
-            if record.state is claims.State.FAILED:  # its code has run: nothing is replaced
-                await self.fetch(request.fetch)
-            else:
-                await asyncio.gather(self._put_code(request.fetch), self._put_mounts(request.fetch))
-            await runtime.load(
+            _, variables_of = await asyncio.gather(
+                self._timed(steps, "fetch", put_code(request.fetch)),
+                self._timed(steps, "settings", self._put_settings(request.fetch, record)),
+            )
+            loading = runtime.load(
                 self._shared.http,
                 self._runtime_url,
-                request.load,
+                msgspec.structs.replace(request.load, env=variables_of),
                 self._shared.runtime_wait_seconds,
             )
+            await self._timed(steps, "load", loading)
         except errors.RuntimeRefused as error:
             self.claims.mark_failed(record, error.status, error.message)
             raise
@@ -273,6 +290,13 @@ class Pod:
             "function loaded",
             extra={"namespace": record.namespace, "function": record.name, "uid": record.uid},
         )
+        return steps
+
+    async def _timed(self, steps: list[Step], name: str, work: Coroutine[Any, Any, V]) -> V:
+        before = self._shared.clock.monotonic()
+        found = await work
+        steps.append(Step(name, self._shared.clock.monotonic() - before))
+        return found
 
     async def _put_code(self, request: wire.FunctionFetchRequest) -> None:
         volume.checked_name(request.filename)
@@ -284,6 +308,20 @@ class Pod:
             storage_url=request.storagesvc_url,
             sign=self._sign_download if self._storage_keys.enabled else None,
         )
+
+    async def _put_code_once(self, request: wire.FunctionFetchRequest) -> None:
+        if self._shared_volume().identity(volume.checked_name(request.filename)) is None:
+            await self._put_code(request)
+
+    async def _put_settings(
+        self, request: wire.FunctionFetchRequest, record: claims.Record
+    ) -> dict[str, str]:
+        """Files of Secrets and ConfigMaps; returns the variables."""
+        namespace = record.namespace or request.package.namespace
+        _, found = await asyncio.gather(
+            self._put_mounts(request), variables.read(self._api, request, namespace)
+        )
+        return found
 
     async def _put_mounts(self, request: wire.FunctionFetchRequest) -> None:
         await self._mounts.put(request)

@@ -17,10 +17,18 @@ from fission.fetcher import errors
 from fission_http import client as http_client
 from fission_http import errors as http_errors
 
-MAX_ANSWER_BYTES: Final = 64 * 1024
-"""A traceback fits; what is longer is cut where it is shown anyway."""
+MAX_ANSWER_BYTES: Final = 1 << 20
+"""A traceback fits; nobody is to fill this process's memory with one."""
+MAX_TEXT_CHARS: Final = 16 * 1024
+"""What is passed on of it: the end."""
 LOAD_TIMEOUT_SECONDS: Final = 420.0
 """The import of a user's module may be slow; the caller's own deadline is usually shorter."""
+
+
+_NO_VARIABLES: Final = (
+    "does not take variables when it loads a function (no X-Fission-Env in its answer), and the"
+    " function has spec.env or spec.envFrom: use executor type newdeploy, or an image that does"
+)
 
 
 def base_url(env: Mapping[str, str]) -> str:
@@ -39,6 +47,8 @@ async def load(
 ) -> None:
     """Return when the runtime serves the function; raises RuntimeRefused with its answer."""
     path = environment.specialize_path(request.env_version)
+    if path == environment.SPECIALIZE_V1 and request.env:
+        raise errors.RuntimeRefused(400, f"version 1 of the interface {_NO_VARIABLES}")
     if path == environment.SPECIALIZE_V1:
         body, content_type = b"", "text/plain"
     else:
@@ -49,7 +59,15 @@ async def load(
     except http_errors.HttpError as error:
         text = f"the runtime's answer broke off: {error}"
     if response.status >= 300:
-        raise errors.RuntimeRefused(response.status, text)
+        raise errors.RuntimeRefused(response.status, last(text))
+    if request.env and response.headers.get(environment.ENV_HEADER) != str(len(request.env)):
+        raise errors.RuntimeRefused(400, f"the environment's image {_NO_VARIABLES}")
+
+
+def last(text: str) -> str:
+    """The end of what a runtime said: of a traceback what happened, and where. Pure."""
+    kept = text.strip()
+    return kept if len(kept) <= MAX_TEXT_CHARS else "…" + kept[1 - MAX_TEXT_CHARS :]
 
 
 async def _send(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fission_http import server
 from tests.integration.fetcher import support
 from tests.support import apiserver, waiting
 
@@ -38,6 +39,10 @@ async def change(api: apiserver.Running, path: str, name: str, **data: str | Non
         "PATCH", f"{path}/{name}", {"data": data}, content_type="application/merge-patch+json"
     )
     assert answer.status == 200
+
+
+def is_in_a_file(text: bytes, folder: Path) -> bool:
+    return any(text in path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 def request(**mounts: list[dict[str, str]]) -> dict[str, Any]:
@@ -101,3 +106,47 @@ async def test_what_does_not_exist_is_named(api: apiserver.Running, tmp_path: Pa
         status, text = await pod.post("/specialize", wanted)
         assert (status, text) == (404, "Secret default/gone does not exist")
         assert pod.runtime.requests == []
+
+
+async def test_variables_reach_the_runtime_and_nobody_else(
+    api: apiserver.Running, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await make(api, SECRET, "db", PASSWORD=b64("hunter2"))
+    await make(api, CONFIG, "app", LEVEL="debug")
+    env = [
+        {"name": "URL", "value": "db://$(LEVEL)"},
+        {"name": "PW", "valueFrom": {"secretKeyRef": {"name": "db", "key": "PASSWORD"}}},
+    ]
+    wanted = request(env=env, envFrom=[{"configMapRef": {"name": "app"}}])
+    async with support.fetcher(tmp_path, KUBE_API_SOCKET=api.socket) as pod:
+        pod.runtime.answer = lambda _: server.Response(200, headers=[("X-Fission-Env", "3")])
+        body = json.dumps(wanted).encode()
+        answer = await pod.http.request("POST", pod.url + "/specialize", body=body)
+        assert (answer.status, await answer.read()) == (200, b"")
+        steps = [step.split(";")[0] for step in answer.headers["Server-Timing"].split(", ")]
+        assert sorted(steps) == ["fetch", "load", "settings"]
+        load = json.loads(pod.runtime.bodies[0])
+        assert load["env"] == {"LEVEL": "debug", "URL": "db://debug", "PW": "hunter2"}
+    assert "hunter2" not in caplog.text
+    assert not is_in_a_file(b"hunter2", tmp_path)
+
+
+async def test_a_missing_variable_is_named(api: apiserver.Running, tmp_path: Path) -> None:
+    async with support.fetcher(tmp_path, KUBE_API_SOCKET=api.socket) as pod:
+        wanted = request(envFrom=[{"secretRef": {"name": "nowhere"}}])
+        assert await pod.post("/specialize", wanted) == (
+            404,
+            "spec.envFrom[0]: Secret nowhere does not exist",
+        )
+        assert pod.runtime.requests == []
+
+
+async def test_a_runtime_that_takes_no_variables_is_not_called_specialized(
+    api: apiserver.Running, tmp_path: Path
+) -> None:
+    async with support.fetcher(tmp_path, KUBE_API_SOCKET=api.socket) as pod:
+        wanted = request(env=[{"name": "A", "value": "1"}])
+        status, text = await pod.post("/specialize", wanted)
+        assert status == 400
+        assert "the environment's image does not take variables" in text
+        assert "newdeploy" in text

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fission.cluster.kubelet import errors, images
-from fission.meta import quantity
+from fission.meta import envvars, quantity
 
 Obj = dict[str, Any]
 Lookup = Callable[[str], Obj | None]
@@ -23,9 +23,6 @@ Lookup = Callable[[str], Obj | None]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 MEMORY_VARIABLE = "POD_MEMORY_BYTES"
-
-_REFERENCE = re.compile(r"\$(\$)?\(([^()\s]+)\)|\$\$")
-_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 
 
 def make(
@@ -57,7 +54,7 @@ def make(
             if value is not None:
                 env[name] = value
         else:
-            env[name] = expand(entry.get("value") or "", env)
+            env[name] = envvars.expand(entry.get("value") or "", env)
     return env
 
 
@@ -65,24 +62,13 @@ def hostname(pod: Obj) -> str:
     return str(pod["spec"].get("hostname") or pod["metadata"]["name"])[:63].rstrip("-.")
 
 
-def expand(text: str, env: Mapping[str, str]) -> str:
-    def replace(match: re.Match[str]) -> str:
-        if match.group(2) is None:
-            return "$"
-        if match.group(1):
-            return f"$({match.group(2)})"
-        return env.get(match.group(2), match.group(0))
-
-    return _REFERENCE.sub(replace, text)
-
-
 def arguments(
     container: Obj, image: images.Image, env: Mapping[str, str]
 ) -> tuple[bool, list[str]]:
     """Whether the image's own entry runs, and the argv: for an entry the arguments alone."""
-    args = [expand(a, env) for a in container.get("args") or ()]
+    args = [envvars.expand(a, env) for a in container.get("args") or ()]
     if container.get("command"):
-        command = [expand(c, env) for c in container["command"]]
+        command = [envvars.expand(c, env) for c in container["command"]]
         if not image.program or command[0] != image.program:
             return False, [*command, *args]
         args = [*command[1:], *args]
@@ -117,7 +103,7 @@ def _from_source(source: Obj, secret: Lookup, config_map: Lookup) -> dict[str, s
                 return {}
             raise errors.ContainerConfigError(f'{kind} "{reference["name"]}" not found')
         data = _secret_texts(found) if kind == "secret" else dict(found.get("data") or {})
-        return {prefix + k: v for k, v in data.items() if _NAME.fullmatch(prefix + k)}
+        return {prefix + k: v for k, v in data.items() if envvars.NAME.fullmatch(prefix + k)}
     return {}
 
 

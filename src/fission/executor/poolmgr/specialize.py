@@ -110,7 +110,11 @@ class Specializer:
         package: package_types.Package,
     ) -> wire.FunctionSpecializeRequest:
         """What a fetcher is asked for."""
-        return make_request(function, environment, package, await self._storage_url(package))
+        check_variables(function, environment)
+        request = make_request(function, environment, package, await self._storage_url(package))
+        request.fetch.env = function.spec.env
+        request.fetch.env_from = function.spec.env_from
+        return request
 
     async def _storage_url(self, package: package_types.Package) -> str:
         """Where storagesvc is, if the archive is there; a fetcher cannot resolve its name."""
@@ -130,6 +134,25 @@ def check_reach(function: function_types.Function) -> None:
     faults = function_validation.validate_reach(function)
     if faults:
         raise errors.ForeignReference("; ".join(map(str, faults)))
+
+
+def check_variables(
+    function: function_types.Function, environment: environment_types.Environment
+) -> None:
+    """Raise SpecializationFailed for variables of one function in everybody's process."""
+    named = [
+        field
+        for field, value in (("env", function.spec.env), ("envFrom", function.spec.env_from))
+        if value
+    ]
+    if named and environment_defaults.is_infinite(environment.spec):
+        raise errors.SpecializationFailed(
+            f"spec.{' and spec.'.join(named)} of function {function.metadata.namespace}/"
+            f"{function.metadata.name}: not in environment {environment.metadata.name}, whose "
+            "allowedFunctionsPerContainer is infinite, as its functions share one process; leave "
+            "them out, or use an environment of single functions",
+            final=True,
+        )
 
 
 def check_loadable(package: package_types.Package) -> None:
