@@ -39,7 +39,10 @@ from fission.executor.poolmgr import (
     reaper,
     records,
     specialize,
+    turns,
 )
+from fission.executor.workload import manager as workload_manager
+from fission.executor.workload import reconciler as workload_reconciler
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
 from fission.kube import events, leases, peers
@@ -123,6 +126,7 @@ class App:
             calls,
             self.records,
             peers.Peers(deps.kube, endpoint_slices=known.endpoint_slices.lister),
+            turns.Turns(settings.specialization_concurrency),
             namespace=settings.namespace,
             instance_id=deps.instance_id,
             clock=deps.clock,

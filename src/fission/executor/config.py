@@ -45,8 +45,17 @@ class Config:
     """Seconds between looks at idle pods; as often as routers report use."""
     poolmgr_reaper_interval_seconds: float = settings.setting("POOLMGR_OBJECT_REAPER_INTERVAL", 0.0)
     """0: as ``OBJECT_REAPER_INTERVAL``."""
-    specialization_concurrency: int = settings.setting("EXECUTOR_SPECIALIZATION_CONCURRENCY", 0)
-    """Specializations at once, all functions together; 0 is no bound."""
+    newdeploy_reaper_interval_seconds: float = settings.setting(
+        "NEWDEPLOY_OBJECT_REAPER_INTERVAL", 0.0
+    )
+    """0: as ``OBJECT_REAPER_INTERVAL``."""
+    container_reaper_interval_seconds: float = settings.setting(
+        "CONTAINER_OBJECT_REAPER_INTERVAL", 0.0
+    )
+    """0: as ``OBJECT_REAPER_INTERVAL``."""
+    specialization_concurrency: int = settings.setting("EXECUTOR_SPECIALIZATION_CONCURRENCY", 16)
+    """Functions loaded at once, half of them of one function; a load counts for 0.25 s at most, so
+    that slow ones hold up nobody. More at once on few cores slow each other; 0: no bound."""
     max_pending_per_function: int = settings.setting(
         "EXECUTOR_MAX_PENDING_SPECIALIZATIONS_PER_FUNCTION", 20
     )

@@ -264,6 +264,11 @@ class FunctionServiceCache:
         """The service of a function, of whichever generation, at an address."""
         return self._located.get((uid, address))
 
+    def used(self, key: FunctionKey) -> int:
+        """The services of a group and those under way."""
+        group = self._groups.get(key)
+        return group.used if group is not None else 0
+
     def services(self, key: FunctionKey | None = None) -> list[FunctionService]:
         """The services of one group, or all of them."""
         if key is not None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import msgspec
 
 from fission.base import clock as clocks
+from fission.contracts import coldstart, signing
 from fission.contracts import fetcher as wire
-from fission.contracts import signing
 from fission.executor import errors
 from fission.executor.poolmgr import pool
 from fission.web import client as web_client
@@ -48,8 +48,8 @@ class Fetchers:
         pod: pool.GenericPod,
         request: wire.FunctionSpecializeRequest,
         timeout_seconds: float,
-    ) -> None:
-        """Return when the pod serves the function.
+    ) -> list[coldstart.Step]:
+        """Return when the pod serves the function: what the fetcher tells of its own steps.
 
         Raises PodLost when another pod should be tried, SpecializationFailed otherwise.
         """
@@ -60,13 +60,13 @@ class Fetchers:
         except http_errors.RequestTimeout as error:
             raise errors.SpecializationFailed(
                 f"pod {pod.namespace}/{pod.name} did not load the function "
-                f"within {timeout_seconds:.0f} s",
-                final=False,
+                f"within its specialization timeout of {timeout_seconds:.0f} s",
+                final=True,
             ) from error
         except http_errors.HttpError as error:
             raise errors.PodLost(f"pod {pod.namespace}/{pod.name}: {error}") from error
         if answer.status < 300:
-            return
+            return coldstart.parse_header(answer.headers.get(coldstart.TIMING_HEADER) or "")
         text = answer.text()
         if answer.status == 409:
             raise errors.PodLost(f"pod {pod.namespace}/{pod.name}: {text}")

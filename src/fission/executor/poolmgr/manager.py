@@ -16,7 +16,7 @@ from fission.api import function_defaults, function_types
 from fission.base import clock as clocks
 from fission.base import tasks
 from fission.executor import catalog, config, errors, fscache
-from fission.executor.poolmgr import specialize
+from fission.executor.poolmgr import failures, specialize
 from fission.meta import objectmeta
 
 logger = logging.getLogger(__name__)
@@ -51,8 +51,7 @@ class PoolManager:
         self._group = group
         self._report = report
         self._in_line: dict[int, asyncio.Future[fscache.Serve | fscache.Specialize]] = {}
-        bound = settings.specialization_concurrency
-        self._at_once = asyncio.Semaphore(bound) if bound > 0 else None
+        self._failures = failures.Failures()
 
     async def get_service(self, function: function_types.Function) -> str:
         return await self._address(await self._catalog.function(function), 0)
@@ -157,11 +156,17 @@ class PoolManager:
         waited: Address,
     ) -> None:
         error: errors.ExecutorError
+        uid, mark = key.uid, self._specializer.mark(function)
+        known = self._failures.current(uid, mark, self._clock.monotonic())
+        if known is not None:
+            self._failed(key, known, waited, once=once)
+            return
         try:
-            async with self._in_time(function), self._slot():
+            async with self._in_time(function):
                 service = await self._specializer.specialize(
                     function,
                     once=once,
+                    further=self._cache.used(key) > 1,
                     timeout_seconds=function_defaults.specialization_timeout_seconds(function.spec),
                 )
         except errors.ExecutorError as failure:
@@ -173,8 +178,23 @@ class PoolManager:
             logger.exception("specialization failed unexpectedly")
             error = errors.ExecutorError(f"the executor failed: {failure}")
         else:
+            self._failures.worked(uid)
             self._succeeded(function, service, waited)
             return
+        if isinstance(error, errors.SpecializationFailed):
+            self._failures.failed(uid, mark, error, self._clock.monotonic())
+        self._failed(key, error, waited, once=once)
+        self._report(function, error)
+
+    def _failed(
+        self,
+        key: fscache.FunctionKey,
+        error: errors.ExecutorError,
+        waited: Address,
+        *,
+        once: bool,
+    ) -> None:
+        """Tell who asked and, where another pod would not help, all who stand in line."""
         for_good = isinstance(error, errors.MissingObject | errors.PackageNotReady) or (
             isinstance(error, errors.SpecializationFailed) and error.final
         )
@@ -182,7 +202,6 @@ class PoolManager:
         self.deliver(self._cache.failed(key, now, once=once, for_good=for_good), error)
         if not waited.done():
             waited.set_exception(error)
-        self._report(function, error)
 
     def _succeeded(
         self,
@@ -212,11 +231,3 @@ class PoolManager:
                 f"got no pod within {limit_seconds:.0f} s",
                 final=False,
             ) from error
-
-    @contextlib.asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        if self._at_once is None:
-            yield
-            return
-        async with self._at_once:
-            yield

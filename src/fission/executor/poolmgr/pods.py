@@ -25,6 +25,7 @@ from typing import Any
 
 from fission.api import environment_types, function_types, labels
 from fission.base import clock as clocks
+from fission.contracts import coldstart
 from fission.contracts import environment as runtime_wire
 from fission.contracts import fetcher as fetcher_wire
 from fission.executor.poolmgr import pool, resources
@@ -158,6 +159,7 @@ def record_patch(
     function: function_types.Function,
     settings_hash: str,
     instance_id: str,
+    start: coldstart.ColdStart | None = None,
 ) -> Obj:
     """The patch by which a pod leaves the pool and joins its function's endpoints."""
     metadata = function.metadata
@@ -166,6 +168,8 @@ def record_patch(
         labels.FUNCTION_RESOURCE_VERSION: metadata.resource_version,
         labels.EXECUTOR_INSTANCE_ID: instance_id,
     }
+    if start is not None:
+        annotations[labels.COLD_START] = coldstart.encode(start)
     if settings_hash:
         annotations[resources.SETTINGS_HASH] = settings_hash
     if pod.restarts:

@@ -14,6 +14,10 @@ the answer, so for a moment the API still calls it generic. Requests of one func
 order; functions take turns, so that a burst of one cannot starve another. A pool of an
 environment that allows any number of functions in a pod gives the same pod out again and again.
 
+The last ready pod of a pool that can grow is kept for a function that has none: a burst leaves the
+next function's first request a warm start. A request of a function that has pods, or others on the
+way, is *further*; it gets every pod but that one, and the pool grows for it.
+
 A pool that has nothing to give grows by one *extra* pod for each request in line that no starting
 pod is for. Extra pods belong to no ReplicaSet, so nobody but ``retire`` chooses which of them goes
 when the burst is over: a pod that a request was given can never be the one.
@@ -40,6 +44,12 @@ class GenericPod:
     """Made for a request in line, beyond the pool's size."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    ticket: int
+    further: bool
+
+
 class Pool:
     """The pods of one environment that nobody has claimed, and who wants one."""
 
@@ -49,9 +59,11 @@ class Pool:
         self._starting: dict[str, str] = {}
         self._asked_for = 0
         self._taken: set[str] = set()
-        self._waiting: collections.OrderedDict[str, collections.deque[int]] = (
+        self._waiting: collections.OrderedDict[str, collections.deque[_Place]] = (
             collections.OrderedDict()
         )
+        self.reserve = 0
+        """Ready pods that no further request gets."""
         self.runtime_hash = ""
         """The hash of the environment's runtime as it is; only pods that have it are given out."""
 
@@ -61,7 +73,7 @@ class Pool:
 
     @property
     def waiting_count(self) -> int:
-        return sum(len(tickets) for tickets in self._waiting.values())
+        return sum(len(places) for places in self._waiting.values())
 
     @property
     def starting_count(self) -> int:
@@ -128,35 +140,46 @@ class Pool:
         self._taken.discard(pod.uid)
         self._generic[pod.uid] = pod
 
-    def request(self, ticket: int, function_uid: str) -> None:
-        """Stand in line for a pod."""
-        self._waiting.setdefault(function_uid, collections.deque()).append(ticket)
+    def request(self, ticket: int, function_uid: str, *, further: bool = False) -> None:
+        """Stand in line for a pod; ``further``: the function has some already, or will have."""
+        place = _Place(ticket, further)
+        self._waiting.setdefault(function_uid, collections.deque()).append(place)
 
     def cancel(self, ticket: int) -> None:
         """Leave the line; nothing happens when the ticket has been served."""
-        for function_uid, tickets in self._waiting.items():
-            if ticket in tickets:
-                tickets.remove(ticket)
-                if not tickets:
-                    del self._waiting[function_uid]
-                return
+        for function_uid, places in self._waiting.items():
+            for place in places:
+                if place.ticket == ticket:
+                    places.remove(place)
+                    if not places:
+                        del self._waiting[function_uid]
+                    return
 
     def assignments(self) -> list[tuple[int, GenericPod]]:
         """Give pods to those in line, as far as they go."""
         given = []
         while self._waiting:
             pod = self._best()
-            if pod is None:
+            function_uid = self._next()
+            if pod is None or function_uid is None:
                 break
-            function_uid, tickets = next(iter(self._waiting.items()))
-            given.append((tickets.popleft(), pod))
+            places = self._waiting[function_uid]
+            given.append((places.popleft().ticket, pod))
             self._waiting.move_to_end(function_uid)
-            if not tickets:
+            if not places:
                 del self._waiting[function_uid]
             if not self._shared:
                 del self._generic[pod.uid]
                 self._taken.add(pod.uid)
         return given
+
+    def _next(self) -> str | None:
+        """Whose turn it is; where only the reserve is left, among those that may have it."""
+        ready = sum(self._is_present(one.runtime_hash) for one in self._generic.values())
+        for function_uid, places in self._waiting.items():
+            if self._shared or ready > self.reserve or not places[0].further:
+                return function_uid
+        return None
 
     def look(self) -> GenericPod | None:
         """The pod that would be given out next; it stays where it is."""

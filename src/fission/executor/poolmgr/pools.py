@@ -56,7 +56,9 @@ class Pools:
 
     def environment_changed(self, environment: environment_types.Environment) -> None:
         """The environment is there; only pods of its present runtime are given out."""
-        self._pool(environment).runtime_hash = resources.runtime_hash(environment)
+        target = self._pool(environment)
+        target.runtime_hash = resources.runtime_hash(environment)
+        target.reserve = self._reserve(environment)
         self._environments[environment.metadata.uid] = environment
         self._grow(environment.metadata.uid)
 
@@ -151,14 +153,17 @@ class Pools:
         return [uid for uid in target.surplus(size) if target.retire(uid)]
 
     async def choose(
-        self, environment: environment_types.Environment, function_uid: str
+        self, environment: environment_types.Environment, function_uid: str, *, further: bool
     ) -> pool.GenericPod:
-        """A generic pod, now nobody else's; raises NoPod when there will be none in time."""
+        """A generic pod, now nobody else's; raises NoPod when there will be none in time.
+
+        ``further``: the function has pods already, or others on the way.
+        """
         target = self._pool(environment)
         ticket = next(self._tickets)
         future: asyncio.Future[pool.GenericPod] = asyncio.get_running_loop().create_future()
         self._waiting[ticket] = future
-        target.request(ticket, function_uid)
+        target.request(ticket, function_uid, further=further)
         self._environments[environment.metadata.uid] = environment
         self._assign(environment.metadata.uid, target)
         try:
@@ -250,7 +255,13 @@ class Pools:
             shared = environment_defaults.is_infinite(environment.spec)
             target = self._pools[uid] = pool.Pool(shared=shared)
             target.runtime_hash = resources.runtime_hash(environment)
+            target.reserve = self._reserve(environment)
         return target
+
+    def _reserve(self, environment: environment_types.Environment) -> int:
+        """A pool of one is for whoever comes; one that cannot grow gives all it has."""
+        size = environment_defaults.pool_size(environment.spec)
+        return 1 if size > 1 and self._settings.extra_pods else 0
 
     def is_shared(self, found: Obj) -> bool:
         """Whether the pod takes any number of functions."""

@@ -22,11 +22,20 @@ from fission.api import (
     package_types,
 )
 from fission.base import clock as clocks
+from fission.contracts import coldstart, storage
 from fission.contracts import environment as runtime_wire
 from fission.contracts import fetcher as wire
-from fission.contracts import storage
 from fission.executor import catalog, errors, fscache
-from fission.executor.poolmgr import fetchers, pods, pool, pools, records
+from fission.executor.poolmgr import (
+    failures,
+    fetchers,
+    pods,
+    pool,
+    pools,
+    records,
+    resources,
+    turns,
+)
 from fission.kube import peers
 from fission.meta import objectmeta
 
@@ -51,6 +60,7 @@ class Specializer:
         calls: fetchers.Fetchers,
         written: records.Records,
         resolved: peers.Peers,
+        line: turns.Turns,
         *,
         namespace: str,
         instance_id: str,
@@ -64,6 +74,7 @@ class Specializer:
         self._fetchers = calls
         self._records = written
         self._peers = resolved
+        self._turns = line
         self._namespace = namespace
         self._instance_id = instance_id
         self._clock = clock
@@ -71,21 +82,34 @@ class Specializer:
         self._on_lost = on_lost
 
     async def specialize(
-        self, function: function_types.Function, *, once: bool, timeout_seconds: float
+        self,
+        function: function_types.Function,
+        *,
+        once: bool,
+        further: bool,
+        timeout_seconds: float,
     ) -> fscache.FunctionService:
-        """Return a service that runs the function; raises ExecutorError."""
+        """Return a service that runs the function; raises ExecutorError.
+
+        ``further``: the function has other pods, or they are on the way.
+        """
+        watch = _Watch(self._clock)
         check_reach(function)
         environment = await self._catalog.environment(function)
         package = await self._catalog.package(function)
         check_loadable(package)
         await self._catalog.check_settings(function)
-        shared = environment_defaults.is_infinite(environment.spec)
         settings_hash = self._catalog.settings_hash(function)
         request = await self.request(function, environment, package)
+        watch.step(coldstart.LOOKUP)
         for _ in range(MAX_PODS_TRIED):
-            pod = await self._pools.choose(environment, function.metadata.uid)
+            uid = function.metadata.uid
+            pod = await self._pools.choose(environment, uid, further=further)
+            watch.step(coldstart.POD)
             try:
-                await self._fetchers.specialize(pod, request, timeout_seconds)
+                async with self._turns.turn(uid):
+                    watch.step(coldstart.TURN)
+                    told = await self._fetchers.specialize(pod, request, timeout_seconds)
             except errors.PodLost as error:
                 logger.warning("pod was lost", extra={"pod": pod.name, "error": error.message})
                 self._on_lost(pod)
@@ -101,6 +125,18 @@ class Specializer:
         raise errors.NoPod(
             f"{MAX_PODS_TRIED} pods of environment {environment.metadata.name} were lost "
             "while they were specialized"
+        )
+
+    def mark(self, function: function_types.Function) -> failures.Mark:
+        """What of the function and around it decides whether it loads."""
+        package = self._catalog.packages.lister.get(*catalog.package_key(function).split("/", 1))
+        of = catalog.environment_key(function).split("/", 1)
+        environment = self._catalog.environments.lister.get(*of)
+        return failures.Mark(
+            function.metadata.generation,
+            package.metadata.uid + package.metadata.resource_version if package else "",
+            self._catalog.settings_hash(function),
+            resources.runtime_hash(environment) if environment else "",
         )
 
     async def request(
@@ -127,6 +163,35 @@ class Specializer:
         namespace = host[1] if len(host) > 1 else self._namespace
         found = await self._peers.urls(namespace, "storagesvc", "http")
         return found[0] if found else ""
+
+
+class _Watch:
+    """Takes the time of one start, step by step."""
+
+    def __init__(self, clock: clocks.Clock) -> None:
+        self._clock = clock
+        self._began = self._last = clock.monotonic()
+        self._steps: dict[str, float] = {}
+
+    def step(self, name: str) -> float:
+        """A step is over; returns its milliseconds. Of a second pod tried the times add up."""
+        now = self._clock.monotonic()
+        taken = (now - self._last) * 1000
+        self._steps[name] = self._steps.get(name, 0.0) + taken
+        self._last = now
+        return taken
+
+    def calls(self, told: list[coldstart.Step]) -> None:
+        """The call of the fetcher is over; what it told of it comes first, the rest is ways."""
+        taken = self.step(coldstart.CALLS)
+        rest = self._steps.pop(coldstart.CALLS) - taken
+        for one in told:
+            self._steps[one.name] = self._steps.get(one.name, 0.0) + one.ms
+        self._steps[coldstart.CALLS] = rest + max(0.0, taken - sum(one.ms for one in told))
+
+    def breakdown(self) -> coldstart.ColdStart:
+        steps = [coldstart.Step(name, round(ms, 1)) for name, ms in self._steps.items()]
+        return coldstart.make(self._clock.now(), self._last - self._began, steps)
 
 
 def check_reach(function: function_types.Function) -> None:
