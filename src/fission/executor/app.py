@@ -28,6 +28,8 @@ from fission.executor import (
     handlers,
     podparts,
 )
+from fission.executor.container import maker as container_maker
+from fission.executor.newdeploy import maker as newdeploy_maker
 from fission.executor.poolmgr import (
     environment_reconciler,
     fetchers,
@@ -150,7 +152,13 @@ class App:
             interval_seconds=settings.reap_every_seconds,
             clock=deps.clock,
         )
-        self.dispatch = dispatch.Dispatch({function_types.POOLMGR: self.poolmgr})
+        self.workloads = self._make_workloads()
+        self.dispatch = dispatch.Dispatch(
+            {
+                function_types.POOLMGR: self.poolmgr,
+                **{front.executor_type: front for front, _ in self.workloads},
+            }
+        )
         self.service = handlers.make_service(
             self.dispatch,
             self._ready,
@@ -177,8 +185,44 @@ class App:
             "executorInstanceId": self._deps.instance_id,
             "functionServices": self.cache.snapshot(self._deps.clock.monotonic()),
             "pools": self.pools.snapshot(),
+            "workloads": [one for front, _ in self.workloads for one in front.snapshot()],
             "recordsToWrite": len(self.records),
         }
+
+    def _make_workloads(
+        self,
+    ) -> list[tuple[workload_manager.Manager, workload_reconciler.Reconciler]]:
+        """The executors whose functions have pods of their own."""
+        settings, deps = self._settings, self._deps
+        options = pod_options(settings, deps)
+        makers: dict[str, tuple[workload_reconciler.Maker, float]] = {
+            function_types.NEWDEPLOY: (
+                newdeploy_maker.Maker(self.catalog, self.environments.provide, options),
+                settings.newdeploy_reaper_interval_seconds,
+            ),
+            function_types.CONTAINER: (
+                container_maker.Maker(self.catalog, options),
+                settings.container_reaper_interval_seconds,
+            ),
+        }
+        made = []
+        for executor_type, (maker, interval) in makers.items():
+            front = workload_manager.Manager(
+                executor_type,
+                self.catalog,
+                clock=deps.clock,
+                hopeless_seconds=settings.hopeless_seconds,
+                report=self.functions.report,
+            )
+            reconciler = workload_reconciler.Reconciler(
+                deps.kube,
+                self.catalog,
+                maker,
+                front,
+                reap_every_seconds=interval or settings.reaper_interval_seconds,
+            )
+            made.append((front, reconciler))
+        return made
 
     async def _lead(self) -> None:
         elector = leases.LeaderElector(
@@ -200,6 +244,8 @@ class App:
             group.run(self.environments.run(), "environments")
             self.pods.start(self.poolmgr)
             self.functions.start(self.dispatch)
+            for _, reconciler in self.workloads:
+                reconciler.start()
             await self.pods.adopt()
             self.prefetching.start()
             for work, name in (
@@ -210,6 +256,7 @@ class App:
                 (self.reaper.run(), "reaper"),
                 (self.growth.run(), "growth"),
                 (self.prefetching.run(), "prefetching"),
+                *((one.run(), front.executor_type) for front, one in self.workloads),
             ):
                 group.run(work, name)
             self._ready.set()

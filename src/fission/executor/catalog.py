@@ -21,6 +21,7 @@ from fission.api import (
     schema,
 )
 from fission.executor import config, errors
+from fission.executor.workload import lean
 from fission.kube import client as kube_client
 from fission.kube import informer, peers
 from fission.meta import envvars, gvk, objectmeta, status
@@ -39,6 +40,7 @@ BY_SETTINGS = "settings"
 """Functions by ``Kind/namespace/name`` of the Secrets and ConfigMaps that they refer to."""
 
 POOL_PODS = {labels.EXECUTOR_TYPE: function_types.POOLMGR}
+WORKLOADS = f"{labels.EXECUTOR_TYPE} in ({function_types.NEWDEPLOY},{function_types.CONTAINER})"
 
 
 class Catalog:
@@ -46,6 +48,8 @@ class Catalog:
 
     def __init__(self, client: kube_client.Client, settings: config.Config) -> None:
         self._client = client
+        self.place_of = settings.function_namespace_of
+        """Namespace of a Function → where its pods go."""
         namespace = settings.watched_namespace
         pods_namespace = None if settings.function_namespace else namespace
         self.functions = informer.Informer(
@@ -68,6 +72,19 @@ class Catalog:
             pods_namespace,
             {labels.MANAGED_BY: labels.MANAGED_BY_FISSION},
         )
+        self.workload_pods = informer.Informer(
+            client, gvk.PODS, pods_namespace, WORKLOADS, decode=lean.pod
+        )
+        self.workload_deployments = informer.Informer(
+            client, gvk.DEPLOYMENTS, pods_namespace, WORKLOADS, decode=lean.deployment
+        )
+        self.autoscalers = informer.Informer(
+            client,
+            gvk.HORIZONTALPODAUTOSCALERS,
+            pods_namespace,
+            WORKLOADS,
+            decode=lean.autoscaler,
+        )
         # Of settings only the names and versions are kept: their contents are the fetcher's.
         self.secrets = informer.Informer(client, gvk.SECRETS, namespace, decode=_metadata)
         self.config_maps = informer.Informer(client, gvk.CONFIGMAPS, namespace, decode=_metadata)
@@ -78,8 +95,15 @@ class Catalog:
         self.functions.add_index(BY_SETTINGS, settings_keys)
         for indexed in (self.pods, self.deployments):
             indexed.add_index(BY_ENVIRONMENT, environment_of)
-        for indexed in (self.pods, self.services):
+        for indexed in (
+            self.pods,
+            self.services,
+            self.workload_pods,
+            self.workload_deployments,
+            self.autoscalers,
+        ):
             indexed.add_index(BY_FUNCTION, function_of)
+        self.workload_pods.add_index(BY_UID, function_uid_of)
         self.endpoint_slices.add_index(peers.INDEX, peers.service_index)
         self.all: list[informer.Informer[Any]] = [
             self.functions,
@@ -88,6 +112,9 @@ class Catalog:
             self.pods,
             self.deployments,
             self.services,
+            self.workload_pods,
+            self.workload_deployments,
+            self.autoscalers,
             self.secrets,
             self.config_maps,
             self.endpoint_slices,
@@ -269,3 +296,8 @@ def function_of(wire: Obj) -> list[str]:
     found = meta_labels.of(wire)
     name = found.get(labels.FUNCTION_NAME)
     return [f"{found.get(labels.FUNCTION_NAMESPACE, '')}/{name}"] if name else []
+
+
+def function_uid_of(wire: Obj) -> list[str]:
+    uid = meta_labels.of(wire).get(labels.FUNCTION_UID)
+    return [uid] if uid else []

@@ -84,3 +84,9 @@ class PodLost(ExecutorError):
 
     reason = "PodLost"
     retryable = True
+
+
+class InvalidPodSpec(ExecutorError):
+    """What the Environment and the Function ask for does not make a pod."""
+
+    reason = "InvalidPodSpec"

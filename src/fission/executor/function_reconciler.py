@@ -14,6 +14,7 @@ from fission.api import (
     environment_types,
     function_defaults,
     function_types,
+    labels,
     objects,
     package_types,
     resources,
@@ -80,7 +81,7 @@ class FunctionReconciler:
                 verdicts.FAILED,
                 verdicts.tail(error.message, EVENT_MESSAGE_CHARS),
             )
-        elif isinstance(error, errors.NoPod):
+        elif isinstance(error, errors.NoPod | errors.InvalidPodSpec):
             verdict = verdicts.Verdict(generation, error.reason, error.message)
             self._recorder.event(_subject(function), events.WARNING, error.reason, error.message)
         else:
@@ -93,7 +94,11 @@ class FunctionReconciler:
         """Make one function name's Service and conditions what they should be."""
         namespace, name = key.split("/", 1)
         function = self._catalog.functions.lister.get(namespace, name)
-        existing = self._catalog.services.lister.by_index(catalog.BY_FUNCTION, key)
+        existing = [
+            one
+            for one in self._catalog.services.lister.by_index(catalog.BY_FUNCTION, key)
+            if labels.EXECUTOR_TYPE not in meta_labels.of(one)
+        ]
         planned = plan_services(function, existing, self._desired(function))
         result = await apply.apply(self._client, planned)
         if result.requeue or function is None or function.metadata.deletion_timestamp:
@@ -133,6 +138,8 @@ class FunctionReconciler:
             specialize.check_reach(function)
         except errors.ForeignReference as error:
             return verdicts.Surroundings(executor=(error.reason, error.message))
+        if function_defaults.executor_type(function.spec) == function_types.CONTAINER:
+            return verdicts.Surroundings()
         environment = None
         namespace, name = catalog.environment_key(function).split("/", 1)
         if self._catalog.environments.lister.get(namespace, name) is None:

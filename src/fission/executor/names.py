@@ -10,6 +10,9 @@ POOL_NAME_LIMIT: Final = 37
 """Environment and namespace together; longer ones are cut to half each."""
 POOL_PART_LENGTH: Final = 18
 MAX_SERVICE_NAME: Final = 63
+WORKLOAD_NAME_LIMIT: Final = 35
+"""Function and namespace together; longer ones are cut to 17 each."""
+WORKLOAD_PART_LENGTH: Final = 17
 
 
 def pool_name(environment: str, namespace: str, resource_version: str) -> str:
@@ -31,3 +34,11 @@ def content_hash(value: Any) -> str:
     """A short hash of JSON data that fits a label; key order does not matter."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def workload_name(executor_type: str, function: str, namespace: str, uid: str) -> str:
+    """The Deployment, Service and autoscaler of a function with pods of its own."""
+    if len(function) + len(namespace) >= WORKLOAD_NAME_LIMIT:
+        function = function[:WORKLOAD_PART_LENGTH]
+        namespace = namespace[:WORKLOAD_PART_LENGTH]
+    return f"{executor_type}-{function}-{namespace}-{uid[-WORKLOAD_PART_LENGTH:]}".lower()

@@ -15,8 +15,8 @@ from fission.api import environment_defaults, environment_types, environment_val
 from fission.base import errors
 from fission.contracts import environment as runtime_wire
 from fission.contracts import fetcher as fetcher_wire
-from fission.contracts import fetcherpod
-from fission.meta import podmerge
+from fission.contracts import fetcherpod, signing
+from fission.meta import gvk, podmerge
 
 Obj = dict[str, Any]
 
@@ -53,7 +53,8 @@ class Options:
 class Additions:
     """What one function's own pods have beyond a pool's."""
 
-    fetcher_args: Sequence[str] = ()
+    startup: fetcher_wire.FunctionSpecializeRequest | None = None
+    """What the fetcher loads before the pod becomes ready."""
     resources: Obj = field(default_factory=dict)
     """Over the environment's, name by name."""
     env: Sequence[Obj] = ()
@@ -112,7 +113,7 @@ def make_podspec(
         ]
     podspec["containers"] = [
         *podspec["containers"],
-        _fetcher_container(options, additions.fetcher_args),
+        _fetcher_container(options, additions.startup),
     ]
     podspec = podmerge.merge_podspec(podspec, spec.runtime.podspec)
     return podmerge.merge_podspec(podspec, additions.podspec)
@@ -128,6 +129,17 @@ def make_owner(kind: str, metadata: Any) -> Obj:
         "controller": True,
         "blockOwnerDeletion": False,
     }
+
+
+def make_needs(namespace: str, masters: signing.Masters) -> list[tuple[gvk.Resource, Obj]]:
+    """What a namespace needs before the first of these pods."""
+    wanted = [
+        (gvk.SERVICEACCOUNTS, fetcherpod.make_account(FETCHER_ACCOUNT, namespace)),
+        (gvk.ROLEBINDINGS, fetcherpod.make_role_binding(FETCHER_ACCOUNT, namespace)),
+    ]
+    if masters.enabled:
+        wanted.append((gvk.SECRETS, fetcherpod.make_keys_secret(namespace, masters)))
+    return wanted
 
 
 def merge_resources(base: Obj, over: Obj) -> Obj:
@@ -169,7 +181,9 @@ def _runtime_container(
     return container
 
 
-def _fetcher_container(options: Options, arguments: Sequence[str]) -> Obj:
+def _fetcher_container(
+    options: Options, startup: fetcher_wire.FunctionSpecializeRequest | None
+) -> Obj:
     mounts = (
         *_SHARED_MOUNTS,
         (STATE_VOLUME, STATE_DIR),
@@ -181,9 +195,7 @@ def _fetcher_container(options: Options, arguments: Sequence[str]) -> Obj:
         resources=options.fetcher_resources,
         signed=options.signed,
     )
-    container = fetcherpod.make_container(chosen, fetcher_wire.USER_FUNCTION_DIR, mounts)
-    container["args"] = [*arguments, *container["args"]]
-    return container
+    return fetcherpod.make_container(chosen, fetcher_wire.USER_FUNCTION_DIR, mounts, startup)
 
 
 def _podinfo_items() -> list[Obj]:

@@ -7,12 +7,11 @@ from typing import Any
 from fission.api import environment_defaults, environment_types
 from fission.base import clock as clocks
 from fission.base import errors
-from fission.contracts import fetcherpod, signing
+from fission.contracts import signing
 from fission.executor import catalog, config, podparts
 from fission.executor.poolmgr import poolplan, pools, resources
 from fission.kube import actions, apply, events, provision, reconcile, workqueue
 from fission.kube import client as kube_client
-from fission.meta import gvk
 
 Obj = dict[str, Any]
 
@@ -82,23 +81,15 @@ class EnvironmentReconciler:
 
     async def provide(self, namespace: str) -> None:
         """Have what fetchers in a namespace need made there."""
-        await self._provisioner.provide(namespace, lambda: self._needs(namespace))
+        await self._provisioner.provide(
+            namespace, lambda: podparts.make_needs(namespace, self._masters)
+        )
 
     def _desired(self, environment: environment_types.Environment) -> Obj | None:
         if environment_defaults.pool_size(environment.spec) == 0:
             return None
         namespace = self._settings.function_namespace_of(environment.metadata.namespace)
         return resources.make_deployment(environment, namespace, self._options)
-
-    def _needs(self, namespace: str) -> list[tuple[gvk.Resource, Obj]]:
-        """What fetchers in a namespace need."""
-        wanted = [
-            (gvk.SERVICEACCOUNTS, fetcherpod.make_account(podparts.FETCHER_ACCOUNT, namespace)),
-            (gvk.ROLEBINDINGS, fetcherpod.make_role_binding(podparts.FETCHER_ACCOUNT, namespace)),
-        ]
-        if self._masters.enabled:
-            wanted.append((gvk.SECRETS, fetcherpod.make_keys_secret(namespace, self._masters)))
-        return wanted
 
     def _on_environment(
         self,

@@ -1,0 +1,1 @@
+"""A Deployment of the Function's Environment per Function; its pods specialize themselves."""

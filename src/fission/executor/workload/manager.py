@@ -1,0 +1,280 @@
+"""The front of an executor whose functions have pods of their own: address, or wait for one.
+
+A function that is up is answered from memory. Otherwise the caller waits, together with all others
+of that function, while ``reconciler`` makes or scales its Deployment; what the pods' status says
+ends the wait, with the address or with the reason why there will be none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fission.api import function_defaults, function_types, labels
+from fission.base import clock as clocks
+from fission.base import errors as base_errors
+from fission.executor import catalog, errors
+from fission.executor.workload import objects, readiness, scaling
+from fission.meta import labels as meta_labels
+from fission.meta import objectmeta
+
+logger = logging.getLogger(__name__)
+
+Obj = dict[str, Any]
+Report = Callable[[function_types.Function, errors.ExecutorError | None], None]
+"""Told whether a function is up, or why not."""
+
+MARGIN_SECONDS = 10.0
+"""Beyond the function's specialization timeout, for the way there and back; Fission's."""
+
+
+@dataclass(slots=True)
+class Use:
+    """What memory holds of a function that was asked for or whose pods exist."""
+
+    last_used_at: float
+    waiting: set[asyncio.Future[None]] = field(default_factory=set)
+    closing: bool = False
+    """Its pods are being taken away at this moment: they are not to be given out."""
+    least_generation: int = 0
+    """Of its Deployment: what is older shows a size that has been changed since."""
+    stuck_since: float | None = None
+    reported: str | None = None
+    """What was last said of the function; empty is that it is up."""
+
+
+class Manager:
+    """A ``dispatch.FunctionExecutor`` for one executor type."""
+
+    def __init__(
+        self,
+        executor_type: str,
+        known: catalog.Catalog,
+        *,
+        clock: clocks.Clock,
+        hopeless_seconds: float,
+        report: Report,
+    ) -> None:
+        self.executor_type = executor_type
+        self._catalog = known
+        self._clock = clock
+        self._hopeless_seconds = hopeless_seconds
+        self._report = report
+        self._uses: dict[str, Use] = {}
+        self._wake: Callable[[str], None] = lambda key: None
+
+    def start(self, wake: Callable[[str], None]) -> None:
+        """Begin to listen; ``wake`` has a function (``namespace/name``) reconciled."""
+        self._wake = wake
+        self._catalog.workload_pods.add_handler(self._on_pod)
+        self._catalog.workload_deployments.add_handler(self._on_pod)
+
+    # The promise of an executor.
+
+    async def get_service(self, function: function_types.Function) -> str:
+        function = await self._catalog.function(function)
+        use = self._touch(function.metadata.uid)
+        if not self._is_up(function, use):
+            await self._wait(function, use)
+        namespace = self._catalog.place_of(function.metadata.namespace)
+        return f"{objects.name_of(function)}.{namespace}"
+
+    async def ensure_capacity(self, function: function_types.Function, busy_endpoints: int) -> str:
+        return await self.get_service(function)
+
+    def tap(self, metadata: objectmeta.ObjectMeta, address: str) -> bool:
+        use = self._uses.get(metadata.uid)
+        if use is None:
+            return False
+        use.last_used_at = self._clock.monotonic()
+        return True
+
+    def untap(self, metadata: objectmeta.ObjectMeta, address: str) -> bool:
+        return metadata.uid in self._uses
+
+    # What the reconciler asks and tells.
+
+    def need(self, uid: str) -> scaling.Need:
+        """How much the function is wanted."""
+        use = self._uses.get(uid)
+        if use is None:
+            return scaling.Need(waiting=False, idle_seconds=0.0)
+        return scaling.Need(
+            waiting=bool(use.waiting),
+            idle_seconds=self._clock.monotonic() - use.last_used_at,
+        )
+
+    def remember(self, uid: str) -> None:
+        """The function has pods: they are idle from now on, as far as is known."""
+        self._uses.setdefault(uid, Use(self._clock.monotonic()))
+
+    def forget(self, uid: str) -> None:
+        """The function has no objects here any more."""
+        use = self._uses.get(uid)
+        if use is not None and not use.waiting:
+            del self._uses[uid]
+
+    def closing(self, uid: str) -> None:
+        """Its pods are about to be taken away."""
+        self._use(uid).closing = True
+
+    def closed(self, uid: str, generation: int) -> None:
+        """They are, as of a generation of the Deployment; 0 when nothing was written."""
+        use = self._use(uid)
+        use.closing = False
+        use.least_generation = max(use.least_generation, generation)
+
+    def failed(self, function: function_types.Function, error: errors.ExecutorError) -> None:
+        """Its objects cannot be made: nobody has to wait for them."""
+        use = self._uses.get(function.metadata.uid)
+        self._say(function, use, error)
+        if use is not None:
+            self._end(use, error)
+
+    def snapshot(self) -> list[dict[str, object]]:
+        """What debugInfo shows."""
+        now = self._clock.monotonic()
+        return [
+            {
+                "functionUid": uid,
+                "executorType": self.executor_type,
+                "idleSeconds": round(now - use.last_used_at, 1),
+                "waiting": len(use.waiting),
+            }
+            for uid, use in self._uses.items()
+        ]
+
+    # Waiting.
+
+    async def _wait(self, function: function_types.Function, use: Use) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        use.waiting.add(future)
+        key = catalog.function_key(function)
+        self._wake(key)
+        limit = function_defaults.specialization_timeout_seconds(function.spec) + MARGIN_SECONDS
+        try:
+            async with asyncio.timeout(limit):
+                self._judge(key)
+                await future
+        except TimeoutError as error:
+            raise errors.SpecializationFailed(
+                f"function {key} got no ready pod within {limit:.0f} s", final=False
+            ) from error
+        finally:
+            use.waiting.discard(future)
+            use.last_used_at = self._clock.monotonic()
+
+    def _on_pod(self, old: Obj | None, new: Obj | None) -> None:
+        one = new or old
+        if one is None or meta_labels.of(one).get(labels.EXECUTOR_TYPE) != self.executor_type:
+            return
+        for key in catalog.function_of(one):
+            self._judge(key)
+
+    def _judge(self, key: str) -> None:
+        """Compare a function's state with what its callers wait for and its owner was told."""
+        namespace, name = key.split("/", 1)
+        function = self._catalog.functions.lister.get(namespace, name)
+        if function is None:
+            return
+        if function_defaults.executor_type(function.spec) != self.executor_type:
+            return
+        use = self._uses.get(function.metadata.uid)
+        if use is None:
+            return
+        state = self._state(function, use)
+        match state:
+            case readiness.Up():
+                use.stuck_since = None
+                self._say(function, use, None)
+                self._end(use, None)
+            case readiness.Coming():
+                use.stuck_since = None
+            case readiness.Stuck():
+                self._on_stuck(function, key, use, state)
+
+    def _on_stuck(
+        self, function: function_types.Function, key: str, use: Use, state: readiness.Stuck
+    ) -> None:
+        now = self._clock.monotonic()
+        if use.stuck_since is None:
+            use.stuck_since = now
+            if not state.by_function:
+                loop = asyncio.get_running_loop()
+                loop.call_later(self._hopeless_seconds, self._judge, key)
+        if not state.by_function and now - use.stuck_since < self._hopeless_seconds:
+            return
+        error: errors.ExecutorError
+        if state.by_function:
+            error = errors.SpecializationFailed(state.message, final=True)
+        else:
+            error = errors.NoPod(f"function {key} has no pod that serves: {state.message}")
+        self._say(function, use, error)
+        self._end(use, error)
+
+    def _state(self, function: function_types.Function, use: Use) -> readiness.State:
+        namespace = self._catalog.place_of(function.metadata.namespace)
+        deployment = self._catalog.workload_deployments.lister.get(
+            namespace, objects.name_of(function)
+        )
+        if use.closing or deployment is None:
+            return readiness.Coming()
+        if int(deployment["metadata"].get("generation") or 0) < use.least_generation:
+            return readiness.Coming()
+        uid = function.metadata.uid
+        pods = [
+            pod
+            for pod in self._catalog.workload_pods.lister.by_index(catalog.BY_UID, uid)
+            if meta_labels.of(pod).get(labels.EXECUTOR_TYPE) == self.executor_type
+        ]
+        return readiness.assess(deployment, pods)
+
+    def _is_up(self, function: function_types.Function, use: Use) -> bool:
+        return isinstance(self._state(function, use), readiness.Up)
+
+    def is_up(self, function: function_types.Function) -> bool:
+        """Whether a pod of the function serves."""
+        use = self._uses.get(function.metadata.uid)
+        return use is not None and self._is_up(function, use)
+
+    def _say(
+        self,
+        function: function_types.Function,
+        use: Use | None,
+        error: errors.ExecutorError | None,
+    ) -> None:
+        said = "" if error is None else error.message
+        if use is None or use.reported == said:
+            return
+        use.reported = said
+        self._report(function, error)
+
+    def _end(self, use: Use, error: errors.ExecutorError | None) -> None:
+        for future in use.waiting:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(_again(error))
+
+    def _touch(self, uid: str) -> Use:
+        use = self._use(uid)
+        use.last_used_at = self._clock.monotonic()
+        return use
+
+    def _use(self, uid: str) -> Use:
+        use = self._uses.get(uid)
+        if use is None:
+            use = self._uses[uid] = Use(self._clock.monotonic())
+        return use
+
+
+def _again(error: errors.ExecutorError) -> base_errors.Error:
+    """One exception for each who waits: raised twice, one would collect both tracebacks."""
+    if isinstance(error, errors.SpecializationFailed):
+        return errors.SpecializationFailed(error.message, final=error.final)
+    return type(error)(error.message)
