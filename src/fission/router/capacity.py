@@ -1,19 +1,21 @@
 """Gives requests a slot on a pod: at once where one is free, else through a queue.
 
-`slots` decides, this module acts: it queues a request, asks the executor for as many pods as are
-wanted, hands what comes to the first in the queue, and tells the executor when a request that it
-counted is over. Every wait ends at its deadline; the queue and the calls are bounded, per function
-and in all. While requests wait, a timer looks again, since what runs may be slower than it was.
+`slots` and `demand` decide, this module acts: it puts a request in line, asks the executor for as
+many pods as are due, hands what comes to the first in line, and tells the executor when a request
+that it counted is over. Every wait ends at its deadline; lines and calls are bounded, per function
+and in all. When no more calls may be made at once, functions take turns for the next. While
+requests wait, a timer looks again, since what runs may be slower than it was.
 """
 
 from __future__ import annotations
 
 import asyncio
+import collections
 import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
 from fission.api import function_types
-from fission.router import failures, slots
+from fission.router import demand, failures, slots
 
 if TYPE_CHECKING:
     from fission.base import tasks
@@ -21,14 +23,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-FULL_SECONDS: Final = 1.0
-"""How long a "no more pods" of the executor is believed."""
-
 BUSY_SECONDS: Final = 0.05
 """How long a pod that said it was busy is left alone."""
-
-UNHELPFUL_SECONDS: Final = 0.1
-"""Pause after an answer that names a pod which is full already: the executor has yet to see it."""
 
 SHORTEST_RECHECK_SECONDS: Final = 0.01
 
@@ -82,6 +78,9 @@ class Capacity:
         self._max_starting = max_starting
         self._starting = 0
         self._rechecks: dict[slots.Slots, asyncio.TimerHandle] = {}
+        self._turns: collections.OrderedDict[slots.Slots, targets.Target] = (
+            collections.OrderedDict()
+        )
 
     def try_acquire(self, target: targets.Target, now: float) -> slots.Endpoint | None:
         """A free slot, without waiting."""
@@ -93,16 +92,23 @@ class Capacity:
         now = loop.time()
         if target.always_ask:
             return await self._own(target, now)
-        endpoint = target.slots.try_acquire(now)
+        own = target.slots
+        endpoint = own.try_acquire(now)
         if endpoint is not None:
             return endpoint
-        own = target.slots
-        if len(own.waiting) >= self._max_queued:
-            raise failures.capacity_exceeded(f"{self._max_queued} requests wait already")
-        if now < own.full_until and own.expected_wait_seconds() > own.cold_start_seconds:
-            raise failures.capacity_exceeded("the function runs as many pods as it may")
+        before = own.previous
+        if before is not None:
+            endpoint = before.try_acquire(now)
+            if endpoint is not None:
+                self._ask_meanwhile(target, now)
+                return endpoint
+        why = demand.refusal(own, now, self._max_queued)
+        if why:
+            raise failures.capacity_exceeded(why)
         waiter = _Waiter(loop.create_future(), now)
-        own.waiting.append(waiter)
+        lines = [own] if before is None else [own, before]
+        for line in lines:
+            line.join(waiter)
         timer = loop.call_at(
             now + target.timeout_seconds,
             waiter.fail,
@@ -118,8 +124,8 @@ class Capacity:
             raise
         finally:
             timer.cancel()
-            if waiter in own.waiting:
-                own.waiting.remove(waiter)
+            for line in lines:
+                line.leave(waiter)
 
     def release(
         self,
@@ -150,10 +156,7 @@ class Capacity:
     async def _own(self, target: targets.Target, now: float) -> slots.Endpoint:
         """An address that the executor gives for this request alone."""
         address = await self._executor.get_service(target, now + target.timeout_seconds)
-        endpoint = slots.Endpoint(target.slots, address, slots.State.GONE)
-        endpoint.in_flight = 1
-        endpoint.untaps_owed = 1
-        return endpoint
+        return target.slots.lend(address)
 
     # Asking
 
@@ -161,18 +164,36 @@ class Capacity:
         own = target.slots
         if not own.waiting:
             return
-        now = loop.time()
-        first = own.waiting[0]
-        waited = now - first.since if isinstance(first, _Waiter) else 0.0
-        if now >= own.ask_not_before and (now >= own.full_until or not own.ready):
-            wanted = own.asks_wanted(self._max_starting_per_function, waited)
-            for _ in range(min(wanted, self._max_starting - self._starting)):
-                own.asking += 1
-                self._starting += 1
-                self._work.spawn(self._ask(target), f"ask for {target.label}")
+        due = demand.asks_due(own, loop.time(), self._max_starting_per_function)
+        for _ in range(min(due, self._max_starting - self._starting)):
+            self._start_asking(target)
+            due -= 1
+        if due:
+            self._turns[own] = target
         if own not in self._rechecks:
             pause = max(min(own.cold_start_seconds, 1.0), SHORTEST_RECHECK_SECONDS)
             self._rechecks[own] = loop.call_later(pause, self._look_again, target, loop)
+
+    def _ask_meanwhile(self, target: targets.Target, now: float) -> None:
+        """The executor type changed: have a pod of the new one made while old ones serve."""
+        own = target.slots
+        if not own.asking and now >= own.ask_not_before and self._starting < self._max_starting:
+            self._start_asking(target)
+
+    def _start_asking(self, target: targets.Target) -> None:
+        target.slots.asking += 1
+        self._starting += 1
+        self._work.spawn(self._ask(target), f"ask for {target.label}")
+
+    def _next_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A call ended: the next belongs to the function that has waited longest for one."""
+        while self._turns and self._starting < self._max_starting:
+            own, target = self._turns.popitem(last=False)
+            due = demand.asks_due(own, loop.time(), self._max_starting_per_function)
+            if due:
+                self._start_asking(target)
+            if due > 1:
+                self._turns[own] = target
 
     def _look_again(self, target: targets.Target, loop: asyncio.AbstractEventLoop) -> None:
         pending = self._rechecks.pop(target.slots, None)
@@ -186,49 +207,61 @@ class Capacity:
         loop = asyncio.get_running_loop()
         began = loop.time()
         deadline = began + target.timeout_seconds
-        ready = own.ready
+        busy = own.ready_count
         try:
-            if ready and target.executor_type == function_types.POOLMGR:
-                count = len(ready)
-                address = await self._executor.ensure_capacity(target, count, count, deadline)
+            if busy and target.executor_type == function_types.POOLMGR:
+                address = await self._executor.ensure_capacity(target, busy, busy, deadline)
             else:
                 address = await self._executor.get_service(target, deadline)
         except failures.Failure as failure:
+            self._asked(target, loop)
             self._failed(target, failure, loop.time())
-            return
-        finally:
-            own.asking -= 1
-            self._starting -= 1
-        now = loop.time()
-        own.timed_cold_start(now - began)
-        own.full_until = 0.0
-        endpoint = own.provide(address, now)
-        if target.executor_type == function_types.POOLMGR:
-            endpoint.untaps_owed += 1
-        own.wake(now)
-        if own.waiting and endpoint.in_flight >= own.limit:
-            own.ask_not_before = now + UNHELPFUL_SECONDS  # it was known, and is full
-        if endpoint.untaps_owed and not endpoint.in_flight:
-            self._untap(target, endpoint)
+        except BaseException:
+            self._asked(target, loop)
+            raise
+        else:
+            self._asked(target, loop)
+            self._given(target, address, loop, began)
         self._ask_more(target, loop)
 
-    def _failed(self, target: targets.Target, failure: failures.Failure, now: float) -> None:
+    def _asked(self, target: targets.Target, loop: asyncio.AbstractEventLoop) -> None:
+        target.slots.asking -= 1
+        self._starting -= 1
+        loop.call_soon(self._next_turn, loop)
+
+    def _given(
+        self,
+        target: targets.Target,
+        address: slots.Address,
+        loop: asyncio.AbstractEventLoop,
+        began: float,
+    ) -> None:
         own = target.slots
-        exhausted = failure.status == 429
-        if exhausted or own.ready:
-            own.full_until = now + FULL_SECONDS
+        now = loop.time()
+        if own.executor_type != slots.POOLED and slots.is_name(address):
+            if not demand.ready(own, now, now - began):
+                loop.call_later(demand.SHOWN_SECONDS, self._stand_in, own, address, loop)
+            return
+        endpoint = demand.given(own, address, now, now - began)
+        if endpoint.untaps_owed and not endpoint.in_flight:
+            self._untap(target, endpoint)
+
+    @staticmethod
+    def _stand_in(
+        own: slots.Slots, address: slots.Address, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """No slice showed a pod of a Service that is ready: its name has to do."""
+        if own.waiting and not own.ready_count:
+            demand.given(own, address, loop.time(), demand.SHOWN_SECONDS)
+
+    def _failed(self, target: targets.Target, failure: failures.Failure, now: float) -> None:
         _log.info(
             "no pod was given: %s",
             failure.message,
             extra={"function": target.label, "reason": failure.reason},
         )
-        if exhausted:
-            self._fail(own.waiting.pop() if own.waiting else None, failure)
-        elif not own.ready and own.asking <= 1:
-            while own.waiting:
-                self._fail(own.waiting.popleft(), failure)
-        elif not own.ready and own.waiting:
-            self._fail(own.waiting.popleft(), failure)
+        for waiter in demand.denied(target.slots, now, exhausted=failure.status == 429):
+            self._fail(waiter, failure)
 
     @staticmethod
     def _fail(waiter: slots.Waiter | None, failure: failures.Failure) -> None:

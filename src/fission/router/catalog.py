@@ -98,7 +98,8 @@ class Catalog:
             self._scheduled = None
         self._built_at = asyncio.get_running_loop().time()
         self.table = routetable.build(self._triggers.values(), self.lookup)
-        self._index.keep_only({(t.uid, t.generation) for t in self._targets.values()})
+        known = self._targets.values()
+        self._index.keep_only((each.slots for each in known), {each.uid for each in known})
         self.built = True
         _log.debug("route table was built", extra={"routes": len(self.table.routes)})
         self._on_table(self.table)

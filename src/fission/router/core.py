@@ -87,8 +87,14 @@ class Core:
             idle_seconds=settings.upstream_idle_seconds,
             keep_alive=settings.keep_alive,
             resolve=self._resolve,
+            refused=lambda address: self.index.refused(address, loop.time()),
         )
-        self.tapper = tapper.Tapper(self.catalog.functions, executor, settings.tap_interval_seconds)
+        self.tapper = tapper.Tapper(
+            self.catalog.functions,
+            self.index.of_function,
+            executor,
+            settings.tap_interval_seconds,
+        )
         self.metrics.routes = lambda: len(self.catalog.table.routes)
         self.metrics.tap_failures = lambda: self.tapper.failures
         public = gateway.PublicGateway(

@@ -2,13 +2,16 @@
 
 Slices carry the labels functionName, functionNamespace, functionUid and, for pools,
 `fission.io/function-generation`: only pods of the very function and generation count, so a function
-that was replaced under its old name never gets requests meant for the new one. Slices of a Service
-are also found by its name, for functions that have a Service in front.
+that was replaced under its old name never gets requests meant for the new one. Functions with a
+Service in front (`executorType` newdeploy or container) are rolled over behind it, so there every
+ready pod of the executor type counts, whatever the generation. When the executor type changes, the
+pods of the one before serve until the new one has some.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any
 
 from fission.api import labels
@@ -16,7 +19,7 @@ from fission.meta import labels as label_rules
 from fission.router import slots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 Obj = dict[str, Any]
 Uid = str
@@ -30,7 +33,7 @@ class Shown:
     generation: str
     namespace: str
     service: str
-    pooled: bool
+    executor_type: str
     addresses: frozenset[slots.Address]
 
 
@@ -54,7 +57,7 @@ def read_slice(wire: Obj) -> Shown:
         generation=tags.get(labels.FUNCTION_GENERATION, ""),
         namespace=str(wire["metadata"].get("namespace", "")),
         service=tags.get(SERVICE_NAME, ""),
-        pooled=tags.get(labels.EXECUTOR_TYPE, "poolmgr") == "poolmgr",
+        executor_type=tags.get(labels.EXECUTOR_TYPE, "") or slots.POOLED,
         addresses=frozenset(addresses),
     )
 
@@ -72,26 +75,49 @@ class EndpointIndex:
         self._now = now
         self._slices: dict[tuple[str, str], Shown] = {}
         self._by_uid: dict[Uid, set[tuple[str, str]]] = {}
-        self._slots: dict[Uid, dict[int, slots.Slots]] = {}
+        self._slots: dict[Uid, list[slots.Slots]] = {}
 
-    def slots_of(self, uid: Uid, generation: int, limit: float) -> slots.Slots:
-        """The slots of a function at a generation; the same ones for as long as it is kept."""
-        of_uid = self._slots.setdefault(uid, {})
-        found = of_uid.get(generation)
+    def slots_of(
+        self, uid: Uid, generation: int, executor_type: str, limit: float, pool_limit: float
+    ) -> slots.Slots:
+        """The slots of a function; the same ones for as long as they are kept.
+
+        `pool_limit` is what holds for pods of a pool, if the function still has some from before.
+        """
+        generation = generation if executor_type == slots.POOLED else 0
+        found = self._find(uid, executor_type, generation)
         if found is None:
-            found = of_uid[generation] = slots.Slots(limit, self._bounds)
-            found.show(self._addresses(uid, generation), self._now())
+            found = self._make(uid, executor_type, generation, limit)
+            if not found.ready_count:
+                found.previous = self._before(uid, found, pool_limit)
         found.limit = limit
         return found
 
-    def keep_only(self, wanted: set[tuple[Uid, int]]) -> None:
-        """Forget the slots of functions that are gone; what runs on them finishes."""
-        kept: dict[Uid, dict[int, slots.Slots]] = {}
-        for uid, generation in wanted:
-            found = self._slots.get(uid, {}).get(generation)
-            if found is not None:
-                kept.setdefault(uid, {})[generation] = found
-        self._slots = kept
+    def of_function(self, uid: Uid) -> list[slots.Slots]:
+        """All slots of a function, those of former generations and executor types too."""
+        return self._slots.get(uid, [])
+
+    def refused(self, address: slots.Address, now: float) -> None:
+        """Nobody listens at an address any more, whoever's it is."""
+        for found in self._slots.values():
+            for each in found:
+                each.refused_at(address, now)
+
+    def keep_only(self, wanted: Iterable[slots.Slots], uids: set[Uid]) -> None:
+        """Forget the rest, but for what still serves a function that exists: one of these uids."""
+        kept = set(wanted)
+        kept |= {each.previous for each in kept if each.previous is not None}
+        for uid in list(self._slots):
+            if uid not in uids:
+                del self._slots[uid]
+                continue
+            found = self._slots[uid]
+            if len(found) > 1 or found[0] not in kept:
+                left = [each for each in found if each in kept or not each.is_idle]
+                if left:
+                    self._slots[uid] = left
+                else:
+                    del self._slots[uid]
 
     def changed(self, old: Obj | None, new: Obj | None) -> None:
         """A slice appeared, changed or went: an informer's handler."""
@@ -111,8 +137,8 @@ class EndpointIndex:
             self._by_uid.setdefault(shown.uid, set()).add(key)
             touched.add(shown.uid)
         for uid in touched:
-            for generation, found in self._slots.get(uid, {}).items():
-                found.show(self._addresses(uid, generation), self._now())
+            for found in self._slots.get(uid, ()):
+                found.show(self._addresses(uid, found), self._now())
 
     def of_service(self, namespace: str, service: str) -> list[slots.Address]:
         """Ready addresses behind a Service."""
@@ -122,10 +148,41 @@ class EndpointIndex:
                 found |= shown.addresses
         return sorted(found)
 
-    def _addresses(self, uid: Uid, generation: int) -> set[slots.Address]:
+    def _find(self, uid: Uid, executor_type: str, generation: int) -> slots.Slots | None:
+        for each in self._slots.get(uid, ()):
+            if each.generation == generation and each.executor_type == executor_type:
+                return each
+        return None
+
+    def _make(self, uid: Uid, executor_type: str, generation: int, limit: float) -> slots.Slots:
+        made = slots.Slots(limit, self._bounds, executor_type, generation)
+        made.show(self._addresses(uid, made), self._now())
+        self._slots.setdefault(uid, []).append(made)
+        return made
+
+    def _before(self, uid: Uid, new: slots.Slots, pool_limit: float) -> slots.Slots | None:
+        """Slots with pods of another executor type, as known here or as slices show."""
+        for each in reversed(self._slots[uid]):
+            if each.executor_type != new.executor_type and each.ready_count:
+                return each
+        for key in sorted(self._by_uid.get(uid, ()), reverse=True):
+            shown = self._slices[key]
+            if shown.executor_type == new.executor_type or not shown.addresses:
+                continue
+            pooled = shown.executor_type == slots.POOLED
+            generation = int(shown.generation or 0) if pooled else 0
+            if self._find(uid, shown.executor_type, generation) is None:
+                limit = pool_limit if pooled else math.inf
+                return self._make(uid, shown.executor_type, generation, limit)
+        return None
+
+    def _addresses(self, uid: Uid, wanted: slots.Slots) -> set[slots.Address]:
         found: set[slots.Address] = set()
+        generations = ("", str(wanted.generation))
         for key in self._by_uid.get(uid, ()):
             shown = self._slices[key]
-            if shown.pooled and shown.generation in ("", str(generation)):
+            if shown.executor_type == wanted.executor_type and (
+                shown.executor_type != slots.POOLED or shown.generation in generations
+            ):
                 found |= shown.addresses
         return found

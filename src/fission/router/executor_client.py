@@ -139,12 +139,12 @@ class _Away(Exception):
     """Nobody there to answer; worth another try."""
 
 
-def tap_of(target: targets.Target, service_url: str) -> dict[str, Any]:
-    """One report of use, in wire form."""
+def tap_of(target: targets.Target, service_url: str, executor_type: str = "") -> dict[str, Any]:
+    """One report of use, in wire form; `executor_type` where it isn't the function's own."""
     metadata = {k: v for k, v in target.wire["metadata"].items() if k != "managedFields"}
     return {
         "FnMetadata": metadata,
-        "FnExecutorType": target.executor_type,
+        "FnExecutorType": executor_type or target.executor_type,
         "ServiceURL": service_url,
     }
 

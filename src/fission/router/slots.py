@@ -9,9 +9,10 @@ Time comes in as an argument (seconds of a monotonic clock). States of an endpoi
 | resting     | it refused, or is busy    | no             | time is over                      |
 | gone        | see above                 | no             | what runs on it finishes          |
 
-Among endpoints below the limit the least loaded one is taken, of equals the first: load gathers on
-few pods, so the others become idle and go. Requests without a slot wait in order of arrival; a
-freed slot goes to the first of them.
+Among endpoints below the limit the least loaded one is taken. Of equals it is the first in a pool:
+load gathers on few pods, so the others become idle and go. Where there is no limit (a Service with
+pods that scale by load) equals take turns. Requests without a slot wait in order of arrival; a
+freed slot goes to the first of them. What is asked of the executor for them is decided in `demand`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import math
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 Address = tuple[str, int]
 
@@ -32,6 +33,11 @@ SMOOTHING: Final = 0.1
 
 FIRST_COLD_START_SECONDS: Final = 0.1
 """Assumed time to get a pod before one was timed."""
+
+POOLED: Final = "poolmgr"
+_NOBODY: Final[frozenset[Endpoint]] = frozenset()
+_EMPTY: Final[collections.OrderedDict[Waiter, None]] = collections.OrderedDict()
+"""Shared by all functions for which nobody ever waited: ten thousand idle ones cost nothing."""
 
 
 class State(enum.Enum):
@@ -79,6 +85,9 @@ class Endpoint:
 class Waiter(Protocol):
     """Somebody who waits for a slot."""
 
+    since: float
+    """When it came."""
+
     def offer(self, endpoint: Endpoint) -> bool:
         """Take the slot, whose count is already raised; False when no longer interested."""
         ...
@@ -94,36 +103,53 @@ class Bounds:
 
 
 class Slots:
-    """Endpoints and waiters of one function at one generation."""
+    """Endpoints and waiters of one function: a generation's in a pool, an executor type's else."""
 
     __slots__ = (
         "_all",
         "_bounds",
+        "_leaving",
         "_ready",
         "_resting",
+        "_turn",
         "ask_not_before",
         "asking",
         "cold_start_seconds",
+        "executor_type",
+        "full",
         "full_until",
+        "generation",
         "limit",
+        "previous",
         "service_seconds",
         "waiting",
     )
 
-    def __init__(self, limit: float, bounds: Bounds) -> None:
+    def __init__(
+        self, limit: float, bounds: Bounds, executor_type: str = POOLED, generation: int = 0
+    ) -> None:
         self.limit = limit
-        """Most requests on one endpoint."""
+        """Most requests on one endpoint; infinite where pods scale by load."""
+        self.executor_type = executor_type
+        self.generation = generation
         self._bounds = bounds
         self._all: dict[Address, Endpoint] = {}
         self._ready: list[Endpoint] = []
         self._resting: list[Endpoint] = []
-        self.waiting: collections.deque[Waiter] = collections.deque()
+        self._leaving: set[Endpoint] | frozenset[Endpoint] = _NOBODY
+        self._turn = 0
+        self.waiting: collections.OrderedDict[Waiter, None] = _EMPTY
+        """In order of arrival; `join` and `leave` change it."""
+        self.previous: Slots | None = None
+        """Pods of the executor type before this one, which serve until there are others."""
         self.asking = 0
         """Calls to the executor under way."""
         self.ask_not_before = 0.0
         """Until then asking is known to be of no use."""
+        self.full = False
+        """The executor's last word was that there may be no more pods."""
         self.full_until = 0.0
-        """Until then the executor is known to give no more pods."""
+        """Until then it is believed."""
         self.service_seconds = 0.0
         """Moving average of how long a request holds its slot."""
         self.cold_start_seconds = FIRST_COLD_START_SECONDS
@@ -143,9 +169,30 @@ class Slots:
         """Give a slot back after so long; None when nothing ran on it."""
         endpoint.in_flight -= 1
         if held_seconds is not None:
-            self.service_seconds += SMOOTHING * (held_seconds - self.service_seconds)
+            known = self.service_seconds
+            self.service_seconds += (SMOOTHING if known else 1.0) * (held_seconds - known)
+        if self._leaving and not endpoint.in_flight and isinstance(self._leaving, set):
+            self._leaving.discard(endpoint)
         if self.waiting:
             self.wake(now)
+
+    def lend(self, address: Address) -> Endpoint:
+        """A slot on an address that the executor gave to one request alone."""
+        endpoint = Endpoint(self, address, State.GONE)
+        endpoint.in_flight = 1
+        endpoint.untaps_owed = 1
+        self._leave(endpoint)
+        return endpoint
+
+    def join(self, waiter: Waiter) -> None:
+        """Get in line."""
+        if self.waiting is _EMPTY:
+            self.waiting = collections.OrderedDict()
+        self.waiting[waiter] = None
+
+    def leave(self, waiter: Waiter) -> None:
+        """Get out of line, served or not."""
+        self.waiting.pop(waiter, None)
 
     def wake(self, now: float) -> None:
         """Give free slots to those who wait."""
@@ -155,22 +202,40 @@ class Slots:
             endpoint = self._take()
             if endpoint is None:
                 return
-            waiter = self.waiting.popleft()
+            waiter, _ = self.waiting.popitem(last=False)
             if not waiter.offer(endpoint):
                 endpoint.in_flight -= 1
 
     def _take(self) -> Endpoint | None:
         best = None
         least = self.limit
-        for endpoint in self._ready:
-            load = endpoint.in_flight
-            if load < least:
-                best, least = endpoint, load
-                if load == 0:
-                    break
+        if least == math.inf:
+            best = self._in_turn()
+        else:
+            for endpoint in self._ready:
+                load = endpoint.in_flight
+                if load < least:
+                    best, least = endpoint, load
+                    if load == 0:
+                        break
         if best is not None:
             best.in_flight += 1
             best.used = True
+        return best
+
+    def _in_turn(self) -> Endpoint | None:
+        ready = self._ready
+        count = len(ready)
+        best = None
+        least = math.inf
+        turn = self._turn
+        for step in range(turn, turn + count):
+            endpoint = ready[step % count]
+            if endpoint.in_flight < least:
+                best, least = endpoint, endpoint.in_flight
+                self._turn = (step + 1) % count
+                if not least:
+                    break
         return best
 
     # Endpoints
@@ -181,17 +246,36 @@ class Slots:
         return list(self._ready)
 
     @property
+    def ready_count(self) -> int:
+        """How many endpoints take requests."""
+        return len(self._ready)
+
+    @property
     def known(self) -> list[Endpoint]:
         """Endpoints of any state but gone."""
         return list(self._all.values())
+
+    @property
+    def in_use(self) -> Iterator[Endpoint]:
+        """Endpoints with a request under way or since the last report, gone ones among them."""
+        for endpoint in self._all.values():
+            if endpoint.used or endpoint.in_flight:
+                yield endpoint
+        yield from self._leaving
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs, nobody waits and nothing was asked for."""
+        return not (self.waiting or self.asking or self._leaving) and not any(
+            endpoint.in_flight for endpoint in self._all.values()
+        )
 
     def provide(self, address: Address, now: float) -> Endpoint:
         """The executor named an address, so it is good: even one that was left alone."""
         endpoint = self._all.get(address)
         if endpoint is None:
             endpoint = Endpoint(self, address, State.PROVISIONAL)
-            self._all[address] = endpoint
-            self._ready.append(endpoint)
+            self._add(endpoint)
         elif endpoint.state is State.RESTING:
             self._return(endpoint)
         if endpoint.state is State.PROVISIONAL:
@@ -199,18 +283,21 @@ class Slots:
         return endpoint
 
     def show(self, addresses: Iterable[Address], now: float) -> None:
-        """What the EndpointSlices show is all there is, but for what they have yet to show."""
+        """What the EndpointSlices show is all there is, but for what they have yet to show.
+
+        A Service's own name stands in for its pods only until there is one of them.
+        """
         shown = set(addresses)
         for address, endpoint in list(self._all.items()):
             if address in shown:
                 endpoint.provisional_until = math.inf
                 if endpoint.state is State.PROVISIONAL:
                     endpoint.state = State.SEEN
-            elif endpoint.provisional_until == math.inf:
+            elif endpoint.provisional_until == math.inf or (shown and is_name(address)):
                 self._drop(endpoint)
         for address in sorted(shown - self._all.keys()):
-            self._all[address] = endpoint = Endpoint(self, address, State.SEEN)
-            self._ready.append(endpoint)
+            self._add(Endpoint(self, address, State.SEEN))
+            self.ask_not_before = 0.0
         self.wake(now)
 
     def refused(self, endpoint: Endpoint, now: float) -> None:
@@ -219,6 +306,12 @@ class Slots:
             self._rest(endpoint, now + self._bounds.quarantine_seconds)
         else:
             self._drop(endpoint)
+
+    def refused_at(self, address: Address, now: float) -> None:
+        """Nobody listens at an address, as was found out on the side."""
+        endpoint = self._all.get(address)
+        if endpoint is not None:
+            self.refused(endpoint, now)
 
     def dial_failed(self, endpoint: Endpoint, now: float) -> None:
         """It could not be reached in time; too often in a row counts as refused."""
@@ -231,6 +324,11 @@ class Slots:
         """The pod itself says that it is full: somebody else's requests run there."""
         self._rest(endpoint, until)
 
+    def rested(self) -> None:
+        """The executor says that pods are ready, so those that are shown are tried again."""
+        for endpoint in list(self._resting):
+            self._return(endpoint)
+
     def sweep(self, now: float) -> None:
         """Drop addresses that no slice came to show."""
         for endpoint in list(self._all.values()):
@@ -239,37 +337,12 @@ class Slots:
         if self._resting:
             self._end_rests(now)
 
-    # Decisions
-
-    def expected_wait_seconds(self) -> float:
-        """How long the last in the queue waits for the endpoints that there are."""
-        room = len(self._ready) * self.limit
-        if not room:
-            return math.inf
-        return self.service_seconds * len(self.waiting) / room
-
-    def asks_wanted(self, max_asking: int, oldest_wait_seconds: float) -> int:
-        """How many more pods the executor should be asked for.
-
-        One for every `limit` requests that wait, but none while those that exist will be free
-        sooner than a new one could be there. The estimate is not trusted when the first in the
-        queue has waited longer than that already: then what runs is slower than before.
-        """
-        if not self.waiting or self.asking >= max_asking:
-            return 0
-        if self._ready and max(self.expected_wait_seconds(), oldest_wait_seconds) < (
-            self.cold_start_seconds
-        ):
-            return 0
-        per_pod = min(self.limit, float(len(self.waiting)))
-        needed = math.ceil(len(self.waiting) / max(per_pod, 1.0))
-        return max(0, min(needed, max_asking) - self.asking)
-
-    def timed_cold_start(self, seconds: float) -> None:
-        """An address came from the executor after so long."""
-        self.cold_start_seconds += 0.3 * (seconds - self.cold_start_seconds)
-
     # Internals
+
+    def _add(self, endpoint: Endpoint) -> None:
+        self._all[endpoint.address] = endpoint
+        self._ready.append(endpoint)
+        self.previous = None
 
     def _drop(self, endpoint: Endpoint) -> None:
         if self._all.get(endpoint.address) is endpoint:
@@ -279,6 +352,13 @@ class Slots:
         if endpoint in self._resting:
             self._resting.remove(endpoint)
         endpoint.state = State.GONE
+        if endpoint.in_flight:
+            self._leave(endpoint)
+
+    def _leave(self, endpoint: Endpoint) -> None:
+        if not isinstance(self._leaving, set):
+            self._leaving = set()
+        self._leaving.add(endpoint)
 
     def _rest(self, endpoint: Endpoint, until: float) -> None:
         if endpoint.state is State.GONE:
@@ -299,3 +379,9 @@ class Slots:
     def _end_rests(self, now: float) -> None:
         for endpoint in [item for item in self._resting if item.resting_until <= now]:
             self._return(endpoint)
+
+
+def is_name(address: Address) -> bool:
+    """Whether an address is a Service's name and not a pod's IP address."""
+    host = address[0]
+    return not host[:1].isdecimal() and ":" not in host

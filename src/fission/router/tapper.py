@@ -16,7 +16,9 @@ from fission.router import executor_client
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from fission.router import targets
+    from fission.router import slots, targets
+
+    SlotsOf = Callable[[str], Iterable[slots.Slots]]
 
 LAST_REPORT_SECONDS = 0.5
 """Bounds the report at the end; without it the executor only keeps a pod a little shorter."""
@@ -36,10 +38,13 @@ class Tapper:
     def __init__(
         self,
         functions: Callable[[], Iterable[targets.Target]],
+        slots_of: SlotsOf,
         reporter: Reporter,
         interval_seconds: float,
     ) -> None:
+        """`slots_of` gives all slots of a function by its uid."""
         self._functions = functions
+        self._slots_of = slots_of
         self._reporter = reporter
         self._interval_seconds = interval_seconds
         self.failures = 0
@@ -60,7 +65,7 @@ class Tapper:
 
     async def flush(self, now: float) -> None:
         """Report what was used since the last time."""
-        taps = gather(self._functions(), now)
+        taps = gather(self._functions(), self._slots_of, now)
         if not taps:
             return
         try:
@@ -70,14 +75,19 @@ class Tapper:
             _log.warning("use was not reported: %s", error, extra={"count": len(taps)})
 
 
-def gather(functions: Iterable[targets.Target], now: float) -> list[dict[str, Any]]:
-    """Reports for every endpoint that was used or is in use; clears the marks."""
+def gather(
+    functions: Iterable[targets.Target], slots_of: SlotsOf, now: float
+) -> list[dict[str, Any]]:
+    """Reports for every endpoint that was used or is in use; clears the marks.
+
+    Former generations and executor types are among them: what runs there keeps its pod.
+    """
     taps = []
     for target in functions:
-        target.slots.sweep(now)
-        for endpoint in target.slots.known:
-            if endpoint.used or endpoint.in_flight:
+        for own in slots_of(target.uid):
+            own.sweep(now)
+            for endpoint in own.in_use:
                 endpoint.used = False
                 url = "http://" + executor_client.format_address(endpoint.address)
-                taps.append(executor_client.tap_of(target, url))
+                taps.append(executor_client.tap_of(target, url, own.executor_type))
     return taps

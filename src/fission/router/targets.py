@@ -29,7 +29,7 @@ class Target:
     executor_type: str
     timeout_seconds: float
     requests_per_pod: float
-    """Most requests at once on one address; infinite where a Service stands in front of pods."""
+    """Most requests at once on one address; infinite where pods scale by load."""
     always_ask: bool
     """Every request needs an address of its own from the executor."""
     stream_idle_seconds: float | None
@@ -52,14 +52,15 @@ class Target:
 def make_target(
     wire: dict[str, Any],
     function: function_types.Function,
-    slots: Callable[[str, int, float], slots_module.Slots],
+    slots: Callable[[str, int, str, float, float], slots_module.Slots],
     default_stream_idle_seconds: float,
 ) -> Target:
-    """Prepare a function; `slots(uid, generation, requests_per_pod)` finds or makes its slots."""
+    """Prepare a function; `slots` finds or makes its slots, see `endpoints.slots_of`."""
     metadata, spec = function.metadata, function.spec
     executor_type = function_defaults.executor_type(spec)
     pooled = executor_type == function_types.POOLMGR
-    per_pod = float(function_defaults.requests_per_pod(spec)) if pooled else math.inf
+    pool_limit = float(function_defaults.requests_per_pod(spec))
+    per_pod = pool_limit if pooled else math.inf
     streaming = spec.streaming
     idle = None
     longest = math.inf
@@ -80,7 +81,7 @@ def make_target(
         stream_max_seconds=longest,
         identity_lines=_identity_lines(metadata.uid, wire["metadata"]),
         wire=wire,
-        slots=slots(metadata.uid, generation, per_pod),
+        slots=slots(metadata.uid, generation, executor_type, per_pod, pool_limit),
     )
 
 

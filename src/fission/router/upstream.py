@@ -1,7 +1,9 @@
 """Connections to pods: a pool of kept ones, and what happens on them.
 
 A connection serves one exchange at a time and tells it everything. A free connection that says
-anything, or whose peer closes, leaves the pool at once.
+anything, or whose peer closes, leaves the pool at once. Pods keep connections longer than routers
+do, so a pod that closes a free one is probably at its end: the pool tries at once whether it still
+listens, before a request finds out.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from fission_http import head as heads
 
 SWEEP_SECONDS: Final = 5.0
+PROBE_SECONDS: Final = 1.0
 
 
 class User(Protocol):
@@ -43,6 +46,7 @@ class Upstream(asyncio.Protocol):
         "idle_since",
         "last_head",
         "pool",
+        "probe",
         "reading_paused",
         "reused",
         "transport",
@@ -55,6 +59,8 @@ class Upstream(asyncio.Protocol):
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.user: User | None = None
         self.reused = False
+        self.probe = False
+        """Made to see whether the pod listens; its end is no cause for another one."""
         self.idle_since = 0.0
         self.reading_paused = False
         self.last_head: tuple[bytes, heads.ResponseHead] | None = None
@@ -118,14 +124,18 @@ class Pool:
         idle_seconds: float,
         keep_alive: bool,
         resolve: Callable[[slots.Address], Awaitable[slots.Address]],
+        refused: Callable[[slots.Address], None] = lambda address: None,
     ) -> None:
-        """`resolve` turns the address of a Service into one of a pod behind it."""
+        """`resolve` turns the address of a Service into one of a pod behind it; `refused` hears
+        of addresses at which nobody listens any more."""
         self._max_idle_per_host = max_idle_per_host
         self._idle_seconds = idle_seconds
         self._keep_alive = keep_alive
         self._resolve = resolve
         self._idle: dict[slots.Address, collections.deque[Upstream]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
+        self._refused = refused
+        self._probes: dict[slots.Address, asyncio.Task[None]] = {}
 
     def take(self, address: slots.Address) -> Upstream | None:
         """A kept connection, the one used last; None when there is none."""
@@ -134,6 +144,7 @@ class Pool:
             upstream = kept.pop()
             if not upstream.transport.is_closing():
                 upstream.reused = True
+                upstream.probe = False
                 return upstream
         return None
 
@@ -168,6 +179,8 @@ class Pool:
         if kept is not None:
             if upstream in kept:
                 kept.remove(upstream)
+                if not upstream.probe:
+                    self._probe(upstream.address)
             if not kept:
                 del self._idle[upstream.address]
 
@@ -185,6 +198,26 @@ class Pool:
             for upstream in list(kept):
                 upstream.transport.abort()
         self._idle.clear()
+        for probe in self._probes.values():
+            probe.cancel()
+
+    def _probe(self, address: slots.Address) -> None:
+        if address not in self._probes:
+            loop = asyncio.get_running_loop()
+            self._probes[address] = loop.create_task(self._try(address, loop))
+
+    async def _try(self, address: slots.Address, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            upstream = await self.connect(address, PROBE_SECONDS)
+        except ConnectionRefusedError:
+            self._refused(address)
+        except OSError:
+            pass  # a request will see for itself
+        else:
+            upstream.probe = True
+            self.give_back(upstream, loop.time())
+        finally:
+            del self._probes[address]
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         self._sweeper = None

@@ -6,13 +6,15 @@ from hypothesis import settings
 from hypothesis import stateful as hs
 from hypothesis import strategies as st
 
-from fission.router import slots
+from fission.router import demand, slots
 
 A, B, C = ("127.0.0.1", 1), ("127.0.0.2", 1), ("127.0.0.3", 1)
 
 
 class Waiter:
     """Takes what it is offered, once."""
+
+    since = 0.0
 
     def __init__(self, interested: bool = True) -> None:
         self.interested = interested
@@ -28,6 +30,11 @@ def some(limit: float = 1, *addresses: slots.Address) -> slots.Slots:
     made = slots.Slots(limit, slots.Bounds())
     made.show(addresses, 0.0)
     return made
+
+
+def join(own: slots.Slots, *waiters: Waiter) -> None:
+    for waiter in waiters:
+        own.join(waiter)
 
 
 def test_the_least_loaded_is_taken_and_the_first_of_equals():
@@ -46,7 +53,7 @@ def test_a_freed_slot_goes_to_the_first_who_waits():
     running = own.try_acquire(0.0)
     assert running is not None
     gone, first, second = Waiter(interested=False), Waiter(), Waiter()
-    own.waiting.extend((gone, first, second))
+    join(own, gone, first, second)
     own.release(running, 0.1, 1.0)
     assert (first.got, second.got) == (running, None)
     assert running.in_flight == 1
@@ -126,30 +133,30 @@ def test_a_busy_pod_rests_for_a_moment():
 
 def test_pods_are_asked_for_by_need():
     own = some(2)
-    own.waiting.extend(Waiter() for _ in range(5))
-    assert own.asks_wanted(20, 0.0) == 3
+    join(own, *(Waiter() for _ in range(5)))
+    assert demand.asks_due(own, 0.0, 20) == 3
     own.asking = 2
-    assert own.asks_wanted(20, 0.0) == 1
-    assert own.asks_wanted(2, 0.0) == 0
+    assert demand.asks_due(own, 0.0, 20) == 1
+    assert demand.asks_due(own, 0.0, 2) == 0
     own.asking = 0
-    assert own.asks_wanted(2, 0.0) == 2
+    assert demand.asks_due(own, 0.0, 2) == 2
 
 
 def test_one_address_is_enough_where_there_is_no_limit():
     own = some(math.inf)
-    own.waiting.extend(Waiter() for _ in range(5))
-    assert own.asks_wanted(20, 0.0) == 1
+    join(own, *(Waiter() for _ in range(5)))
+    assert demand.asks_due(own, 0.0, 20) == 1
 
 
 def test_no_pod_is_asked_for_while_those_there_are_will_be_free_sooner():
     own = some(1, A)
     own.service_seconds = 0.002
     own.cold_start_seconds = 0.1
-    own.waiting.extend(Waiter() for _ in range(10))
-    assert own.asks_wanted(20, 0.0) == 0
-    assert own.asks_wanted(20, oldest_wait_seconds=0.2) == 10
-    own.waiting.extend(Waiter() for _ in range(90))
-    assert own.asks_wanted(20, 0.0) == 20
+    join(own, *(Waiter() for _ in range(10)))
+    assert demand.asks_due(own, 0.0, 20) == 0
+    assert demand.asks_due(own, 0.2, 20) == 10
+    join(own, *(Waiter() for _ in range(90)))
+    assert demand.asks_due(own, 0.0, 20) == 20
 
 
 class Machine(hs.RuleBasedStateMachine):
@@ -171,7 +178,7 @@ class Machine(hs.RuleBasedStateMachine):
         else:
             waiter = Waiter()
             self.waiters.append(waiter)
-            self.own.waiting.append(waiter)
+            self.own.join(waiter)
 
     @hs.rule(pick=st.integers(0, 100))
     def release(self, pick: int) -> None:
