@@ -73,7 +73,7 @@ class Config:
     adopt_existing: bool = settings.setting("ADOPT_EXISTING_RESOURCES", True)
     """Whether pods of an earlier executor are taken over; otherwise they are replaced."""
     enable_function_services: bool = settings.setting("ENABLE_FUNCTION_SERVICES", True)
-    """Whether each function gets a headless Service, by which routers see its pods at once."""
+    """Whether a function with pods gets a headless Service, by which routers see them at once."""
     enable_istio: bool = settings.setting("ENABLE_ISTIO", False)
     """Whether pods are marked for Istio's sidecar."""
     disable_owner_references: bool = settings.setting("DISABLE_OWNER_REFERENCES", False)

@@ -1,8 +1,10 @@
 """Keeps each Function's headless Service and its conditions.
 
-The Service exists from the moment the Function does, so that the first pod's address reaches the
-routers as soon as its labels say whose it is. The conditions say what is in the way: an executor
-type that is not there, an environment or package that does not exist, code that does not load.
+The Service is made when the first pod's labels say whose it is: behind the first answer, which gave
+a router the pod's address already. It goes again when the function has had no pod for a while, so
+functions that nobody calls cost neither Service nor EndpointSlice, whoever watches those. The
+conditions say what is in the way: an executor type that is not there, an environment or package
+that does not exist, code that does not load.
 """
 
 from __future__ import annotations
@@ -20,12 +22,11 @@ from fission.api import (
     resources,
 )
 from fission.base import clock as clocks
-from fission.executor import catalog, config, dispatch, errors, verdicts
+from fission.executor import catalog, config, dispatch, errors, function_services, verdicts
 from fission.executor.poolmgr import resources as pool_resources
 from fission.executor.poolmgr import specialize
-from fission.kube import actions, apply, events, reconcile, workqueue
+from fission.kube import apply, events, reconcile, workqueue
 from fission.kube import client as kube_client
-from fission.meta import gvk, objectmeta
 from fission.meta import labels as meta_labels
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class FunctionReconciler:
         self._clock = clock
         self._dispatch: dispatch.Dispatch | None = None
         self._verdicts: dict[str, verdicts.Verdict] = {}
+        self._kept = function_services.Kept()
         self.queue: workqueue.WorkQueue[str] = workqueue.WorkQueue()
 
     def start(self, executors: dispatch.Dispatch) -> None:
@@ -63,6 +65,7 @@ class FunctionReconciler:
         self._catalog.environments.add_handler(self._on_environment)
         self._catalog.packages.add_handler(self._on_package)
         self._catalog.services.add_handler(self._on_service)
+        self._catalog.pods.add_handler(self._on_pod)
 
     async def run(self) -> None:
         """Reconcile until cancelled."""
@@ -99,7 +102,10 @@ class FunctionReconciler:
             for one in self._catalog.services.lister.by_index(catalog.BY_FUNCTION, key)
             if labels.EXECUTOR_TYPE not in meta_labels.of(one)
         ]
-        planned = plan_services(function, existing, self._desired(function))
+        has_pods = bool(self._catalog.pods.lister.by_index(catalog.BY_FUNCTION, key))
+        left = self._kept.seconds_left(key, has_pods, bool(existing), self._clock.monotonic())
+        desired = self._desired(function) if has_pods or left > 0 else None
+        planned = function_services.plan_services(function, existing, desired)
         result = await apply.apply(self._client, planned)
         if result.requeue or function is None or function.metadata.deletion_timestamp:
             return result
@@ -109,19 +115,18 @@ class FunctionReconciler:
             self._verdicts.get(function.metadata.uid),
             self._clock.now(),
         )
-        if status is None:
-            return result
-        patch = {
-            "metadata": {"resourceVersion": function.metadata.resource_version},
-            "status": objects.encode_part(status),
-        }
-        await self._client.patch(resources.FUNCTIONS, name, patch, namespace, subresource="status")
-        return None
+        if status is not None:
+            patch = {
+                "metadata": {"resourceVersion": function.metadata.resource_version},
+                "status": objects.encode_part(status),
+            }
+            await self._client.patch(
+                resources.FUNCTIONS, name, patch, namespace, subresource="status"
+            )
+        return reconcile.Result(requeue_after_seconds=left) if left > 0 else None
 
     def _desired(self, function: function_types.Function | None) -> Obj | None:
         if function is None or not self._settings.enable_function_services:
-            return None
-        if function_defaults.executor_type(function.spec) != function_types.POOLMGR:
             return None
         return pool_resources.make_function_service(
             function,
@@ -195,32 +200,13 @@ class FunctionReconciler:
         for key in catalog.function_of(one) if one is not None else ():
             self.queue.add(key)
 
-
-def plan_services(
-    function: function_types.Function | None, existing: list[Obj], desired: Obj | None
-) -> list[actions.Action]:
-    """The writes that leave exactly the desired Service for a function name. Pure."""
-    name = desired["metadata"]["name"] if desired is not None else None
-    planned: list[actions.Action] = [
-        actions.delete_of(gvk.SERVICES, one)
-        for one in existing
-        if objectmeta.name_of(one) != name and not objectmeta.is_deleting(one)
-    ]
-    if desired is None or function is None or function.metadata.deletion_timestamp:
-        return planned
-    found = next((one for one in existing if objectmeta.name_of(one) == name), None)
-    if found is None:
-        planned.append(actions.Create(gvk.SERVICES, desired))
-    elif found["spec"].get("selector") != desired["spec"]["selector"] or (
-        meta_labels.of(found) != desired["metadata"]["labels"]
-    ):
-        patch = {
-            "metadata": {"labels": desired["metadata"]["labels"]},
-            "spec": {"selector": desired["spec"]["selector"]},
-        }
-        namespace = found["metadata"]["namespace"]
-        planned.append(actions.Patch(gvk.SERVICES, namespace, str(name), patch))
-    return planned
+    def _on_pod(self, old: Obj | None, new: Obj | None) -> None:
+        """A function has its first pod, or not one any more."""
+        if old is not None and new is not None and meta_labels.of(old) == meta_labels.of(new):
+            return
+        for one in (old, new):
+            for key in catalog.function_of(one) if one is not None else ():
+                self.queue.add(key)
 
 
 def _subject(function: function_types.Function) -> Obj:

@@ -174,6 +174,25 @@ async def test_a_deleted_function_takes_its_pods_and_service_with_it(tmp_path: P
         assert (code, "does not exist" in text) == (404, True)
 
 
+async def test_only_functions_with_pods_have_a_service(tmp_path: Path) -> None:
+    async with world.cluster(tmp_path) as here:
+        await here.create_environment()
+        called = await here.create_function("called")
+        await here.create_function("idle")
+        await here.labelled(await here.address(called))
+
+        async def service_names() -> list[str]:
+            found = (await here.kube.list(gvk.SERVICES, "default")).items
+            names = (one["metadata"]["name"] for one in found)
+            return [name for name in names if name.startswith("fn-")]
+
+        async def has_a_service() -> bool:
+            return any("called" in name for name in await service_names())
+
+        await here.eventually(has_a_service)
+        assert len(await service_names()) == 1
+
+
 async def test_an_idle_pod_is_given_back(tmp_path: Path) -> None:
     async with world.cluster(tmp_path, reaper_interval_seconds=0.05) as here:
         await here.create_environment()
