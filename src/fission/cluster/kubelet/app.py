@@ -32,6 +32,7 @@ from fission.cluster.kubelet import (
     launcher,
     monitor,
     node,
+    node_deps,
     outbound,
     paths,
     pod_worker,
@@ -208,11 +209,10 @@ class Kubelet:
         self._http = http_client.Client()
         self._recorder = events.Recorder(self._client, "kubelet", instance=options.node_name)
         sources = volumes.Sources(self._secret, self._config_map, self._claim, self._token)
-        self._deps = pod_worker.Deps(
+        self._deps = node_deps.Deps(
             places=self._places,
             boot_id=self._boot_id,
             host_ip=HOST_IP,
-            own_uid=os.getuid(),
             clock=clock,
             launcher=self._launcher,
             addresses=self._addresses,

@@ -20,13 +20,14 @@ from typing import Any
 
 from fission.cluster.kubelet import (
     addresses,
+    admission,
     binding,
     environment,
     errors,
-    files,
     hostsockets,
     images,
     logs,
+    mounts,
     outbound,
     paths,
     preparing,
@@ -139,6 +140,13 @@ class Launcher:
             return None
         return users.of_pod(pod, ip)
 
+    def user_of(self, pod: Obj) -> admission.User:
+        """Whose rights the pod's processes will have."""
+        confined = self._spawners.mode != "none" and self.is_confined(pod)
+        if self._facts.is_root and confined:
+            return admission.User(None)
+        return admission.User(os.getuid(), confined)
+
     def asked_outbound(self, pod: Obj) -> messages.Outbound:
         """Where the pod may connect to; ContainerConfigError names a wrong annotation."""
         text = (pod["metadata"].get("annotations") or {}).get(outbound.ANNOTATION)
@@ -184,16 +192,14 @@ class Launcher:
         await self._preparer.ready(image)
         env = self._environment(request, image)
         uses_entry, argv = environment.arguments(container, image, env)
-        mounts = self._mounts(request)
-        if image.confined and self._spawners.mode == "landlock":
-            mounts += self._temporary_folder(request, mounts)
+        volumes = self._mounts(request, image)
         identifier = records.container_id(
             pod["metadata"]["uid"], container["name"], request.attempt
         )
         remapped = not image.confined or self._spawners.mode != "full"
         env |= environment.port_variables(
             request.endpoint.port_map,
-            {m.mount_path: m.host_path for m in mounts} if remapped else {},
+            {m.mount_path: m.host_path for m in volumes} if remapped else {},
         )
         if image.listens:
             ((first, last),) = outbound.OWN_PORTS
@@ -213,7 +219,7 @@ class Launcher:
         try:
             if image.shared:
                 return await self._start_shared(
-                    request, image, identifier, argv, env, mounts, names, opened
+                    request, image, identifier, argv, env, volumes, names, opened
                 )
             spec = messages.ContainerSpec(
                 id=identifier,
@@ -221,7 +227,7 @@ class Launcher:
                 entry=image.entry if uses_entry else None,
                 env=env,
                 cwd=container.get("workingDir") or image.working_dir,
-                mounts=tuple(mounts),
+                mounts=tuple(volumes),
                 limits=limits_of(container, self._facts.max_pids if image.confined else None),
                 confinement=self._confinement(request, image, bound.outbound),
                 socket_names=tuple(names),
@@ -285,36 +291,16 @@ class Launcher:
             request.config_maps,
         )
 
-    def _mounts(self, request: Request) -> list[messages.Mount]:
-        mounts: list[messages.Mount] = []
-        for mount in request.container.get("volumeMounts") or ():
-            folder = request.volumes.get(mount["name"])
-            if folder is None:
-                raise errors.ContainerConfigError(f"volume {mount['name']!r} is not in the pod")
-            if mount.get("subPath"):
-                try:
-                    folder = files.below(folder, mount["subPath"])
-                    if not folder.exists():
-                        folder.mkdir(parents=True)
-                except (errors.VolumeError, OSError) as error:
-                    raise errors.ContainerConfigError(str(error)) from error
-            mounts.append(
-                messages.Mount(str(folder), mount["mountPath"], bool(mount.get("readOnly")))
-            )
-        return mounts
-
-    def _temporary_folder(
-        self, request: Request, mounts: list[messages.Mount]
-    ) -> list[messages.Mount]:
-        """Without a mount namespace the machine's /tmp is closed: a folder, named by TMPDIR."""
-        if any(mount.mount_path == "/tmp" for mount in mounts):
-            return []
-        folder = self._places.temporary(request.pod["metadata"]["uid"], request.container["name"])
-        folder.mkdir(parents=True, exist_ok=True)
+    def _mounts(self, request: Request, image: images.Image) -> list[messages.Mount]:
+        found = mounts.of_volumes(request.container, request.volumes)
+        if not image.confined or self._spawners.mode == "none":
+            return found
+        uid, name = request.pod["metadata"]["uid"], request.container["name"]
         owner = self.owner_of(request.pod, request.endpoint.ip)
-        if owner is not None:
-            os.chown(folder, owner, owner)
-        return [messages.Mount(str(folder), "/tmp")]
+        if self._spawners.mode == "landlock":
+            return found + mounts.temporary(self._places.temporary(uid, name), found, owner)
+        file = self._places.message(uid, name, request.attempt)
+        return found + mounts.message_file(request.container, file, found, owner)
 
     def _confinement(
         self, request: Request, image: images.Image, asked: messages.Outbound
@@ -402,7 +388,7 @@ class Launcher:
         identifier: str,
         argv: list[str],
         env: dict[str, str],
-        mounts: list[messages.Mount],
+        volumes: list[messages.Mount],
         names: list[str],
         opened: list[int],
     ) -> tuple[Running, float]:
@@ -412,7 +398,7 @@ class Launcher:
                 id=f"{request.pod['metadata']['uid']}/{request.container['name']}",
                 args=tuple(argv),
                 env=env,
-                volumes={m.mount_path: m.host_path for m in mounts},
+                volumes={m.mount_path: m.host_path for m in volumes},
                 socket_names=tuple(names),
                 descriptors=tuple(os.dup(fd) for fd in opened),
             )
@@ -527,11 +513,17 @@ class Launcher:
             return
         await self._spawners.acknowledge(identifier)
 
-    def last_words(self, pod: Obj, container: Obj, attempt: int) -> str:
-        """The termination message of a container that failed and asked for its log's end."""
+    def last_words(self, pod: Obj, container: Obj, attempt: int, *, failed: bool) -> str:
+        """The termination message: what the container wrote for it, or its log's end if it failed
+        and asked for that.
+        """
+        uid, name = pod["metadata"]["uid"], container["name"]
+        said = mounts.read_message(self._places.message(uid, name, attempt))
+        if said or not failed:
+            return said
         if container.get("terminationMessagePolicy") != "FallbackToLogsOnError":
             return ""
-        return logs.last_words(self.log_path(pod, container["name"], attempt))
+        return logs.last_words(self.log_path(pod, name, attempt))
 
     def _keeps_sockets(self, pod: Obj, container: str) -> bool:
         for spec in pod["spec"]["containers"]:

@@ -28,6 +28,10 @@ class Paths:
         """A container's `/tmp`, where it cannot have a file system of its own there."""
         return self.pod(uid) / "tmp" / container
 
+    def message(self, uid: str, container: str, attempt: int) -> Path:
+        """Where a container may leave its termination message."""
+        return self.pod(uid) / "messages" / f"{container}.{attempt}"
+
     def record(self, uid: str) -> Path:
         return self.pod(uid) / "record.json"
 

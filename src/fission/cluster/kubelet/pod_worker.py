@@ -14,8 +14,7 @@ import dataclasses
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +24,21 @@ from fission.base import tasks as task_groups
 from fission.cluster.kubelet import (
     addresses,
     admission,
-    environment,
     errors,
+    health,
+    hooks,
     launcher,
-    paths,
+    node_deps,
     podstate,
     podstatus,
-    probes,
     records,
     references,
     spawners,
     status_writer,
-    volumes,
+    storage,
 )
 from fission.cluster.kubelet.zygote import messages
-from fission.kube import events
 from fission.meta import podports
-from fission_http import client as http_client
 
 log = logging.getLogger(__name__)
 
@@ -50,25 +47,9 @@ Obj = dict[str, Any]
 FIRST_PREPARE_RETRY_SECONDS = 0.2
 LONGEST_PREPARE_RETRY_SECONDS = 10.0
 DEFAULT_GRACE_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class Deps:
-    """What every worker of the node shares."""
-
-    places: paths.Paths
-    boot_id: str
-    host_ip: str
-    own_uid: int
-    clock: clocks.Clock
-    launcher: launcher.Launcher
-    addresses: addresses.Pool
-    volumes: volumes.Store
-    api: status_writer.PodApi
-    http: http_client.Client
-    recorder: events.Recorder
-    secret: Callable[[str, str], Awaitable[Obj | None]]
-    config_map: Callable[[str, str], Awaitable[Obj | None]]
+DRAIN_SECONDS = 0.25
+"""Between the deletion of a pod that serves and its SIGTERM, where no hook waits: those who know
+its address take some milliseconds to hear that it goes."""
 
 
 class PodWorker:
@@ -76,7 +57,7 @@ class PodWorker:
 
     def __init__(
         self,
-        deps: Deps,
+        deps: node_deps.Deps,
         pod: Obj,
         record: records.PodRecord | None,
         found: Mapping[str, messages.ContainerState],
@@ -87,7 +68,7 @@ class PodWorker:
         self._rules = podstate.parse_rules(pod)
         self._inbox: asyncio.Queue[podstate.Stimulus] = asyncio.Queue()
         self._tasks = task_groups.Tasks()
-        self._probes: dict[str, asyncio.Task[Any]] = {}
+        self._health = health.Health(deps.http, deps.clock, self._tasks)
         self._starting: dict[str, asyncio.Task[Any]] = {}
         self._sockets: dict[int, socket.socket] = {}
         self._volumes: dict[str, Path] = {}
@@ -162,7 +143,7 @@ class PodWorker:
         """The node's shared process cannot serve this container."""
         attempt = self._state.of(container).attempt
         self._deps.launcher.log_shared_end(self._pod, container, attempt, message)
-        ended = dataclasses.replace(_ended_quietly(), exit_code=code)
+        ended = dataclasses.replace(spawners.quiet_end(), exit_code=code)
         self._tasks.spawn(self._ended(container, attempt, ended, message), f"end {container}")
 
     def sources_changed(self) -> None:
@@ -206,12 +187,13 @@ class PodWorker:
             if self._restored:
                 await self._reattach()
             try:
-                admission.check(self._pod, self._deps.own_uid)
+                admission.check(self._pod, self._deps.launcher.user_of(self._pod))
             except errors.Refused as error:
                 self._warn(error.reason, str(error))
                 self._inbox.put_nowait(podstate.Fail(error.reason, str(error), self._now()))
             else:
                 self._tasks.spawn(self._prepare(), "prepare")
+                self._tasks.spawn(self._watch_bounds(), "bounds")
             self._writer.poke()
         self._note_deletion()
 
@@ -332,14 +314,23 @@ class PodWorker:
         )
 
     async def _tear_down(self) -> None:
-        for task in list(self._probes.values()):
-            task.cancel()
+        self._health.forget_all()
         for sock in self._sockets.values():
             sock.close()
         self._sockets.clear()
         await self._deps.launcher.forget(self._pod)
         if self._endpoint is not None:
             self._deps.addresses.release(self._endpoint.ip)
+
+    async def _watch_bounds(self) -> None:
+        """What the pod declared for itself as a whole: time, and room on disk."""
+        meta = self._pod["metadata"]
+        logs = self._deps.places.pod_logs(meta["namespace"], meta["name"], meta["uid"])
+        reason, message = await storage.watch(
+            self._pod, lambda: self._volumes, logs, self._start_time, self._now
+        )
+        self._warn(reason, message)
+        self.evict(reason, message)
 
     # -- containers -------------------------------------------------------------------------
 
@@ -368,6 +359,7 @@ class PodWorker:
             log.exception("container was not started", extra=self._fields(container=name))
             self._inbox.put_nowait(podstate.StartFailed(name, "RunContainerError", str(error)))
             return
+        await self._after_start(name, self._endpoint)
         identifier = f"{podstatus.RUNTIME}://{running.id}"
         self._inbox.put_nowait(podstate.Started(name, identifier, started_at))
         self._tell("Started", f"Started container {name}")
@@ -381,15 +373,17 @@ class PodWorker:
         endpoint: addresses.Endpoint,
         sockets: dict[int, socket.socket],
     ) -> tuple[launcher.Running, float]:
-        container = self._spec(name)
+        container, namespace = self._spec(name), self._rules.namespace
         request = launcher.Request(
             pod=self._pod,
             container=container,
             attempt=attempt,
             endpoint=endpoint,
             volumes=self._volumes,
-            secrets=await self._lookup(container, "secret", self._deps.secret),
-            config_maps=await self._lookup(container, "configMap", self._deps.config_map),
+            secrets=await references.look_up(container, "secret", namespace, self._deps.secret),
+            config_maps=await references.look_up(
+                container, "configMap", namespace, self._deps.config_map
+            ),
             sockets=sockets,
         )
         return await self._deps.launcher.start(request)
@@ -405,57 +399,53 @@ class PodWorker:
             lost = spawners.lost(records.container_id(self.uid, name, attempt))
             await self._ended(name, attempt, lost)
 
-    async def _lookup(
-        self,
-        container: Obj,
-        kind: str,
-        get: Callable[[str, str], Awaitable[Obj | None]],
-    ) -> environment.Lookup:
-        namespace = self._rules.namespace
-        found = {
-            name: await get(namespace, name) for name in references.of_container(container, kind)
-        }
-        return found.get
-
     def _watch_health(self, name: str, attempt: int) -> None:
-        rules = probes.parse_rules(self._spec(name))
-        if not rules or self._endpoint is None:
+        if self._endpoint is None:
             return
-        endpoint = self._endpoint
-        grace = float(
-            self._pod["spec"].get("terminationGracePeriodSeconds") or DEFAULT_GRACE_SECONDS
-        )
-
-        def resolve(port: str | int) -> int:
-            return endpoint.real(podports.declared_port(self._pod, port))
 
         def report(kind: str, healthy: bool, own_grace: float | None) -> None:
             if not healthy:
                 word = kind.capitalize()
                 self._warn("Unhealthy", f"{word} probe of container {name} failed")
-            given = grace if own_grace is None else float(own_grace)
+            given = self._grace_seconds if own_grace is None else float(own_grace)
             if self._state.of(name).attempt == attempt:
                 self._inbox.put_nowait(podstate.Probed(name, kind, healthy, given))
 
-        old = self._probes.pop(name, None)
-        if old is not None:
-            old.cancel()
-        self._probes[name] = self._tasks.spawn(
-            probes.run(rules, endpoint.ip, resolve, self._deps.http, report, self._deps.clock),
-            f"probe {name}",
+        self._health.watch(self._pod, self._spec(name), self._endpoint, report)
+
+    @property
+    def _grace_seconds(self) -> float:
+        given = self._pod["spec"].get("terminationGracePeriodSeconds")
+        return float(given or DEFAULT_GRACE_SECONDS)
+
+    async def _after_start(self, name: str, endpoint: addresses.Endpoint) -> None:
+        """The container counts as started when its hook is done; if that fails, it is ended."""
+        failure = await self._health.run_hook(
+            "postStart", self._pod, self._spec(name), endpoint, hooks.POST_START_SECONDS
         )
+        if failure:
+            self._warn("FailedPostStartHook", failure)
+            stop = podstate.Probed(name, "liveness", False, self._grace_seconds)
+            asyncio.get_running_loop().call_soon(self._inbox.put_nowait, stop)
 
     async def _stop(self, name: str, attempt: int, grace_seconds: float) -> None:
-        container = self._spec(name)
-        hook = min(admission.pre_stop_seconds(container), grace_seconds)
-        if hook > 0:
-            self._tell("Killing", f"Stopping container {name}")
-            await asyncio.sleep(hook)
+        self._tell("Killing", f"Stopping container {name}")
+        assert self._endpoint is not None
+        was_serving = self._state.of(name).ready and name in self._deps.launcher.declared_ports(
+            self._pod
+        )
+        failure = await self._health.run_hook(
+            "preStop", self._pod, self._spec(name), self._endpoint, grace_seconds
+        )
+        if failure:
+            self._warn("FailedPreStopHook", failure)
+        elif failure is None and self._state.deleting and was_serving:
+            await asyncio.sleep(min(DRAIN_SECONDS, grace_seconds / 2))
         await self._signal(name, attempt, signal.SIGTERM)
 
     async def _signal(self, name: str, attempt: int, number: int) -> None:
         if await self._deps.launcher.stop(self._pod, self._spec(name), attempt, number):
-            await self._ended(name, attempt, _ended_quietly())
+            await self._ended(name, attempt, spawners.quiet_end())
 
     async def _ended(
         self, name: str, attempt: int, ended: messages.ContainerState, message: str = ""
@@ -466,16 +456,21 @@ class PodWorker:
         container = self._state.of(name)
         if container.attempt != attempt or not container.has_process:
             return
-        probe = self._probes.pop(name, None)
-        if probe is not None:
-            probe.cancel()
+        self._health.forget(name)
         code = ended.exit_code
         if code is None:
             code = 128 + (ended.signal or 0)
         reason = ""
         if ended.oom or name in self._over_limit:
             reason = podstate.OUT_OF_MEMORY
+            code = 128 + signal.SIGKILL
             self._over_limit.discard(name)
+            limit = (self._spec(name).get("resources") or {}).get("limits") or {}
+            self._warn(
+                "OOMKilling",
+                f"Container {name} was ended: it used more memory than its limit of "
+                f"{limit.get('memory', 'this machine')}",
+            )
         if spawners.is_lost(ended):
             reason = podstate.LOST
             message = "The process that held the container ended"
@@ -488,8 +483,9 @@ class PodWorker:
         )
         restarts = again and not self._state.deleting and self._state.failed is None
         await self._deps.launcher.ended(self._pod, name, attempt, restarts=restarts)
-        if code and not message:
-            message = self._deps.launcher.last_words(self._pod, self._spec(name), attempt)
+        if not message:
+            spec = self._spec(name)
+            message = self._deps.launcher.last_words(self._pod, spec, attempt, failed=code != 0)
         exited = podstate.Exited(name, code, finished, ended.signal, reason, message)
         self._inbox.put_nowait(exited)
 
@@ -602,8 +598,3 @@ class PodWorker:
 
 def _identified(pod: Obj) -> Obj:
     return pod if pod.get("kind") else {"apiVersion": "v1", "kind": "Pod", **pod}
-
-
-def _ended_quietly() -> messages.ContainerState:
-    """The end of a container that has no process of its own."""
-    return messages.ContainerState(id="", pid=-1, start_time_ticks=0, boot_id="", exit_code=0)

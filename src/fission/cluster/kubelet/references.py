@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
+
+from fission.cluster.kubelet import environment
 
 Obj = dict[str, Any]
 
@@ -19,6 +22,17 @@ def of_container(container: Obj, kind: str) -> set[str]:
         if reference:
             names.add(reference["name"])
     return names
+
+
+async def look_up(
+    container: Obj,
+    kind: str,
+    namespace: str,
+    get: Callable[[str, str], Awaitable[Obj | None]],
+) -> environment.Lookup:
+    """Fetch what the environment names; afterwards it is found by name."""
+    found = {name: await get(namespace, name) for name in of_container(container, kind)}
+    return found.get
 
 
 def of_volumes(pod: Obj, kind: str) -> set[str]:

@@ -241,6 +241,11 @@ def lost(container_id: str) -> messages.ContainerState:
     )
 
 
+def quiet_end() -> messages.ContainerState:
+    """The end of a container that has no process of its own."""
+    return messages.ContainerState(id="", pid=-1, start_time_ticks=0, boot_id="", exit_code=0)
+
+
 def is_lost(state: messages.ContainerState) -> bool:
     return state.pid == 0
 
