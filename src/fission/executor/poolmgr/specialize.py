@@ -115,11 +115,14 @@ class Specializer:
                 self._on_lost(pod)
                 continue
             except BaseException:
-                if not shared:
+                if not environment_defaults.is_infinite(environment.spec):
                     self._on_failed(pod)
                 raise
-            if not shared:
-                patch = pods.record_patch(pod, function, settings_hash, self._instance_id)
+            watch.calls(told)
+            if not environment_defaults.is_infinite(environment.spec):
+                patch = pods.record_patch(
+                    pod, function, settings_hash, self._instance_id, watch.breakdown()
+                )
                 self._records.put(records.Record(pod, patch))
             return make_service(function, pod, self._clock.monotonic(), once=once)
         raise errors.NoPod(
