@@ -28,6 +28,7 @@ from fission_binary import (
     settings,
     streams,
     tunnels,
+    variables,
 )
 from fission_http import messages
 from fission_http import server as servers
@@ -138,6 +139,7 @@ class Runtime:
         try:
             body = await request.read(MAX_LOAD_REQUEST_BYTES)
             load_request = _decode(body) if path == "/v2/specialize" else {}
+            wanted = variables.parse(load_request)
             await self._load(load_request)
             self._remember(body if load_request else b"{}")
         except errors.LoadError as error:
@@ -150,7 +152,7 @@ class Runtime:
             return _text(400, f"the program could not be loaded: {error}")
         finally:
             self._loading = False
-        return _text(200, "")
+        return messages.Response(200, [*_TEXT, *variables.headers(wanted)], b"")
 
     async def _load(self, load_request: Mapping[str, Any]) -> None:
         declared = load_request.get("filepath") or CODE_PATH_V2
@@ -160,14 +162,15 @@ class Runtime:
         if not isinstance(name, str) or not isinstance(limit, int):
             raise ValueError("functionName needs text, requestsPerPod a whole number")
         program = package.find(path, name)
-        chosen = settings.load(self._env, program.folder if program.path != path else None)
-        program = package.make_runnable(program, self._env.get("PATH", os.defpath))
-        base = cgi.inherited(self._env, _own_folder())
+        env = {**self._env, **variables.parse(load_request)}
+        chosen = settings.load(env, program.folder if program.path != path else None)
+        program = package.make_runnable(program, env.get("PATH", os.defpath))
+        base = cgi.inherited(env, _own_folder())
         # Children start where this process is; a call of chdir for each would need a fork.
         os.chdir(program.folder)
         caller: Caller
         if chosen.mode == "server":
-            caller = longlived.Caller(program, chosen, base, self._processes, self._env)
+            caller = longlived.Caller(program, chosen, base, self._processes, env)
         else:
             caller = perrequest.Caller(program, chosen, base, self._processes)
         await caller.start()

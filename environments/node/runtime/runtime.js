@@ -13,6 +13,7 @@ const { call, fail } = require('./calling');
 const { LoadError, load } = require('./loader');
 const { Remembered } = require('./remembered');
 const { Response } = require('./response');
+const variables = require('./variables');
 const { makeRealPath } = require('./volumes');
 const websockets = require('./websocket/endpoint');
 
@@ -37,10 +38,14 @@ class Runtime {
 
   /** `remembers`: leave word of what is loaded for a successor in this pod. */
   constructor(env, { remembers = true } = {}) {
-    this.#bodyLimit = bodies.parseLimit(env.BODY_PARSER_LIMIT || bodies.DEFAULT_LIMIT);
-    this.#modules = !['false', '0'].includes((env.LOAD_ESM || 'true').toLowerCase());
+    this.#configure(env);
     this.realPath = makeRealPath(env);
     this.#remembered = remembers ? new Remembered(this.realPath) : null;
+  }
+
+  #configure(env) {
+    this.#bodyLimit = bodies.parseLimit(env.BODY_PARSER_LIMIT || bodies.DEFAULT_LIMIT);
+    this.#modules = !['false', '0'].includes((env.LOAD_ESM || 'true').toLowerCase());
     this.sockets = new websockets.Endpoint(env);
   }
 
@@ -167,8 +172,9 @@ class Runtime {
     try {
       const bytes = await bodies.gather(request, MAX_LOAD_REQUEST_BYTES);
       const loadRequest = path === '/specialize' ? {} : decodeLoadRequest(bytes);
-      await this.#load(loadRequest);
+      const count = await this.#load(loadRequest);
       if (this.#remembered !== null) this.#remembered.write(loadRequest);
+      if (count > 0) response.set(variables.HEADER, count);
       plain(response, 202, '');
     } catch (error) {
       if (error instanceof LoadError) console.error(error.message);
@@ -179,8 +185,28 @@ class Runtime {
     }
   }
 
-  /** An empty load request is version 1: a fixed file with a default export. */
+  /** Load with the function's variables; returns how many these are. */
   async #load(loadRequest) {
+    let wanted;
+    try {
+      wanted = variables.parse(loadRequest);
+    } catch (error) {
+      throw new bodies.BadRequest(400, `the load request is malformed: ${error.message}`);
+    }
+    const names = Object.keys(wanted);
+    const takeBack = variables.apply(wanted);
+    try {
+      if (names.length > 0) this.#configure(process.env);
+      await this.#loadCode(loadRequest);
+    } catch (error) {
+      takeBack();
+      throw error;
+    }
+    return names.length;
+  }
+
+  /** An empty load request is version 1: a fixed file with a default export. */
+  async #loadCode(loadRequest) {
     const isV1 = Object.keys(loadRequest).length === 0;
     const place = isV1 ? CODE_PATH_V1 : loadRequest.filepath || CODE_PATH;
     const options = { modules: this.#modules };

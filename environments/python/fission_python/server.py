@@ -21,7 +21,7 @@ from typing import Any
 
 from fission_http import messages
 from fission_http import server as servers
-from fission_python import calling, loader, rehearsal
+from fission_python import calling, loader, rehearsal, variables
 
 PORT = 8888
 """Where the platform expects an environment to listen when it hands over no socket."""
@@ -114,6 +114,7 @@ class Runtime:
         try:
             body = await request.read(MAX_LOAD_REQUEST_BYTES)
             load_request = _decode(body) if path == "/v2/specialize" else {}
+            wanted = variables.parse(load_request)
             await self._load(load_request)
             self._remember(body if load_request else b"{}")
         except loader.LoadError as error:
@@ -123,9 +124,13 @@ class Runtime:
             return _text(400, f"the load request is malformed: {error}")
         finally:
             self._loading = False
-        return _text(200, "")
+        return messages.Response(200, [*_TEXT, *variables.headers(wanted)], b"")
 
     async def _load(self, load_request: Mapping[str, Any]) -> None:
+        with variables.applied(variables.parse(load_request)):
+            await self._load_code(load_request)
+
+    async def _load_code(self, load_request: Mapping[str, Any]) -> None:
         if load_request:
             entry_point = loader.parse_entry_point(load_request.get("functionName") or "")
             path = load_request.get("filepath") or "/userfunc/deployarchive"

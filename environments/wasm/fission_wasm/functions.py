@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import copy
 import os
 import sys
 import threading
@@ -32,9 +33,24 @@ class Stage:
 
     def __init__(self, settings: all_settings.Settings, env: Mapping[str, str]) -> None:
         self.settings = settings
-        self.variables = {k: v for k, v in env.items() if not k.startswith(_HIDDEN)}
+        self.variables = _visible(env)
         self.engines = engines.Engines()
         self.threads = concurrent.futures.ThreadPoolExecutor(settings.parallel_calls, "call")
+
+    def for_function(self, env: Mapping[str, str], variables: Mapping[str, str]) -> Stage:
+        """This one with a function's variables, settings among them; raises BadSetting."""
+        stage = copy.copy(self)
+        stage.variables = _visible({**env, **variables})
+        if any(name.startswith(all_settings.PREFIX) for name in variables):
+            stage.settings = all_settings.load({**env, **variables})
+            stage.threads = concurrent.futures.ThreadPoolExecutor(
+                stage.settings.parallel_calls, "call"
+            )
+        return stage
+
+
+def _visible(env: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in env.items() if not k.startswith(_HIDDEN)}
 
 
 class Function:

@@ -16,7 +16,7 @@ from typing import Any
 from fission_http import connection, messages
 from fission_http import errors as http_errors
 from fission_http import server as servers
-from fission_wasm import functions, modules, rehearsal, settings
+from fission_wasm import functions, modules, rehearsal, settings, variables
 
 PORT = 8888
 """Where the platform expects an environment to listen when it hands over no socket."""
@@ -84,11 +84,12 @@ class Runtime:
             remembered = self._remembered()
             if remembered is not None:
                 await self._load(remembered)
-        except (OSError, ValueError, modules.BadModule) as error:
+        except (OSError, ValueError, modules.BadModule, settings.BadSetting) as error:
             print(f"could not restore the function: {error}", file=sys.stderr, flush=True)
 
-    def forget(self) -> None:
-        """A runtime that was told to end leaves no function to a successor."""
+    def stop(self) -> None:
+        """Take no more calls; a runtime that was told to end leaves no function to a successor."""
+        self._stage.threads.shutdown(wait=False, cancel_futures=True)
         if self._state_path is not None:
             with contextlib.suppress(OSError):
                 os.unlink(self._state_path)
@@ -104,42 +105,45 @@ class Runtime:
         try:
             body = await request.read(MAX_LOAD_REQUEST_BYTES)
             load_request = _decode(body) if path == "/v2/specialize" else {}
+            wanted = variables.parse(load_request)
             await self._load(load_request)
             self._remember(body if load_request else b"{}")
-        except (OSError, modules.BadModule) as error:
+        except (OSError, modules.BadModule, settings.BadSetting) as error:
             print(error, file=sys.stderr, flush=True)
             return _text(500, str(error))
         except ValueError as error:
             return _text(400, f"the load request is malformed: {error}")
         finally:
             self._loading = False
-        return _text(200, "")
+        return messages.Response(200, [*_TEXT, *variables.headers(wanted)], b"")
 
     async def _load(self, load_request: Mapping[str, Any]) -> None:
         declared = str(load_request.get("filepath") or CODE_PATH_V2)
         name = str(load_request.get("functionName") or "")
         path = real_path(declared if load_request else CODE_PATH_V1, self._env)
         loop = asyncio.get_running_loop()
-        function = await loop.run_in_executor(self._stage.threads, self._make, path, name)
+        stage = self._stage.for_function(self._env, variables.parse(load_request))
+        function = await loop.run_in_executor(stage.threads, self._make, stage, path, name)
         self._limit = int(load_request.get("requestsPerPod") or 0)
         self._function = function
+        self._stage = stage
         if self._state_path is not None:
             loop.call_later(self._stage.settings.optimize_after_seconds, function.optimize)
 
-    def _make(self, path: str, name: str) -> functions.Function:
+    def _make(self, stage: functions.Stage, path: str, name: str) -> functions.Function:
         file = modules.find(path, name)
-        content = modules.read(file, self._stage.settings.max_module_bytes)
-        folders = self._folders(path if os.path.isdir(path) else "")
-        return functions.Function(self._stage, content, os.path.basename(file), folders)
+        content = modules.read(file, stage.settings.max_module_bytes)
+        folders = self._folders(stage, path if os.path.isdir(path) else "")
+        return functions.Function(stage, content, os.path.basename(file), folders)
 
-    def _folders(self, package: str) -> list[tuple[str, str]]:
+    def _folders(self, stage: functions.Stage, package: str) -> list[tuple[str, str]]:
         """What the module sees of the pod's files: the folder, and its name inside."""
         places = {
             "package": (package, "/"),
             "secrets": (real_path("/secrets", self._env), "/secrets"),
             "configs": (real_path("/configs", self._env), "/configs"),
         }
-        wanted = [places[name] for name in self._stage.settings.directories]
+        wanted = [places[name] for name in stage.settings.directories]
         return [(host, guest) for host, guest in wanted if host and os.path.isdir(host)]
 
     def _remembered(self) -> dict[str, Any] | None:
@@ -173,7 +177,7 @@ async def run(env: Mapping[str, str], *, stop: asyncio.Event | None = None) -> i
     server = await servers.serve(runtime.handle, listening_sockets(env), connection.Limits())
     await ended.wait()
     await server.close(GRACE_SECONDS)
-    runtime.forget()
+    runtime.stop()
     stage.threads.shutdown(wait=False, cancel_futures=True)
     return 0
 

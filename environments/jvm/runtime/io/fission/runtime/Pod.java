@@ -139,8 +139,12 @@ final class Pod {
             return Answer.text(400, "Not a generic container: a function is loaded already");
         }
         try {
-            load(request.body());
+            int variables = load(request.body());
             remember(request.body());
+            if (variables > 0) {
+                return Answer.text(
+                        200, "Done", Variables.HEADER, Integer.toString(variables));
+            }
             return Answer.text(200, "Done");
         } catch (LoadFailure failure) {
             System.err.println(failure.getMessage());
@@ -191,7 +195,8 @@ final class Pod {
         }
     }
 
-    private void load(byte[] body) throws Json.BadJson, LoadFailure {
+    /** Loads with the function's variables; returns how many these are. */
+    private int load(byte[] body) throws Json.BadJson, LoadFailure {
         if (!(Json.parse(body) instanceof Map<?, ?> request)) {
             throw new Json.BadJson("it is not an object");
         }
@@ -205,7 +210,15 @@ final class Pod {
         Object metadata = request.get("FunctionMetadata");
         Map<?, ?> about = metadata instanceof Map<?, ?> map ? map : Map.of();
         int limit = request.get("requestsPerPod") instanceof Number number ? number.intValue() : 0;
-        Loader.Loaded loaded = new Loader(declared, settings.realPath(declared), name).load();
+        Map<String, String> variables = Variables.parse(request.get("env"));
+        Runnable takeBack = Variables.apply(variables);
+        Loader.Loaded loaded;
+        try {
+            loaded = new Loader(declared, settings.realPath(declared), name).load();
+        } catch (LoadFailure | RuntimeException | Error failure) {
+            takeBack.run();
+            throw failure;
+        }
         current =
                 new Instance(
                         loaded,
@@ -213,6 +226,7 @@ final class Pod {
                         text(about, "namespace"),
                         limit,
                         new AtomicInteger());
+        return variables.size();
     }
 
     private void remember(byte[] body) {
