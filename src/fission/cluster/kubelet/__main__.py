@@ -15,7 +15,7 @@ from fission.base import clock as clocks
 from fission.base import errors as base_errors
 from fission.base import logs
 from fission.cluster.kubelet import app, images, node, paths, usage
-from fission.cluster.kubelet.sandbox import probe
+from fission.cluster.kubelet.sandbox import cgroups, probe
 from fission.cluster.kubelet.zygote import messages
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
@@ -117,6 +117,7 @@ async def _serve(options: app.Options, boot_id: str) -> None:
     catalog = images.load(
         options.image_folders, caches=paths.Paths(options.home, options.run_dir).image_caches
     )
+    cgroups.delegate()
     isolation = restricted(await asyncio.to_thread(probe.detect), os.environ.get(MODE_VARIABLE))
     if os.getuid() == 0 and isolation.mode == "landlock":
         # Pods are users of their own without a mount namespace: they must be able to pass through.

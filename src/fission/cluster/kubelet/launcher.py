@@ -557,10 +557,13 @@ class Launcher:
 
 
 def limits_of(container: Obj, max_pids: int | None = None) -> messages.Limits:
-    limits = (container.get("resources") or {}).get("limits") or {}
+    resources = container.get("resources") or {}
+    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     memory, cpu = limits.get("memory"), limits.get("cpu")
+    request = requests.get("cpu")
     return messages.Limits(
         memory_bytes=quantity.whole(memory) if memory else None,
         cpu_millis=quantity.millis(cpu) if cpu else None,
+        cpu_request_millis=quantity.millis(request) if request else None,
         max_processes=max_pids,
     )

@@ -51,7 +51,9 @@ def test_a_port_belongs_to_one_container_and_never_to_an_init_container():
 
 
 def test_limits():
-    found = launcher.limits_of({"resources": {"limits": {"memory": "64Mi", "cpu": "250m"}}})
+    asked = {"limits": {"memory": "64Mi", "cpu": "250m"}, "requests": {"cpu": "0.1"}}
+    found = launcher.limits_of({"resources": asked})
 
     assert (found.memory_bytes, found.cpu_millis) == (64 * 1024**2, 250)
+    assert found.cpu_request_millis == 100
     assert launcher.limits_of({}).memory_bytes is None

@@ -7,12 +7,17 @@ ended; the pid namespace, or the spawner's reaping, has emptied it by then.
 
 import contextlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fission.cluster.kubelet.sandbox import policy
 
 CPU_PERIOD_MICROSECONDS = 100_000
 FOLDER_PREFIX = "fission-"
+PLATFORM_FOLDER = "fission"
+"""Where this platform's own processes go in a delegated group: a group of version 2 has processes
+or children with limits, not both."""
+CONTROLLERS = ("memory", "pids", "cpu")
 
 
 @dataclass
@@ -81,6 +86,58 @@ class Group:
         return True
 
 
+def delegate(
+    mounts: str = "/proc/self/mounts",
+    own: str = "/proc/self/cgroup",
+    is_delegated: Callable[[str], bool] = lambda directory: _is_delegated(directory),
+) -> bool:
+    """Prepare a version 2 group that systemd has delegated to this process, once, at start.
+
+    All of the group's processes, which are the platform's, move to a child of it; then limits can
+    be given to other children. False where nothing is delegated or it is done already.
+    """
+    directory = _unified(mounts, own)
+    if directory is None or not is_delegated(directory):
+        return False
+    try:
+        with open(f"{directory}/cgroup.controllers") as file:
+            offered = [name for name in CONTROLLERS if name in file.read().split()]
+        child = f"{directory}/{PLATFORM_FOLDER}"
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(child)
+        with open(f"{directory}/cgroup.procs") as file:
+            processes = file.read().split()
+        for pid in processes:
+            with contextlib.suppress(ProcessLookupError):
+                _write(f"{child}/cgroup.procs", pid)
+        for name in offered:
+            _write(f"{directory}/cgroup.subtree_control", f"+{name}")
+    except OSError:
+        return False
+    return True
+
+
+def _unified(mounts: str, own: str) -> str | None:
+    """This process's own group of version 2, as a folder."""
+    try:
+        with open(mounts) as file:
+            places = [row.split()[1] for row in file if row.split()[2] == "cgroup2"]
+        with open(own) as file:
+            paths = [line.rstrip("\n")[3:] for line in file if line.startswith("0::")]
+    except OSError:
+        return None
+    return places[0] + paths[0].rstrip("/") if places and paths else None
+
+
+def _is_delegated(directory: str) -> bool:
+    """Whether systemd says so (`Delegate=yes`): nobody else's processes are ever moved."""
+    for name in ("user.delegate", "trusted.delegate"):
+        with contextlib.suppress(OSError):
+            if os.getxattr(directory, name) == b"1":
+                return os.access(directory, os.W_OK)
+    return False
+
+
 def find(mounts: str = "/proc/self/mounts", own: str = "/proc/self/cgroup") -> Hierarchies:
     """The groups below which this process may make its own; empty where it may not."""
     found = Hierarchies()
@@ -95,11 +152,11 @@ def find(mounts: str = "/proc/self/mounts", own: str = "/proc/self/cgroup") -> H
     for row in rows:
         place, kind, options = row[1], row[2], row[3].split(",")
         if kind == "cgroup":
-            for name in ("memory", "pids", "cpu"):
+            for name in CONTROLLERS:
                 if name in options and name in paths:
                     _keep(found, 1, name, place + paths[name].rstrip("/"))
         elif kind == "cgroup2" and "" in paths and found.version != 1:
-            directory = place + paths[""].rstrip("/")
+            directory = place + paths[""].rstrip("/").removesuffix(f"/{PLATFORM_FOLDER}")
             for name in _delegated(directory):
                 _keep(found, 2, name, directory)
     return found
@@ -141,6 +198,8 @@ def _settings(version: int, limits: policy.Limits) -> dict[str, list[tuple[str, 
     if limits.memory_bytes is not None:
         name = "memory.limit_in_bytes" if version == 1 else "memory.max"
         settings["memory"] = [(name, str(limits.memory_bytes))]
+        if version == 2:
+            settings["memory"].append(("memory.oom.group", "1"))
     if limits.max_processes is not None:
         settings["pids"] = [("pids.max", str(limits.max_processes))]
     if limits.cpu_millis is not None:
@@ -165,7 +224,7 @@ def _delegated(directory: str) -> list[str]:
     """Controllers that children of a version 2 group may use."""
     with contextlib.suppress(OSError), open(f"{directory}/cgroup.subtree_control") as file:
         enabled = file.read().split()
-        return [name for name in ("memory", "pids", "cpu") if name in enabled]
+        return [name for name in CONTROLLERS if name in enabled]
     return []
 
 

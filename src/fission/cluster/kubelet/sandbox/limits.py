@@ -1,10 +1,13 @@
 """Resource limits of the process itself, where no cgroup counts for the whole container."""
 
+import math
 import os
 import resource
 
 from fission.cluster.kubelet.sandbox import policy
 
+NICE_STEP = 1.25
+LARGEST_NICE = 10
 OOM_SCORE = 500
 """Containers go before the platform when the host runs out of memory."""
 
@@ -24,6 +27,20 @@ def apply(limits: policy.Limits, memory_in_cgroup: bool, processes: int | None) 
     if limits.max_file_bytes is not None:
         _set(resource.RLIMIT_FSIZE, limits.max_file_bytes)
     _set(resource.RLIMIT_CORE, 0)
+    level = nice_of(limits.cpu_request_millis)
+    if level:
+        os.nice(level)
+
+
+def nice_of(request_millis: int | None) -> int:
+    """The nice value whose weight is to an ordinary process's as the request is to a processor.
+
+    Each step is a factor of 1.25 to the kernel. Never above 10: a small request is not "never".
+    """
+    if request_millis is None:
+        return 0
+    steps = math.log(1000 / max(1, request_millis)) / math.log(NICE_STEP)
+    return min(LARGEST_NICE, max(0, round(steps)))
 
 
 def offer_to_oom_killer() -> None:

@@ -37,6 +37,8 @@ class Limits:
     """A memory cgroup where there is one, otherwise the data segment of each process."""
     cpu_millis: int | None = None
     """Thousandths of one processor; honoured only where a cgroup can be made."""
+    cpu_request_millis: int | None = None
+    """Its share when processors are short, by the processes' nice value; None as one processor."""
     max_processes: int | None = None
     max_open_files: int | None = None
     max_file_bytes: int | None = None
