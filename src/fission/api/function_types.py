@@ -34,9 +34,7 @@ _NO_CONTAINER: Final = (
     "!has(self.InvokeStrategy.ExecutionStrategy)"
     f" || !has({_EXECUTOR}.ExecutorType) || {_EXECUTOR}.ExecutorType != 'container'"
 )
-_ONE_CONTAINER: Final = (
-    "has(self.podspec) && has(self.podspec.containers) && size(self.podspec.containers) == 1"
-)
+_ONE_CONTAINER: Final = "has(self.podspec.containers) && size(self.podspec.containers) == 1"
 
 
 class PackageRef(schema.Model):
@@ -344,26 +342,26 @@ class FunctionSpec(schema.Model):
     required: ClassVar[tuple[str, ...]] = ("environment", "package", "InvokeStrategy")
     rules: ClassVar[tuple[schema.Rule, ...]] = (
         schema.Rule(
-            f"({_NO_CONTAINER}) ? true : {_ONE_CONTAINER}",
+            f"({_NO_CONTAINER}) ? (has(self.environment.name) && self.environment.name != '')"
+            " : has(self.podspec)",
+            "environment.name is required; by the container executor, podspec",
+        ),
+        schema.Rule(
+            f"!has(self.podspec) || (({_NO_CONTAINER}) ? true : {_ONE_CONTAINER})",
             "podspec.containers: the container executor needs exactly one container",
             ".podspec",
         ),
         schema.Rule(
-            f"({_NO_CONTAINER}) ? true : !({_ONE_CONTAINER})"
-            " || self.podspec.containers.all(c, has(c.image) && c.image != '')",
+            f"!has(self.podspec) || (({_NO_CONTAINER}) ? true : !({_ONE_CONTAINER})"
+            " || self.podspec.containers.all(c, has(c.image) && c.image != ''))",
             "podspec.containers[0].image is required by the container executor",
             ".podspec",
         ),
         schema.Rule(
-            f"({_NO_CONTAINER}) ? true : !({_ONE_CONTAINER})"
-            " || self.podspec.containers.all(c, has(c.ports) && size(c.ports) == 1)",
+            f"!has(self.podspec) || (({_NO_CONTAINER}) ? true : !({_ONE_CONTAINER})"
+            " || self.podspec.containers.all(c, has(c.ports) && size(c.ports) == 1))",
             "podspec.containers[0].ports must be exactly one port, that which the image listens on",
             ".podspec",
-        ),
-        schema.Rule(
-            f"!({_NO_CONTAINER}) || (has(self.environment.name) && self.environment.name != '')",
-            "environment.name is required by every executor but container",
-            ".environment",
         ),
     )
 

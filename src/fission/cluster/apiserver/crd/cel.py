@@ -48,6 +48,9 @@ _RESERVED = _words(
     """
 )
 _GUARD = re.compile(r"\s*!has\(\s*self\.(\w+)\s*\)\s*\|\|")
+_FREE_GUARD = re.compile(r"\s*!has\(\s*(\w+(?:\.\w+)+)\s*\)\s*\|\|")
+_PARTS = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|[()\[\]{}?]")
+"""Strings, which are passed over, brackets and the question mark."""
 _ESCAPES = (("__", "__underscores__"), (".", "__dot__"), ("-", "__dash__"), ("/", "__slash__"))
 
 
@@ -71,6 +74,8 @@ class Program:
         self.uses_old = uses_old
         self.guard = _guard_of(text)
         """The field without which this is true: ``x`` of ``!has(self.x) || …``."""
+        self.free_guard = _free_guard_of(text)
+        """The same over free variables: the path of ``!has(object.spec.x) || …``."""
         self._run = run
 
     def evaluate(self, variables: Mapping[str, Any]) -> Any:
@@ -86,14 +91,32 @@ def compile_expression(text: str, node: structural.Node) -> Program:
     if len(text) > MAX_EXPRESSION_CHARS:
         raise CompileError(f"expression is longer than {MAX_EXPRESSION_CHARS} characters")
     engine = _engine()
-    try:
-        tree = engine.environment.compile(text)
-    except Exception as error:
-        line = str(error).strip().splitlines()
-        raise CompileError(f"Syntax error: {line[0] if line else error}") from error
+    tree = _parse(text)
     used = _check_names(tree, node)
     program = engine.environment.program(tree, functions=engine.functions)
     return Program(text, program.evaluate, "oldSelf" in used)
+
+
+def compile_free(
+    text: str, variables: frozenset[str], fields: Mapping[str, Sequence[str]]
+) -> Program:
+    """Compile over variables whose schema is not known; of some, ``fields`` lists all fields."""
+    if len(text) > MAX_EXPRESSION_CHARS:
+        raise CompileError(f"expression is longer than {MAX_EXPRESSION_CHARS} characters")
+    engine = _engine()
+    tree = _parse(text)
+    _check_tree(tree, _UNKNOWN, variables, set(), fields)
+    return Program(
+        text, engine.environment.program(tree, functions=engine.functions).evaluate, False
+    )
+
+
+def _parse(text: str) -> Any:
+    try:
+        return _engine().environment.compile(text)
+    except Exception as error:
+        line = str(error).strip().splitlines()
+        raise CompileError(f"Syntax error: {line[0] if line else error}") from error
 
 
 def convert(value: Any, node: structural.Node | None) -> Any:
@@ -153,7 +176,22 @@ def _child(node: structural.Node | None, name: str) -> structural.Node | None:
 def _guard_of(text: str) -> str | None:
     """Most rules begin so; knowing it spares the engine where the field is absent."""
     match = _GUARD.match(text)
-    return match[1] if match and "?" not in text else None
+    return match[1] if match and not _chooses(text) else None
+
+
+def _free_guard_of(text: str) -> tuple[str, ...]:
+    match = _FREE_GUARD.match(text)
+    return tuple(match[1].split(".")) if match and not _chooses(text) else ()
+
+
+def _chooses(text: str) -> bool:
+    """Whether the whole may be a ``?:``, of which the guard is but the condition."""
+    depth = 0
+    for part in _PARTS.findall(text):
+        depth += (part in "([{") - (part in ")]}")
+        if part == "?" and depth == 0:
+            return True
+    return False
 
 
 class _Engine:
@@ -190,7 +228,13 @@ def _check_names(tree: Any, node: structural.Node) -> set[str]:
     return used
 
 
-def _check_tree(tree: Any, node: structural.Node, scope: frozenset[str], used: set[str]) -> None:
+def _check_tree(
+    tree: Any,
+    node: structural.Node,
+    scope: frozenset[str],
+    used: set[str],
+    fields: Mapping[str, Sequence[str]] | None = None,
+) -> None:
     if not hasattr(tree, "children"):
         return
     if tree.data == "ident":
@@ -205,15 +249,28 @@ def _check_tree(tree: Any, node: structural.Node, scope: frozenset[str], used: s
         name = str(tree.children[1])
         if name in _SYNTAX:
             variable = _macro_variable(tree)
-            _check_tree(tree.children[0], node, scope, used)
+            _check_tree(tree.children[0], node, scope, used, fields)
             for child in tree.children[2:]:
-                _check_tree(child, node, scope | {variable}, used)
+                _check_tree(child, node, scope | {variable}, used, fields)
             return
         _check_function(name)
     elif tree.data == "member_dot":
         _resolve(tree, node)
+        _check_field(tree, fields or {})
     for child in tree.children:
-        _check_tree(child, node, scope, used)
+        _check_tree(child, node, scope, used, fields)
+
+
+def _check_field(tree: Any, fields: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a field that a variable of ``fields`` does not have."""
+    base = tree.children[0]
+    while hasattr(base, "children") and len(base.children) == 1 and base.data != "ident":
+        base = base.children[0]
+    if not hasattr(base, "data") or base.data != "ident":
+        return
+    known, name = fields.get(str(base.children[0])), str(tree.children[1])
+    if known is not None and name not in known:
+        raise CompileError(f"undefined field '{name}'")
 
 
 def _check_function(name: str) -> None:

@@ -12,11 +12,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from fission.cluster.apiserver.crd import cel, listtypes, paths, structural, validation
 from fission.meta import status
 
 MISSING: Any = object()
 """The old value where there is none."""
+
+_REMEMBERED = 4096
+_REMEMBERED_BYTES = 512
+"""Values no larger than this that were found good are not evaluated again: many objects share them,
+and an evaluation takes as long as the rest of a write."""
 
 _REASONS = {
     "FieldValueInvalid": "Invalid value",
@@ -48,6 +55,7 @@ class Rules:
         if problems:
             raise RuleErrors(problems)
         self._root = root
+        self._good: dict[tuple[structural.Node, bytes], None] = {}
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -101,6 +109,10 @@ class Rules:
     def _check_here(
         self, value: Any, old: Any, node: structural.Node, path: paths.Path
     ) -> Iterator[validation.Found]:
+        known = self._key(value, node)
+        if known in self._good:
+            return
+        is_good = True
         variables: dict[str, Any] = {}
         has_old = old is not MISSING and old is not None
         present = {cel.escape(name) for name in value} if isinstance(value, dict) else None
@@ -116,7 +128,19 @@ class Rules:
                     variables["oldSelf"] = cel.convert(old, node)
             cause = _judge(rule, variables, value, path)
             if cause is not None:
+                is_good = False
                 yield path, cause
+        if is_good and known is not None:
+            while len(self._good) >= _REMEMBERED:
+                del self._good[next(iter(self._good))]
+            self._good[known] = None
+
+    def _key(self, value: Any, node: structural.Node) -> tuple[structural.Node, bytes] | None:
+        """What the rules of a node say of this value again; None where that is not so."""
+        if any(rule.program.uses_old for rule in self._rules[node]):
+            return None
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        return (node, text) if len(text) <= _REMEMBERED_BYTES else None
 
 
 class RuleErrors(Exception):
