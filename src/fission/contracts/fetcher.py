@@ -35,9 +35,6 @@ CLAIM_HEADER: Final = "X-Fission-Claimed-By"
 RUNTIME_HEADER: Final = "X-Fission-Runtime-Status"
 """Our own: the answer is the runtime's, word for word; another pod would say the same."""
 
-TIMING_HEADER: Final = "Server-Timing"
-"""On a 200 of ``/specialize`` that loaded: ``fetch``, ``settings`` (beside it), ``load``, in ms."""
-
 FETCH_SOURCE: Final = 0
 FETCH_DEPLOYMENT: Final = 1
 FETCH_URL: Final = 2

@@ -48,6 +48,10 @@ class _TryAgain(errors.FetcherError):
     """The host is briefly away."""
 
 
+_PASSING: Final = (408, 425, 429)
+"""Refusals of a request that say that the same may be answered later."""
+
+
 class Downloader:
     """Downloads from ourselves and from strangers."""
 
@@ -123,7 +127,9 @@ class Downloader:
             if response.status in (502, 503, 504):
                 raise _TryAgain(message)
             if response.status == 404:
-                raise errors.NotFound(message)
+                raise errors.NotFound(f"{message}; give the package an archive that is there")
+            if 400 <= response.status < 500 and sign is None and response.status not in _PASSING:
+                raise errors.BadRequest(f"{message}; the fetcher asks without credentials")
             raise errors.FetcherError(message)
         raise errors.BadRequest(
             f"archive URL {location.url[:200]!r} redirects more than {MAX_REDIRECTS} times"

@@ -125,7 +125,7 @@ class ArchiveFetcher:
                 if expected is not None and found != expected:
                     raise errors.BadRequest(
                         f"checksum mismatch: the archive's sha256 is {found}, "
-                        f"the package says {expected}"
+                        f"the package says {expected}; update the package's archive or its checksum"
                     )
             await self._work(
                 packed.stat().st_size > LARGE_BYTES, self._unpack, packed, path, keep_archive

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import fission
 from fission.base import clock as clocks
+from fission.contracts import coldstart, gojson, signing
 from fission.contracts import fetcher as wire
-from fission.contracts import gojson, signing
 from fission.fetcher import errors, pod
 from fission.web import failures, service
 
@@ -87,7 +87,7 @@ class _Handlers:
             headers = [*failures.TEXT, (wire.CLAIM_HEADER, held)]
             return service.Response(409, headers, error.message.encode())
         timing = ", ".join(f"{step.name};dur={step.seconds * 1000:.1f}" for step in steps)
-        return service.Response(headers=[(wire.TIMING_HEADER, timing)] if timing else [])
+        return service.Response(headers=[(coldstart.TIMING_HEADER, timing)] if timing else [])
 
     async def upload(self, request: service.Request) -> service.Response:
         response = await self._pod.upload(wire.decode_upload(await request.read(MAX_BODY_BYTES)))

@@ -220,7 +220,19 @@ async def test_a_missing_archive_is_reported(tmp_path: Path) -> None:
         request = support.specialize_request(archive=url_archive(host.url + "/gone"))
         status, text = await pod.post("/specialize", request)
         assert status == 404
-        assert text.endswith("could not be fetched: 404 no such archive")
+        assert text.endswith(
+            "could not be fetched: 404 no such archive; give the package an archive that is there"
+        )
+
+
+async def test_a_host_that_refuses_is_not_asked_again(tmp_path: Path) -> None:
+    host = support.Host(lambda _: server.Response(403, body=b"no"))
+    async with support.fetcher(tmp_path) as pod, host.running():
+        request = support.specialize_request(archive=url_archive(host.url + "/private"))
+        status, text = await pod.post("/specialize", request)
+        assert status == 400
+        assert text.endswith("403 no; the fetcher asks without credentials")
+        assert len(host.requests) == 1
 
 
 def _link() -> zipfile.ZipInfo:
