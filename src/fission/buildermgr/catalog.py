@@ -49,7 +49,11 @@ class Catalog:
             decode=_decoder(environment_types.Environment),
         )
         self.functions = informer.Informer(
-            client, resources.FUNCTIONS, namespace, decode=_decoder(function_types.Function)
+            client,
+            resources.FUNCTIONS,
+            namespace,
+            decode=_decoder(function_types.Function),
+            packed=True,
         )
         self.deployments = informer.Informer(client, gvk.DEPLOYMENTS, builders, BUILDERS)
         self.services = informer.Informer(client, gvk.SERVICES, builders, BUILDERS)

@@ -53,7 +53,11 @@ class Catalog:
         namespace = settings.watched_namespace
         pods_namespace = None if settings.function_namespace else namespace
         self.functions = informer.Informer(
-            client, resources.FUNCTIONS, namespace, decode=_decoder(function_types.Function)
+            client,
+            resources.FUNCTIONS,
+            namespace,
+            decode=_decoder(function_types.Function),
+            packed=True,
         )
         self.environments = informer.Informer(
             client,
@@ -62,7 +66,11 @@ class Catalog:
             decode=_decoder(environment_types.Environment),
         )
         self.packages = informer.Informer(
-            client, resources.PACKAGES, namespace, decode=_decoder(package_types.Package)
+            client,
+            resources.PACKAGES,
+            namespace,
+            decode=_decoder(package_types.Package),
+            packed=True,
         )
         self.pods = informer.Informer(client, gvk.PODS, pods_namespace, POOL_PODS)
         self.deployments = informer.Informer(client, gvk.DEPLOYMENTS, pods_namespace, POOL_PODS)

@@ -106,6 +106,9 @@ class FunctionReconciler:
         left = self._kept.seconds_left(key, has_pods, bool(existing), self._clock.monotonic())
         desired = self._desired(function) if has_pods or left > 0 else None
         planned = function_services.plan_services(function, existing, desired)
+        if function is not None and not self._is_pooled(function) and existing:
+            # Of another type since: the Service stays as it is for as long as its pods do.
+            planned = [] if self._switches.holds(function) else planned
         result = await apply.apply(self._client, planned)
         if result.requeue or function is None or function.metadata.deletion_timestamp:
             return result
@@ -128,11 +131,16 @@ class FunctionReconciler:
     def _desired(self, function: function_types.Function | None) -> Obj | None:
         if function is None or not self._settings.enable_function_services:
             return None
+        if not self._is_pooled(function):
+            return None
         return pool_resources.make_function_service(
             function,
             self._settings.function_namespace_of(function.metadata.namespace),
             owner_references=not self._settings.disable_owner_references,
         )
+
+    def _is_pooled(self, function: function_types.Function) -> bool:
+        return function_defaults.executor_type(function.spec) == function_types.POOLMGR
 
     def _around(self, function: function_types.Function) -> verdicts.Surroundings:
         assert self._dispatch is not None
@@ -182,8 +190,8 @@ class FunctionReconciler:
         if one is None or (old is not None and new is not None):
             return
         key = f"{one.metadata.namespace}/{one.metadata.name}"
-        for function in self._catalog.functions.lister.by_index(catalog.BY_ENVIRONMENT, key):
-            self.queue.add(catalog.function_key(function))
+        for found in self._catalog.functions.lister.keys_by_index(catalog.BY_ENVIRONMENT, key):
+            self.queue.add("/".join(found))
 
     def _on_package(
         self, old: package_types.Package | None, new: package_types.Package | None
@@ -192,8 +200,8 @@ class FunctionReconciler:
         if one is None:
             return
         key = f"{one.metadata.namespace}/{one.metadata.name}"
-        for function in self._catalog.functions.lister.by_index(catalog.BY_PACKAGE, key):
-            self.queue.add(catalog.function_key(function))
+        for found in self._catalog.functions.lister.keys_by_index(catalog.BY_PACKAGE, key):
+            self.queue.add("/".join(found))
 
     def _on_service(self, old: Obj | None, new: Obj | None) -> None:
         one = new or old

@@ -5,6 +5,9 @@ changed, ``(x, None)`` for what went; an object made anew under an old name is t
 lister shows the state after the change while handlers run. After a relist only the differences are
 told. Handlers are plain functions, quick, and do no I/O: they put keys into a queue. One that fails
 is logged and does not keep others from hearing.
+
+A packed informer keeps objects as compact JSON, without what only servers need, and decodes them at
+each look (see ``lister``); two looks give two equal objects.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from fission.base import errors
 from fission.kube import client as client_module
 from fission.kube import lister as lister_module
 from fission.kube import reflector, requests
-from fission.meta import gvk, watch
+from fission.meta import codec, gvk, watch
 
 logger = logging.getLogger(__name__)
 
@@ -26,14 +29,20 @@ T = TypeVar("T")
 Obj = dict[str, Any]
 Handler = Callable[[T | None, T | None], None]
 
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
 
 class Mirror(Generic[T]):
     """The pure part: what is known, and who hears of changes. A ``reflector.Sink``."""
 
-    def __init__(self, decode: Callable[[Obj], T]) -> None:
-        self.store: lister_module.Store[T] = lister_module.Store()
+    def __init__(self, decode: Callable[[Obj], T], *, packed: bool = False) -> None:
+        def unpack(content: bytes) -> T:
+            return decode(codec.from_json(content))
+
+        self.store: lister_module.Store[T] = lister_module.Store(unpack if packed else None)
         self.synced = False
         self._decode = decode
+        self._packed = packed
         self._versions: dict[lister_module.Key, tuple[str, str]] = {}
         self._handlers: list[Handler[T]] = []
 
@@ -76,7 +85,7 @@ class Mirror(Generic[T]):
         if known is not None and known[0] != identity[0]:
             self._remove(key)
         self._versions[key] = identity
-        old = self.store.put(key, value)
+        old = self.store.put(key, value, pack(obj) if self._packed else None)
         self._tell(old, value)
 
     def _remove(self, key: lister_module.Key) -> None:
@@ -102,6 +111,8 @@ class Informer(Generic[T]):
         label_selector: requests.Selector = None,
         field_selector: requests.Selector = None,
         decode: None = None,
+        *,
+        packed: bool = False,
     ) -> None: ...
     @overload
     def __init__(
@@ -113,6 +124,7 @@ class Informer(Generic[T]):
         field_selector: requests.Selector = None,
         *,
         decode: Callable[[Obj], T],
+        packed: bool = False,
     ) -> None: ...
     def __init__(
         self,
@@ -122,10 +134,14 @@ class Informer(Generic[T]):
         label_selector: requests.Selector = None,
         field_selector: requests.Selector = None,
         decode: Callable[[Obj], T] | None = None,
+        *,
+        packed: bool = False,
     ) -> None:
-        """Without ``decode`` objects are kept in wire form."""
+        """Without ``decode`` objects are in wire form. ``packed``: see the module."""
         self.resource = resource
-        self._mirror: Mirror[T] = Mirror(decode or cast("Callable[[Obj], T]", _as_is))
+        self._mirror: Mirror[T] = Mirror(
+            decode or cast("Callable[[Obj], T]", _as_is), packed=packed
+        )
         self._synced = asyncio.Event()
         self._reflector = reflector.Reflector(
             client,
@@ -173,6 +189,15 @@ class Informer(Generic[T]):
     def apply(self, event: watch.WatchEvent) -> None:
         """Take over a change; called by the reflector."""
         self._mirror.apply(event)
+
+
+def pack(obj: Obj) -> bytes:
+    """The object as JSON, without the server's bookkeeping of its fields' owners."""
+    metadata = {k: v for k, v in obj["metadata"].items() if k != "managedFields"}
+    annotations = metadata.get("annotations")
+    if annotations and LAST_APPLIED in annotations:
+        metadata["annotations"] = {k: v for k, v in annotations.items() if k != LAST_APPLIED}
+    return codec.to_json({**obj, "metadata": metadata})
 
 
 def _as_is(obj: Obj) -> Obj:

@@ -61,8 +61,10 @@ class App:
         self._http = web_client.HttpClient(sign=_signer(deps.masters, deps.clock))
         namespaces = settings.namespaces
         kube = deps.kube
-        self._functions = [informer.Informer(kube, resources.FUNCTIONS, ns) for ns in namespaces]
-        self._triggers = [informer.Informer(kube, resources.HTTPTRIGGERS, ns) for ns in namespaces]
+        self._functions, self._triggers = (
+            [informer.Informer(kube, resource, ns, packed=True) for ns in namespaces]
+            for resource in (resources.FUNCTIONS, resources.HTTPTRIGGERS)
+        )
         self._slices = [
             informer.Informer(kube, gvk.ENDPOINTSLICES, ns, label_selector=labels.FUNCTION_UID)
             for ns in settings.pod_namespaces

@@ -1,8 +1,8 @@
 """Functions and routes as of now: informers in, an immutable table and prepared functions out.
 
-Changes within `DEBOUNCE_SECONDS` of each other make one table; the first after a pause makes one
-at once. A table is swapped in whole, so no request sees half a change. Everything is rebuilt now
-and then, whatever was or was not noticed.
+Changes within `DEBOUNCE_SECONDS` of each other make one table (with thousands of routes longer: see
+`PAUSE_PER_BUILD`); the first after a pause makes one at once. A table is swapped in whole, so no
+request sees half a change. Everything is rebuilt now and then, whatever was or was not noticed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 DEBOUNCE_SECONDS: Final = 0.02
+PAUSE_PER_BUILD: Final = 10.0
+"""A large table takes time to build: many changes in a row may not take more of a core than this
+share, as requests wait meanwhile."""
 
 Obj = dict[str, Any]
 
@@ -43,7 +46,9 @@ class Catalog:
         self._targets: dict[targets.Key, targets.Target] = {}
         self._triggers: dict[routetable.Key, httptrigger_types.HTTPTrigger] = {}
         self._scheduled: asyncio.TimerHandle | None = None
+        self._slots_of = index.slots_of
         self._built_at = 0.0
+        self._build_seconds = 0.0
         self.table = routetable.Table()
         self.built = False
         """A table was built from what the informers know."""
@@ -71,9 +76,11 @@ class Catalog:
             self._on_function_gone(*key)
         else:
             function = objects.decode(function_types.Function, new)
-            self._targets[key] = targets.make_target(
-                new, function, self._index.slots_of, self._default_stream_idle_seconds
+            self._targets[key] = target = targets.make_target(
+                new, function, self._slots_of, self._default_stream_idle_seconds
             )
+            if self._index.knows(target.uid):
+                _ = target.slots  # what serves it already is carried over from the one before
         self._schedule()
 
     def trigger_changed(self, old: Obj | None, new: Obj | None) -> None:
@@ -96,11 +103,14 @@ class Catalog:
         if self._scheduled is not None:
             self._scheduled.cancel()
             self._scheduled = None
-        self._built_at = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        self._built_at = loop.time()
         self.table = routetable.build(self._triggers.values(), self.lookup)
         known = self._targets.values()
-        self._index.keep_only((each.slots for each in known), {each.uid for each in known})
+        used = (each.known_slots for each in known if each.known_slots is not None)
+        self._index.keep_only(used, {each.uid for each in known})
         self.built = True
+        self._build_seconds = loop.time() - self._built_at
         _log.debug("route table was built", extra={"routes": len(self.table.routes)})
         self._on_table(self.table)
 
@@ -113,5 +123,6 @@ class Catalog:
     def _schedule(self) -> None:
         if self._scheduled is None:
             loop = asyncio.get_running_loop()
-            due = max(self._built_at + DEBOUNCE_SECONDS, loop.time())
+            pause = max(DEBOUNCE_SECONDS, self._build_seconds * PAUSE_PER_BUILD)
+            due = max(self._built_at + pause, loop.time())
             self._scheduled = loop.call_at(due, self.rebuild)

@@ -93,6 +93,10 @@ class EndpointIndex:
         found.limit = limit
         return found
 
+    def knows(self, uid: Uid) -> bool:
+        """Whether there is anything that serves, or served, the function."""
+        return uid in self._slots or uid in self._by_uid
+
     def of_function(self, uid: Uid) -> list[slots.Slots]:
         """All slots of a function, those of former generations and executor types too."""
         return self._slots.get(uid, [])

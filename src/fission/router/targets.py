@@ -1,24 +1,34 @@
-"""A function as the router sees it: everything that a request needs, prepared once."""
+"""A function as the router sees it: everything that a request needs, prepared once.
+
+Most functions of a large installation are not called for hours. So a target is small: the object
+is kept as text, which only the executor reads, and slots are made when somebody asks for them.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from fission.api import function_defaults, function_types
 from fission.contracts import invocation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from fission.router import slots as slots_module
 
 Key = tuple[str, str]
 """Namespace and name."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+SlotsOf = Callable[[str, int, str, float, float], "slots_module.Slots"]
+"""Finds or makes slots; see `endpoints.EndpointIndex.slots_of`."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class Target:
     """One function at one generation."""
 
@@ -38,10 +48,34 @@ class Target:
     """Longest stream; infinite where nothing is said."""
     identity_lines: bytes
     """Header lines that tell the function who it is, each led by CRLF."""
-    wire: dict[str, Any]
-    """The Function object as the API has it."""
-    slots: slots_module.Slots
-    """Its pods, their load here, and who waits for them."""
+    content: bytes
+    """The Function object as the API has it, without its status; JSON."""
+    pool_limit: float
+    """What holds for pods of a pool, whatever the executor type."""
+    slots_of: SlotsOf
+    known_slots: slots_module.Slots | None = None
+    """Once there are some."""
+
+    @property
+    def slots(self) -> slots_module.Slots:
+        """Its pods, their load here, and who waits for them."""
+        found = self.known_slots
+        if found is None:
+            found = self.slots_of(
+                self.uid,
+                self.generation,
+                self.executor_type,
+                self.requests_per_pod,
+                self.pool_limit,
+            )
+            object.__setattr__(self, "known_slots", found)
+        return found
+
+    @property
+    def wire(self) -> dict[str, Any]:
+        """The Function object as the API has it, without its status."""
+        found: dict[str, Any] = orjson.loads(self.content)
+        return found
 
     @property
     def label(self) -> str:
@@ -52,10 +86,10 @@ class Target:
 def make_target(
     wire: dict[str, Any],
     function: function_types.Function,
-    slots: Callable[[str, int, str, float, float], slots_module.Slots],
+    slots_of: SlotsOf,
     default_stream_idle_seconds: float,
 ) -> Target:
-    """Prepare a function; `slots` finds or makes its slots, see `endpoints.slots_of`."""
+    """Prepare a function."""
     metadata, spec = function.metadata, function.spec
     executor_type = function_defaults.executor_type(spec)
     pooled = executor_type == function_types.POOLMGR
@@ -69,19 +103,20 @@ def make_target(
         longest = streaming.max_duration_seconds or math.inf
     generation = metadata.generation or 0
     return Target(
-        namespace=metadata.namespace,
+        namespace=sys.intern(metadata.namespace),
         name=metadata.name,
         uid=metadata.uid,
         generation=generation,
-        executor_type=executor_type,
+        executor_type=sys.intern(executor_type),
         timeout_seconds=float(function_defaults.timeout_seconds(spec)),
         requests_per_pod=per_pod,
         always_ask=pooled and (spec.once_only or function_defaults.is_strict(metadata)),
         stream_idle_seconds=idle,
         stream_max_seconds=longest,
         identity_lines=_identity_lines(metadata.uid, wire["metadata"]),
-        wire=wire,
-        slots=slots(metadata.uid, generation, executor_type, per_pod, pool_limit),
+        content=orjson.dumps({key: part for key, part in wire.items() if key != "status"}),
+        pool_limit=pool_limit,
+        slots_of=slots_of,
     )
 
 

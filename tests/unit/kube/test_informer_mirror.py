@@ -28,6 +28,21 @@ def test_a_list_is_told_as_what_appeared():
     assert mirror.store.get("default", "a") is one
 
 
+def test_a_packed_mirror_keeps_no_bookkeeping():
+    mirror = informer.Mirror(lambda obj: obj, packed=True)
+    told = []
+    mirror.add_handler(lambda old, new: told.append((old, new)))
+    first, second = an_object("a", spec={"size": 1}), an_object("a", "2", spec={"size": 2})
+    notes = {informer.LAST_APPLIED: "{}", "mine": "kept"}
+    written = {**first["metadata"], "managedFields": [{"manager": "kubectl"}], "annotations": notes}
+    mirror.replace([{**first, "metadata": written}])
+    bare = {**first, "metadata": {**first["metadata"], "annotations": {"mine": "kept"}}}
+    assert mirror.store.get("default", "a") == bare
+    mirror.apply(watch.WatchEvent("MODIFIED", second))
+    assert told[1] == (bare, second)
+    assert mirror.store.list() == [second]
+
+
 def test_changes_are_told_with_what_was_before():
     mirror, told = a_mirror()
     one, changed = an_object("a"), an_object("a", "2")

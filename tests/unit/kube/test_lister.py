@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from fission.kube import lister
@@ -52,3 +54,22 @@ def test_cluster_wide_objects_have_no_namespace():
     store.put(lister.key_of(node), node)
     assert store.get(None, "n1") is node
     assert store.get("", "n1") is node
+
+
+def test_a_packed_store_keeps_text_and_finds_objects_by_it():
+    store = lister.Store(json.loads)
+    for name, node in (("a", "n1"), ("b", "n1"), ("c", "n2")):
+        pod = a_pod(name, node=node)
+        store.put(("default", name), pod, json.dumps(pod))
+    store.add_index("node", lambda pod: [pod["spec"]["nodeName"]])
+    assert store.get("default", "a") == a_pod("a", node="n1")
+    assert store.get("default", "z") is None
+    assert [each["metadata"]["name"] for each in store.by_index("node", "n1")] == ["a", "b"]
+    assert store.keys_by_index("node", "n1") == [("default", "a"), ("default", "b")]
+    moved = a_pod("a", node="n2")
+    assert store.put(("default", "a"), moved, json.dumps(moved)) == a_pod("a", node="n1")
+    assert store.keys_by_index("node", "n1") == [("default", "b")]
+    assert store.keys_by_index("node", "n2") == [("default", "c"), ("default", "a")]
+    assert store.drop(("default", "b")) == a_pod("b", node="n1")
+    assert list(store.index_values("node")) == ["n2"]
+    assert len(store.list()) == 2

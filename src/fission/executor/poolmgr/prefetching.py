@@ -105,8 +105,8 @@ class Prefetching:
         if new is None:
             return
         key = f"{new.metadata.namespace}/{new.metadata.name}"
-        for function in self._catalog.functions.lister.by_index(catalog.BY_PACKAGE, key):
-            self._add(catalog.function_key(function))
+        for found in self._catalog.functions.lister.keys_by_index(catalog.BY_PACKAGE, key):
+            self._add("/".join(found))
 
     def _add(self, key: str) -> None:
         if self._is_listening:
