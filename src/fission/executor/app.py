@@ -82,7 +82,12 @@ class App:
         self.recorder = events.Recorder(deps.kube, "executor", clock=deps.clock)
         self.pools = pools.Pools(known, settings, deps.clock)
         calls = fetchers.Fetchers(deps.http, deps.masters, deps.clock)
-        self.records = records.Records(deps.kube, self._record_of_gone_pod)
+        self.records = records.Records(
+            deps.kube,
+            self._record_of_gone_pod,
+            is_line=self.pools.is_line,
+            clock=deps.clock,
+        )
         self.pods = pod_reconciler.PodReconciler(
             pod_reconciler.Deps(
                 client=deps.kube,

@@ -54,6 +54,10 @@ class Pools:
             for uid, one in self._pools.items()
         ]
 
+    def is_line(self) -> bool:
+        """Whether anybody waits for a pod."""
+        return bool(self._waiting) and any(one.waiting_count for one in self._pools.values())
+
     def environment_changed(self, environment: environment_types.Environment) -> None:
         """The environment is there; only pods of its present runtime are given out."""
         target = self._pool(environment)
