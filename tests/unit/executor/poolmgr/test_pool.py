@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from fission.executor.poolmgr import pool
 
 
@@ -94,3 +96,73 @@ def test_an_unready_pod_is_not_given_out() -> None:
     target.pod_unready("uid-a")
     target.request(1, "f")
     assert given(target) == []
+
+
+def test_the_last_pod_is_kept_for_a_function_that_has_none() -> None:
+    target = pool.Pool()
+    target.reserve = 1
+    for name in "abc":
+        target.pod_ready(a_pod(name))
+    target.request(1, "burst")
+    for ticket in (2, 3, 4):
+        target.request(ticket, "burst", further=True)
+    assert given(target) == [(1, "a"), (2, "b")]
+    target.request(9, "other")
+    assert given(target) == [(9, "c")]
+
+
+def test_a_pool_asks_for_a_pod_for_each_request_that_no_starting_pod_is_for() -> None:
+    target = pool.Pool()
+    target.pod_unready("uid-a")
+    for ticket in range(5):
+        target.request(ticket, "f")
+    assert target.wanted(64) == 4
+    for _ in range(4):
+        target.pod_asked()
+    assert target.wanted(64) == 0
+    target.pod_answered("uid-b")
+    target.pod_answered(None)
+    assert target.starting_count == 4
+    assert target.wanted(64) == 1
+    assert target.wanted(4) == 0
+
+
+def test_a_pod_that_was_ready_before_the_answer_came_is_not_starting() -> None:
+    target = pool.Pool()
+    target.pod_asked()
+    target.pod_ready(a_pod("a"))
+    target.pod_answered("uid-a")
+    assert target.starting_count == 0
+
+
+def test_pods_of_an_old_runtime_are_not_waited_for() -> None:
+    target = pool.Pool()
+    target.runtime_hash = "h2"
+    target.pod_unready("uid-a", "h1")
+    target.pod_unready("uid-b", "h2")
+    target.request(1, "f")
+    target.request(2, "f")
+    assert target.wanted(64) == 1
+
+
+def test_extra_pods_that_nobody_needs_are_retired_and_given_to_nobody() -> None:
+    target = pool.Pool()
+    target.pod_ready(a_pod("own"))
+    for name in "xyz":
+        target.pod_ready(dataclasses.replace(a_pod(name), extra=True))
+    assert target.surplus(2) == ["uid-x", "uid-y"]
+    assert target.retire("uid-x")
+    assert not target.retire("uid-x")
+    target.pod_ready(dataclasses.replace(a_pod("x"), extra=True))
+    for ticket in range(4):
+        target.request(ticket, f"f{ticket}")
+    assert [name for _, name in given(target)] == ["own", "y", "z"]
+    assert target.surplus(0) == []
+
+
+def test_extra_pods_of_an_old_runtime_go_first() -> None:
+    target = pool.Pool()
+    target.runtime_hash = "h2"
+    target.pod_ready(dataclasses.replace(a_pod("old", "h1"), extra=True))
+    target.pod_ready(a_pod("new", "h2"))
+    assert target.surplus(3) == ["uid-old"]
