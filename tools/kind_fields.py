@@ -34,7 +34,11 @@ ROOTS = {
     "coordination_v1": ("Lease",),
     "rbac_v1": ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
     "apiextensions_v1": ("CustomResourceDefinition",),
-    "autoscaling_v1": ("Scale",),
+    "admissionregistration_v1": (
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    ),
+    "autoscaling_v1": ("Scale", "HorizontalPodAutoscaler"),
     "autoscaling_v2": ("HorizontalPodAutoscaler",),
     "events_v1": ("Event",),
     "policy_v1": ("Eviction",),

@@ -1,5 +1,6 @@
 """kubectl itself against the API server as a process, over TLS, with its own kubeconfig."""
 
+import copy
 import json
 import os
 import shutil
@@ -11,6 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+import fission.api
 
 KUBECTL = shutil.which("kubectl")
 pytestmark = pytest.mark.skipif(KUBECTL is None, reason="no kubectl on the PATH")
@@ -173,3 +176,77 @@ def test_a_list_is_created_item_by_item(kubectl):
     document = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
     said = kubectl("create", "-f", "-", stdin=document)
     assert said == "configmap/item-1 created\nconfigmap/item-2 created\n"
+
+
+def test_a_policy_is_obeyed_once_it_is_bound(kubectl):
+    """Written by whomever: what our schemas and policies refuse does not get in."""
+    api = Path(fission.api.__file__).parent
+    for name in ("functions", "environments"):
+        kubectl("apply", "-f", str(api / "crds" / f"fission.io_{name}.yaml"))
+        kubectl("wait", "--for=condition=Established", f"crd/{name}.fission.io", "--timeout=10s")
+    bundle = api.parent / "bundle" / "manifests" / "15-policies.yaml"
+    assert "fission-functions created" in kubectl("apply", "-f", str(bundle))
+    assert "unchanged" in kubectl("apply", "-f", str(bundle))
+    assert "fission-functions" in kubectl("get", "validatingadmissionpolicies")
+
+    def refused(change, kind="Function"):
+        spec = copy.deepcopy(SPECS[kind])
+        for path, value in change.items():
+            *parents, last = path.split(".")
+            inner = spec
+            for name in parents:
+                inner = inner.setdefault(name, {})
+            inner[last] = value
+        manifest = {
+            "apiVersion": "fission.io/v1",
+            "kind": kind,
+            "metadata": {"name": "f", "namespace": "default"},
+            "spec": spec,
+        }
+        return kubectl("apply", "-f", "-", stdin=json.dumps(manifest), fails=bool(change))
+
+    assert "f created" in refused({})
+    assert 'spec.environment.namespace: must be the function\'s own, "default"' in refused(
+        {"environment.namespace": "kube-system"}
+    )
+    assert "spec.secrets: each namespace must be the function's own" in refused(
+        {"secrets": [{"name": "s", "namespace": "kube-system"}]}
+    )
+    volume = {"name": "v", "hostPath": {"path": "/"}}
+    assert "spec.podspec.volumes[0].hostPath: Forbidden: may not be mounted; use emptyDir" in (
+        refused({"podspec.volumes": [volume]})
+    )
+    privileged = {"name": "c", "securityContext": {"privileged": True}}
+    assert "spec.podspec.containers[0].securityContext.privileged: Forbidden" in refused(
+        {"podspec.containers": [privileged]}
+    )
+    assert "f created" in refused({}, "Environment")
+    for change, words in (
+        ({"runtime.podspec.hostNetwork": True}, "spec.runtime.podspec.hostNetwork: Forbidden"),
+        (
+            {"runtime.podspec.serviceAccountName": "fission-executor"},
+            "spec.runtime.podspec.serviceAccountName: Forbidden: may not be set",
+        ),
+        (
+            {"runtime.container.securityContext": {"allowPrivilegeEscalation": True}},
+            "spec.runtime.container.securityContext.allowPrivilegeEscalation: Forbidden",
+        ),
+        (
+            {"builder.container.securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}},
+            "spec.builder.container.securityContext.capabilities.add: Forbidden: no capability",
+        ),
+    ):
+        assert words in refused(change, "Environment")
+
+
+SPECS = {
+    "Function": {
+        "environment": {"namespace": "default", "name": "python"},
+        "package": {"packageref": {"namespace": "default", "name": "p"}},
+        "InvokeStrategy": {
+            "StrategyType": "execution",
+            "ExecutionStrategy": {"ExecutorType": "poolmgr"},
+        },
+    },
+    "Environment": {"version": 3, "runtime": {"image": "x"}},
+}

@@ -48,11 +48,16 @@ _RESOURCES = {
         gvk.DEPLOYMENTS,
         gvk.CONFIGMAPS,
         gvk.CRDS,
+        gvk.VALIDATINGADMISSIONPOLICIES,
+        gvk.VALIDATINGADMISSIONPOLICYBINDINGS,
     )
 }
+_POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+"""Kubernetes before 1.30 has none: there the schemas alone refuse."""
 _PHASES = (
     ("Namespace",),
     ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "ConfigMap"),
+    _POLICIES,
     ("PersistentVolumeClaim", "Service", "Deployment"),
 )
 _READY_PATHS = {
@@ -114,12 +119,22 @@ async def install(client: kube_client.Client, say: Callable[[str], None]) -> boo
     await _established(client, [crd["metadata"]["name"] for crd in crds])
     for phase in _PHASES:
         chosen = [obj for obj in objects if obj["kind"] in phase]
-        await asyncio.gather(*(apply(client, _RESOURCES[obj["kind"]], obj) for obj in chosen))
+        await asyncio.gather(*(_apply_known(client, obj, say) for obj in chosen))
         if "Namespace" in phase:
             await _ensure_auth_secret(client)
     await _prune(client, objects)
     await apply(client, gvk.CONFIGMAPS, _digest_object(wanted))
     return True
+
+
+async def _apply_known(client: kube_client.Client, obj: Obj, say: Callable[[str], None]) -> None:
+    kind = obj["kind"]
+    try:
+        await apply(client, _RESOURCES[kind], obj)
+    except status.NotFound:
+        if kind not in _POLICIES:
+            raise
+        say(f"this cluster knows no {kind}; it does not refuse references to other namespaces")
 
 
 async def apply(client: kube_client.Client, resource: gvk.Resource, obj: Obj) -> None:
@@ -129,7 +144,7 @@ async def apply(client: kube_client.Client, resource: gvk.Resource, obj: Obj) ->
     try:
         await client.create(resource, obj, namespace)
     except status.AlreadyExists:
-        kind = "merge" if resource is gvk.CRDS else "strategic"
+        kind = "merge" if resource is gvk.CRDS or resource.kind in _POLICIES else "strategic"
         await client.patch(resource, metadata["name"], obj, namespace, kind=kind)
 
 

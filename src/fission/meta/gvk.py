@@ -110,10 +110,38 @@ DEPLOYMENTS = Resource(
 REPLICASETS = Resource(
     "apps", "v1", "ReplicaSet", "replicasets", True, "replicaset", ("rs",), ("status", "scale")
 )
+VALIDATINGADMISSIONPOLICIES = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "ValidatingAdmissionPolicy",
+    "validatingadmissionpolicies",
+    False,
+    "validatingadmissionpolicy",
+    (),
+    ("status",),
+)
+VALIDATINGADMISSIONPOLICYBINDINGS = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "ValidatingAdmissionPolicyBinding",
+    "validatingadmissionpolicybindings",
+    False,
+    "validatingadmissionpolicybinding",
+)
 LEASES = Resource("coordination.k8s.io", "v1", "Lease", "leases", True, "lease")
 HORIZONTALPODAUTOSCALERS = Resource(
     "autoscaling",
     "v2",
+    "HorizontalPodAutoscaler",
+    "horizontalpodautoscalers",
+    True,
+    "horizontalpodautoscaler",
+    ("hpa",),
+    ("status",),
+)
+HORIZONTALPODAUTOSCALERS_V1 = Resource(
+    "autoscaling",
+    "v1",
     "HorizontalPodAutoscaler",
     "horizontalpodautoscalers",
     True,

@@ -22,6 +22,7 @@ from fission.cluster.apiserver import (
     writer,
 )
 from fission.cluster.apiserver.crd import registry
+from fission.cluster.apiserver.policies import judge
 from fission.cluster.apiserver.strategies import base
 from fission.cluster.storage import compaction, store
 from fission.meta import gvk, status
@@ -75,7 +76,7 @@ class ApiServer:
         definitions = registry.Registry(time)
         served = kinds.Kinds(definitions)
         around = base.Surroundings(objects.Reader(opened), time.now, ids.short_id)
-        target = writer.Writer(opened, served, around)
+        target = writer.Writer(opened, served, around, judge.Policies(around.objects))
         view = objects.Objects(opened, served, target)
         parts = extensions.build(
             files,

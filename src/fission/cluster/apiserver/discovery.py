@@ -21,6 +21,7 @@ GROUP_ORDER = (
     "autoscaling",
     "policy",
     "rbac.authorization.k8s.io",
+    "admissionregistration.k8s.io",
     "coordination.k8s.io",
     "discovery.k8s.io",
 )

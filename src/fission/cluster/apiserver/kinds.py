@@ -17,6 +17,7 @@ from fission.cluster.apiserver.strategies import (
     definitions,
     namespaces,
     pods,
+    policies,
     runtime,
     services,
     storage,
@@ -93,6 +94,8 @@ def _builtins(custom_resources: hooks.CustomResources | None) -> Iterable[Kind]:
     yield _builtin(gvk.DEPLOYMENTS, workloads.Deployments(), everywhere)
     yield _builtin(gvk.REPLICASETS, workloads.ReplicaSets(), everywhere)
     yield _builtin(gvk.HORIZONTALPODAUTOSCALERS, autoscaling.HorizontalPodAutoscalers(), everywhere)
+    yield _builtin(gvk.VALIDATINGADMISSIONPOLICIES, policies.Policies(), ("api-extensions",))
+    yield _builtin(gvk.VALIDATINGADMISSIONPOLICYBINDINGS, policies.Bindings(), ("api-extensions",))
     yield _builtin(gvk.LEASES, runtime.Leases())
     yield _builtin(gvk.ENDPOINTSLICES, runtime.EndpointSlices())
     yield Kind(

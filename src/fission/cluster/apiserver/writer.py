@@ -13,6 +13,7 @@ from typing import Any
 
 from fission.base import clock, ids
 from fission.cluster.apiserver import kinds, metadata, options
+from fission.cluster.apiserver.policies import definition, judge
 from fission.cluster.apiserver.strategies import base
 from fission.cluster.storage import records, store
 from fission.meta import codec, gvk, names, status
@@ -48,11 +49,13 @@ class Writer:
         target: store.Store,
         served: kinds.Kinds,
         around: base.Surroundings,
+        policies: judge.Policies,
         new_uid: ids.IdSource = ids.new_uid,
     ) -> None:
         self._store = target
         self._kinds = served
         self._around = around
+        self._policies = policies
         self._new_uid = new_uid
 
     # --- create ---
@@ -117,6 +120,7 @@ class Writer:
         strategy.admit(obj, self._around)
         causes = metadata.validate(obj, strategy.name_problems(meta.get("name") or ""))
         self._refuse(kind, obj, causes + strategy.validate(obj, self._around))
+        self._judge(kind, "", namespace, obj, None)
         strategy.allocate(obj, None, self._around)
         manage(obj, None)
         return metadata.arrange(obj, self._stored_resource(kind))
@@ -210,6 +214,7 @@ class Writer:
         strategy = kind.strategy
         if subresource == "status":
             new = self._status_of(kind, new, old)
+            self._judge(kind, "status", new["metadata"].get("namespace") or "", new, old)
         else:
             if strategy.has_status and subresource != EVERYTHING:
                 new.pop("status", None)
@@ -221,6 +226,7 @@ class Writer:
             causes += strategy.validate(new, self._around)
             causes += strategy.validate_update(new, old, self._around)
             self._refuse(kind, new, causes)
+            self._judge(kind, "", new["metadata"].get("namespace") or "", new, old)
             strategy.allocate(new, old, self._around)
             if strategy.has_generation and strategy.generation_changed(new, old):
                 new["metadata"]["generation"] = int(old["metadata"].get("generation") or 0) + 1
@@ -384,6 +390,15 @@ class Writer:
                 resource.group, kind.custom.storage_version, resource.kind, resource.plural
             )
         return kind.resource
+
+    def _judge(
+        self, kind: kinds.Kind, subresource: str, namespace: str, new: Object, old: Object | None
+    ) -> None:
+        """Ask the admission policies; raises the refusal of the first that objects."""
+        name = new["metadata"].get("name") or ""
+        self._policies.check(
+            definition.Request(kind.resource, subresource, namespace, name, new, old)
+        )
 
     def _refuse(self, kind: kinds.Kind, obj: Object, causes: list[status.Cause]) -> None:
         if causes:

@@ -27,6 +27,7 @@ _MODULES = {
     "apiextensions.k8s.io": "apiextensions_v1",
     "events.k8s.io": "events_v1",
     "policy": "policy_v1",
+    "admissionregistration.k8s.io": "admissionregistration_v1",
     "authentication.k8s.io": "authentication_v1",
     "authorization.k8s.io": "authorization_v1",
 }
