@@ -14,6 +14,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers every path; /env/NAME with the value of a variable."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     working = threading.Semaphore(WORKERS)
 
     def do_GET(self) -> None:
