@@ -13,12 +13,12 @@ from typing import Any
 
 import yaml
 
-from fission.api import function_types
+from fission.api import function_types, labels
 from fission.base import clock as clocks
 from fission.base import errors as base_errors
 from fission.base import ids, tasks
+from fission.contracts import coldstart, signing
 from fission.contracts import executor as wire
-from fission.contracts import signing
 from fission.executor import (
     catalog,
     config,
@@ -27,6 +27,7 @@ from fission.executor import (
     function_reconciler,
     handlers,
     podparts,
+    switching,
 )
 from fission.executor.container import maker as container_maker
 from fission.executor.newdeploy import maker as newdeploy_maker
@@ -44,10 +45,12 @@ from fission.executor.poolmgr import (
     turns,
 )
 from fission.executor.workload import manager as workload_manager
+from fission.executor.workload import objects as workload_objects
 from fission.executor.workload import reconciler as workload_reconciler
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
 from fission.kube import events, leases, peers
+from fission.meta import gvk
 from fission.web import client as web_client
 from fission.web import listen
 
@@ -80,6 +83,7 @@ class App:
         self.catalog = known = catalog.Catalog(deps.kube, settings)
         self.cache = cache = fscache.FunctionServiceCache()
         self.recorder = events.Recorder(deps.kube, "executor", clock=deps.clock)
+        self.switches = switching.Switches(known, cache, self._group)
         self.pools = pools.Pools(known, settings, deps.clock)
         calls = fetchers.Fetchers(deps.http, deps.masters, deps.clock)
         self.records = records.Records(
@@ -97,6 +101,7 @@ class App:
                 records=self.records,
                 fetchers=calls,
                 settings=settings,
+                switches=self.switches,
                 instance_id=deps.instance_id,
                 clock=deps.clock,
                 started_at=deps.clock.now(),
@@ -104,7 +109,7 @@ class App:
             self._group,
         )
         self.functions = function_reconciler.FunctionReconciler(
-            deps.kube, known, settings, self.recorder, deps.clock
+            deps.kube, known, settings, self.switches, self.recorder, deps.clock
         )
         options = pod_options(settings, deps)
         self.environments = environment_reconciler.EnvironmentReconciler(
@@ -218,12 +223,14 @@ class App:
                 clock=deps.clock,
                 hopeless_seconds=settings.hopeless_seconds,
                 report=self.functions.report,
+                started=self._note_start,
             )
             reconciler = workload_reconciler.Reconciler(
                 deps.kube,
                 self.catalog,
                 maker,
                 front,
+                self.switches,
                 reap_every_seconds=interval or settings.reaper_interval_seconds,
             )
             made.append((front, reconciler))
@@ -247,6 +254,7 @@ class App:
             await self.catalog.wait_synced()
             # Environments first: pools know their runtime before pods are offered to them.
             group.run(self.environments.run(), "environments")
+            self.switches.start(self.dispatch, self._switched)
             self.pods.start(self.poolmgr)
             self.functions.start(self.dispatch)
             for _, reconciler in self.workloads:
@@ -270,6 +278,22 @@ class App:
                 await group.wait()
             finally:
                 self._ready.clear()
+
+    def _note_start(self, function: function_types.Function, start: coldstart.ColdStart) -> None:
+        """Write beside a function's Deployment how long it took to come up."""
+        name = workload_objects.name_of(function)
+        namespace = self._settings.function_namespace_of(function.metadata.namespace)
+        patch = {"metadata": {"annotations": {labels.COLD_START: coldstart.encode(start)}}}
+        self._group.spawn(
+            self._deps.kube.patch(gvk.DEPLOYMENTS, name, patch, namespace), f"start of {name}"
+        )
+
+    def _switched(self, key: str) -> None:
+        """What a function has of another executor type than its own may go."""
+        self.pods.judge_again(key)
+        self.functions.queue.add(key)
+        for _, reconciler in self.workloads:
+            reconciler.queue.add(key)
 
     def _record_of_gone_pod(self, pod: Any) -> None:
         self.pods.gone(pod)

@@ -22,7 +22,15 @@ from fission.api import (
     resources,
 )
 from fission.base import clock as clocks
-from fission.executor import catalog, config, dispatch, errors, function_services, verdicts
+from fission.executor import (
+    catalog,
+    config,
+    dispatch,
+    errors,
+    function_services,
+    switching,
+    verdicts,
+)
 from fission.executor.poolmgr import resources as pool_resources
 from fission.executor.poolmgr import specialize
 from fission.kube import apply, events, reconcile, workqueue
@@ -45,12 +53,14 @@ class FunctionReconciler:
         client: kube_client.Client,
         known: catalog.Catalog,
         settings: config.Config,
+        switches: switching.Switches,
         recorder: events.Recorder,
         clock: clocks.Clock,
     ) -> None:
         self._client = client
         self._catalog = known
         self._settings = settings
+        self._switches = switches
         self._recorder = recorder
         self._clock = clock
         self._dispatch: dispatch.Dispatch | None = None

@@ -18,7 +18,7 @@ from typing import Any
 from fission.api import environment_types, function_defaults, function_types, labels
 from fission.base import clock as clocks
 from fission.base import tasks
-from fission.executor import catalog, config, errors, fscache, idle
+from fission.executor import catalog, config, errors, fscache, idle, switching
 from fission.executor.poolmgr import (
     fetchers,
     manager,
@@ -59,6 +59,7 @@ class Deps:
     records: records.Records
     fetchers: fetchers.Fetchers
     settings: config.Config
+    switches: switching.Switches
     instance_id: str
     clock: clocks.Clock
     started_at: datetime.datetime
@@ -125,6 +126,10 @@ class PodReconciler:
             if isinstance(outcome, BaseException):
                 logger.warning("pod is judged later: %s", outcome)
 
+    def judge_again(self, key: str) -> None:
+        """Look at all pods of a function (``namespace/name``)."""
+        self._enqueue_all(self._deps.catalog.pods.lister.by_index(catalog.BY_FUNCTION, key))
+
     def drain(self, service: fscache.FunctionService, reason: str) -> None:
         """Take an idle service away."""
         self._remove(service)
@@ -161,9 +166,16 @@ class PodReconciler:
         function, environment = await self._function(pod), await self._existing_environment(pod)
         settings_hash = self._deps.catalog.settings_hash(function) if function else ""
         verdict = pods.decide(pod, function, environment, settings_hash, self._deps.clock.now())
+        if isinstance(verdict, pods.Drain) and function is not None and self._is_held(function):
+            return pods.Forget()
         if isinstance(verdict, pods.Serve) and self._is_strange(pod):
             return pods.Delete("adoption is off")
         return verdict
+
+    def _is_held(self, function: function_types.Function) -> bool:
+        """Whether pods of the pool go on for a function that is not of the pool any more."""
+        own = function_defaults.executor_type(function.spec)
+        return own != function_types.POOLMGR and self._deps.switches.holds(function)
 
     async def _serve(self, pod: Obj) -> None:
         if pods.is_generic(pod):

@@ -16,8 +16,9 @@ from typing import Any
 from fission.api import function_defaults, function_types, labels
 from fission.base import clock as clocks
 from fission.base import errors as base_errors
+from fission.contracts import coldstart
 from fission.executor import catalog, errors
-from fission.executor.workload import objects, readiness, scaling
+from fission.executor.workload import lingering, objects, readiness, scaling
 from fission.meta import labels as meta_labels
 from fission.meta import objectmeta
 
@@ -26,6 +27,9 @@ logger = logging.getLogger(__name__)
 Obj = dict[str, Any]
 Report = Callable[[function_types.Function, errors.ExecutorError | None], None]
 """Told whether a function is up, or why not."""
+
+Started = Callable[[function_types.Function, coldstart.ColdStart], None]
+"""Told how long those who waited did, and for what."""
 
 MARGIN_SECONDS = 10.0
 """Beyond the function's specialization timeout, for the way there and back; Fission's."""
@@ -44,6 +48,10 @@ class Use:
     stuck_since: float | None = None
     reported: str | None = None
     """What was last said of the function; empty is that it is up."""
+    asked_at: float | None = None
+    """When the first of those who wait came."""
+    scaled_at: float | None = None
+    """When the pods that they wait for were declared."""
 
 
 class Manager:
@@ -57,12 +65,15 @@ class Manager:
         clock: clocks.Clock,
         hopeless_seconds: float,
         report: Report,
+        started: Started,
     ) -> None:
         self.executor_type = executor_type
         self._catalog = known
         self._clock = clock
         self._hopeless_seconds = hopeless_seconds
         self._report = report
+        self._started = started
+        self.lingering = lingering.Lingering()
         self._uses: dict[str, Use] = {}
         self._wake: Callable[[str], None] = lambda key: None
 
@@ -90,6 +101,7 @@ class Manager:
         if use is None:
             return False
         use.last_used_at = self._clock.monotonic()
+        self.lingering.used(address, use.last_used_at)
         return True
 
     def untap(self, metadata: objectmeta.ObjectMeta, address: str) -> bool:
@@ -127,12 +139,28 @@ class Manager:
         use.closing = False
         use.least_generation = max(use.least_generation, generation)
 
+    def declared(self, uid: str) -> None:
+        """The pods that somebody waits for are declared."""
+        use = self._use(uid)
+        if use.scaled_at is None:
+            use.scaled_at = self._clock.monotonic()
+
     def failed(self, function: function_types.Function, error: errors.ExecutorError) -> None:
         """Its objects cannot be made: nobody has to wait for them."""
         use = self._uses.get(function.metadata.uid)
         self._say(function, use, error)
         if use is not None:
             self._end(use, error)
+
+    def lingering_pods(self) -> list[Obj]:
+        """Pods that are being deleted and that no router has reported use of for a while."""
+        going = [
+            pod
+            for pod in self._catalog.workload_pods.lister.list()
+            if objectmeta.is_deleting(pod)
+            and meta_labels.of(pod).get(labels.EXECUTOR_TYPE) == self.executor_type
+        ]
+        return self.lingering.plan(going, self._clock.monotonic())
 
     def snapshot(self) -> list[dict[str, object]]:
         """What debugInfo shows."""
@@ -152,6 +180,8 @@ class Manager:
     async def _wait(self, function: function_types.Function, use: Use) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         use.waiting.add(future)
+        if use.asked_at is None:
+            use.asked_at, use.scaled_at = self._clock.monotonic(), None
         key = catalog.function_key(function)
         self._wake(key)
         limit = function_defaults.specialization_timeout_seconds(function.spec) + MARGIN_SECONDS
@@ -165,6 +195,8 @@ class Manager:
             ) from error
         finally:
             use.waiting.discard(future)
+            if not use.waiting:
+                use.asked_at = None
             use.last_used_at = self._clock.monotonic()
 
     def _on_pod(self, old: Obj | None, new: Obj | None) -> None:
@@ -189,6 +221,7 @@ class Manager:
         match state:
             case readiness.Up():
                 use.stuck_since = None
+                self._tell_start(function, use)
                 self._say(function, use, None)
                 self._end(use, None)
             case readiness.Coming():
@@ -239,6 +272,19 @@ class Manager:
         """Whether a pod of the function serves."""
         use = self._uses.get(function.metadata.uid)
         return use is not None and self._is_up(function, use)
+
+    def _tell_start(self, function: function_types.Function, use: Use) -> None:
+        if use.asked_at is None:
+            return
+        now = self._clock.monotonic()
+        scaled_at = use.asked_at if use.scaled_at is None else use.scaled_at
+        steps = (
+            coldstart.Step(coldstart.SCALE, round((scaled_at - use.asked_at) * 1000, 1)),
+            coldstart.Step(coldstart.READY, round((now - scaled_at) * 1000, 1)),
+        )
+        start = coldstart.make(self._clock.now(), now - use.asked_at, steps)
+        use.asked_at = None
+        self._started(function, start)
 
     def _say(
         self,

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from fission.api import function_defaults, function_types, labels
 from fission.base import errors as base_errors
-from fission.executor import catalog, errors
+from fission.executor import catalog, errors, switching
 from fission.executor.workload import manager, objects, plan, scaling
 from fission.kube import actions, apply, workqueue
 from fission.kube import client as kube_client
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 Obj = dict[str, Any]
 
 WORKERS = 4
+LINGERING_GRACE_SECONDS = 1
 
 
 class Maker(Protocol):
@@ -45,6 +46,7 @@ class Reconciler:
         known: catalog.Catalog,
         maker: Maker,
         front: manager.Manager,
+        switches: switching.Switches,
         *,
         reap_every_seconds: float,
     ) -> None:
@@ -52,6 +54,7 @@ class Reconciler:
         self._catalog = known
         self._maker = maker
         self._front = front
+        self._switches = switches
         self._type = front.executor_type
         self._reap_every_seconds = reap_every_seconds
         self.queue: workqueue.WorkQueue[str] = workqueue.WorkQueue(largest_delay_seconds=5.0)
@@ -89,6 +92,8 @@ class Reconciler:
         if function is None or function.metadata.deletion_timestamp:
             return await self._remove(key, existing)
         if function_defaults.executor_type(function.spec) != self._type:
+            if any(existing.values()) and self._switches.holds(function):
+                return None
             return await self._remove(key, existing)
         uid = function.metadata.uid
         current = plan.current_replicas(existing, objects.name_of(function))
@@ -130,6 +135,7 @@ class Reconciler:
                 written = await apply.apply_one(self._client, action)
                 if written is not None and _is_of_deployment(action):
                     generation = int(written["metadata"].get("generation") or 0)
+                    self._front.declared(uid)
         finally:
             if is_closing:
                 self._front.closed(uid, generation)
@@ -165,6 +171,7 @@ class Reconciler:
         """Look at what may be idle by now, every few seconds."""
         while True:
             await asyncio.sleep(self._reap_every_seconds)
+            await self._end_lingering()
             for deployment in self._catalog.workload_deployments.lister.list():
                 found = meta_labels.of(deployment)
                 if found.get(labels.EXECUTOR_TYPE) != self._type:
@@ -172,6 +179,21 @@ class Reconciler:
                 for key in catalog.function_of(deployment):
                     if self._may_shrink(key, int(deployment["spec"].get("replicas", 1))):
                         self.queue.add(key)
+
+    async def _end_lingering(self) -> None:
+        """Delete at once what is being deleted and has answered all that it was given."""
+        for pod in self._front.lingering_pods():
+            metadata = pod["metadata"]
+            try:
+                await self._client.delete(
+                    gvk.PODS,
+                    metadata["name"],
+                    metadata["namespace"],
+                    grace_period_seconds=LINGERING_GRACE_SECONDS,
+                    precondition_uid=metadata["uid"],
+                )
+            except base_errors.Error as error:
+                logger.debug("pod goes by itself: %s", error, extra={"pod": metadata["name"]})
 
     def _may_shrink(self, key: str, replicas: int) -> bool:
         function = self._catalog.functions.lister.get(*key.split("/", 1))
