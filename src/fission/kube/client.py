@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -112,9 +112,14 @@ class Client:
         field_selector: requests.Selector = None,
         limit: int | None = None,
         timeout_seconds: float | None = None,
+        keep: Callable[[Obj], Any] | None = None,
     ) -> ListResult:
-        """Return all that match, page by page, or the first ``limit`` of them."""
-        items: list[Obj] = []
+        """Return all that match, page by page, or the first ``limit`` of them.
+
+        ``keep`` says what is held of each item; of a large collection no more than a page is ever
+        there as a whole.
+        """
+        items: list[Any] = []
         token, version = "", ""
         page_size: int | None = limit or PAGE_SIZE
         while True:
@@ -135,7 +140,8 @@ class Client:
                 continue
             metadata = page.get("metadata") or {}
             version = str(metadata.get("resourceVersion", ""))
-            items += answers.complete_items(page, resource)
+            complete = answers.complete_items(page, resource)
+            items += complete if keep is None else map(keep, complete)
             token = str(metadata.get("continue") or "")
             if not token or limit:
                 return ListResult(items, version)

@@ -49,15 +49,21 @@ class Mirror(Generic[T]):
     def add_handler(self, handler: Handler[T]) -> None:
         """Add a handler; it hears at once of everything that is known already."""
         self._handlers.append(handler)
-        for value in self.store.list():
-            _call(handler, None, value)
+        known = self.store.keys()
+        for key in known:
+            value = self.store.get(*key)
+            if value is not None:
+                _call(handler, None, value)
 
-    def replace(self, items: list[Obj]) -> None:
-        present = {lister_module.key_of(item) for item in items}
+    def keep(self, obj: Obj) -> tuple[lister_module.Key, Obj | bytes]:
+        return lister_module.key_of(obj), pack(obj) if self._packed else obj
+
+    def replace(self, items: list[tuple[lister_module.Key, Obj | bytes]]) -> None:
+        present = {key for key, _ in items}
         for key in [key for key in self._versions if key not in present]:
             self._remove(key)
-        for item in items:
-            self._put(item)
+        for _, item in items:
+            self._put(codec.from_json(item) if isinstance(item, bytes) else item)
         self.synced = True
 
     def apply(self, event: watch.WatchEvent) -> None:
@@ -181,7 +187,11 @@ class Informer(Generic[T]):
                 f"{self.resource.plural} were not listed within {timeout_seconds} s"
             ) from error
 
-    def replace(self, items: list[Obj]) -> None:
+    def keep(self, item: Obj) -> Any:
+        """What to hold of a listed item; called by the reflector."""
+        return self._mirror.keep(item)
+
+    def replace(self, items: list[Any]) -> None:
         """Take over a list; called by the reflector."""
         self._mirror.replace(items)
         self._synced.set()
@@ -197,7 +207,8 @@ def pack(obj: Obj) -> bytes:
     annotations = metadata.get("annotations")
     if annotations and LAST_APPLIED in annotations:
         metadata["annotations"] = {k: v for k, v in annotations.items() if k != LAST_APPLIED}
-    return codec.to_json({**obj, "metadata": metadata})
+    content = codec.to_json({**obj, "metadata": metadata})
+    return bytes(memoryview(content))  # as large as the text; the encoder's buffer is larger
 
 
 def _as_is(obj: Obj) -> Obj:

@@ -41,8 +41,12 @@ HEALTHY_SECONDS = 1.0
 class Sink(Protocol):
     """Who is told."""
 
-    def replace(self, items: list[dict[str, Any]]) -> None:
-        """This is all there is."""
+    def keep(self, item: dict[str, Any]) -> Any:
+        """What to hold of a listed item until the list is complete."""
+        ...
+
+    def replace(self, items: list[Any]) -> None:
+        """This is all there is: what ``keep`` made of each."""
         ...
 
     def apply(self, event: watch.WatchEvent) -> None:
@@ -108,6 +112,7 @@ class Reflector:
                 self._namespace,
                 label_selector=self._label_selector,
                 field_selector=self._field_selector,
+                keep=self._sink.keep,
             )
             self._sink.replace(listed.items)
             self._cursor = watch.Cursor(listed.resource_version)

@@ -114,10 +114,15 @@ def make_target(
         stream_idle_seconds=idle,
         stream_max_seconds=longest,
         identity_lines=_identity_lines(metadata.uid, wire["metadata"]),
-        content=orjson.dumps({key: part for key, part in wire.items() if key != "status"}),
+        content=_content(wire),
         pool_limit=pool_limit,
         slots_of=slots_of,
     )
+
+
+def _content(wire: dict[str, Any]) -> bytes:
+    content = orjson.dumps({key: part for key, part in wire.items() if key != "status"})
+    return bytes(memoryview(content))  # as large as the text; the encoder's buffer is larger
 
 
 def _identity_lines(uid: str, metadata: dict[str, Any]) -> bytes:

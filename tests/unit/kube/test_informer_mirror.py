@@ -18,11 +18,15 @@ def a_mirror(decode=lambda obj: obj):
     return mirror, told
 
 
+def show_list(mirror, items):
+    mirror.replace([mirror.keep(item) for item in items])
+
+
 def test_a_list_is_told_as_what_appeared():
     mirror, told = a_mirror()
     one, two = an_object("a"), an_object("b")
     assert not mirror.synced
-    mirror.replace([one, two])
+    show_list(mirror, [one, two])
     assert mirror.synced
     assert told == [(None, one), (None, two)]
     assert mirror.store.get("default", "a") is one
@@ -35,7 +39,7 @@ def test_a_packed_mirror_keeps_no_bookkeeping():
     first, second = an_object("a", spec={"size": 1}), an_object("a", "2", spec={"size": 2})
     notes = {informer.LAST_APPLIED: "{}", "mine": "kept"}
     written = {**first["metadata"], "managedFields": [{"manager": "kubectl"}], "annotations": notes}
-    mirror.replace([{**first, "metadata": written}])
+    show_list(mirror, [{**first, "metadata": written}])
     bare = {**first, "metadata": {**first["metadata"], "annotations": {"mine": "kept"}}}
     assert mirror.store.get("default", "a") == bare
     mirror.apply(watch.WatchEvent("MODIFIED", second))
@@ -55,8 +59,8 @@ def test_changes_are_told_with_what_was_before():
 
 def test_what_is_known_already_is_not_told_again():
     mirror, told = a_mirror()
-    mirror.replace([an_object("a")])
-    mirror.replace([an_object("a")])
+    show_list(mirror, [an_object("a")])
+    show_list(mirror, [an_object("a")])
     mirror.apply(watch.WatchEvent("MODIFIED", an_object("a")))
     assert len(told) == 1
 
@@ -64,18 +68,18 @@ def test_what_is_known_already_is_not_told_again():
 def test_a_relist_tells_only_the_differences():
     mirror, told = a_mirror()
     gone, changes, stays = an_object("gone"), an_object("changes"), an_object("stays")
-    mirror.replace([gone, changes, stays])
+    show_list(mirror, [gone, changes, stays])
     told.clear()
     changed, came = an_object("changes", "5"), an_object("came")
-    mirror.replace([changed, stays, came])
+    show_list(mirror, [changed, stays, came])
     assert told == [(gone, None), (changes, changed), (None, came)]
 
 
 def test_an_object_made_anew_under_its_name_is_two_changes():
     mirror, told = a_mirror()
     old, new = an_object("a", uid="first"), an_object("a", "9", uid="second")
-    mirror.replace([old])
-    mirror.replace([new])
+    show_list(mirror, [old])
+    show_list(mirror, [new])
     assert told == [(None, old), (old, None), (None, new)]
 
 
@@ -88,7 +92,7 @@ def test_a_handler_that_fails_keeps_nobody_else_from_hearing(caplog):
 
     mirror.add_handler(fail)
     mirror.add_handler(lambda old, new: told.append(new))
-    mirror.replace([an_object("a")])
+    show_list(mirror, [an_object("a")])
     assert len(told) == 1
     assert "informer handler failed" in caplog.text
 
@@ -96,7 +100,7 @@ def test_a_handler_that_fails_keeps_nobody_else_from_hearing(caplog):
 def test_a_handler_added_late_hears_of_what_is_known():
     mirror, _ = a_mirror()
     one = an_object("a")
-    mirror.replace([one])
+    show_list(mirror, [one])
     told = []
     mirror.add_handler(lambda old, new: told.append((old, new)))
     assert told == [(None, one)]
@@ -110,7 +114,7 @@ def test_an_object_that_cannot_be_decoded_counts_as_absent(caplog):
 
     mirror, told = a_mirror(decode)
     good = an_object("a")
-    mirror.replace([good, an_object("b", bad=True)])
+    show_list(mirror, [good, an_object("b", bad=True)])
     mirror.apply(watch.WatchEvent("MODIFIED", an_object("a", "2", bad=True)))
     assert told == [(None, good), (good, None)]
     assert "spec.x must be a number" in caplog.text
@@ -124,7 +128,7 @@ def test_handlers_find_the_new_state_in_the_store():
     seen = []
     mirror.add_handler(lambda old, new: seen.append(mirror.store.get("default", "a")))
     one = an_object("a")
-    mirror.replace([one])
+    show_list(mirror, [one])
     mirror.apply(watch.WatchEvent("DELETED", one))
     assert seen == [one, None]
 
@@ -140,8 +144,9 @@ def test_what_handlers_hear_adds_up_to_every_state(states):
     mirror, told = a_mirror()
     replica = {}
     for state in states:
-        mirror.replace(
-            [an_object(name, str(version), uid=f"{uid}") for name, (uid, version) in state.items()]
+        show_list(
+            mirror,
+            [an_object(name, str(version), uid=f"{uid}") for name, (uid, version) in state.items()],
         )
         for old, new in told:
             name = (old or new)["metadata"]["name"]
