@@ -115,7 +115,10 @@ class Kubelet:
         """Set by `shutdown`: pods are to end, too."""
         self._shutting_down = False
         self._monitor = monitor.Monitor(
-            lambda: self._workers.values(), clock, options.usage_seconds
+            lambda: self._workers.values(),
+            clock,
+            options.usage_seconds,
+            is_alone="memory" not in isolation.cgroup_controllers,
         )
         self._started = False
 

@@ -50,7 +50,13 @@ class Monitor:
         watched: Callable[[], Iterable[Watched]],
         clock: clocks.Clock,
         period_seconds: float = usage.PERIOD_SECONDS,
+        *,
+        is_alone: bool = False,
     ) -> None:
+        """`is_alone`: the kernel holds no limit of memory here, so that each container with one is
+        looked at from its first second on.
+        """
+        self._is_alone = is_alone
         self._watched = watched
         self._clock = clock
         self._period_seconds = period_seconds
@@ -74,7 +80,8 @@ class Monitor:
                     next_whole = now + self._period_seconds
                 self.look(whole=whole)
                 rest = max(0.0, next_whole - self._clock.monotonic())
-                await asyncio.sleep(min(short, rest) if self._guarded else rest)
+                hurries = self._guarded or self._is_alone
+                await asyncio.sleep(min(short, rest) if hurries else rest)
         finally:
             self._sampler.close()
 
@@ -100,7 +107,8 @@ class Monitor:
         for name, pid in one.pids().items():
             identity = usage.Identity(meta["namespace"], meta["name"], meta["uid"], name, pid)
             seen.append(identity)
-            if not whole and identity not in self._guarded:
+            guarded = identity in self._guarded or (self._is_alone and name in limits)
+            if not whole and not guarded:
                 continue
             sample = self._sampler.read(_key(identity), pid)
             if sample is not None:

@@ -94,7 +94,7 @@ class Relay:
                     return self._code
             elif self._closed_doors:
                 self._open_doors()
-                pause = min(LONGEST_TRY_SECONDS, pause * 1.5)
+                pause = min(LONGEST_TRY_SECONDS, pause * 1.1)
             waits = self._closed_doors or self._code is not None
             for key, events in self._selector.select(pause if waits else None):
                 self._serve_one(key, events)
