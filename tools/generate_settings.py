@@ -70,6 +70,19 @@ SECTIONS = (
         "Field",
     ),
     Section(
+        "Embedded: autoscaling",
+        "Environment of the embedded API server, whose process runs the autoscaler; it is the"
+        " environment of `fission up`.",
+        "fission.cluster.reconcilers.horizontalpodautoscaler.config",
+        "Config",
+    ),
+    Section(
+        "Embedded: kubelet",
+        "Environment of the kubelet; it is the environment of `fission up`.",
+        "fission.cluster.kubelet.config",
+        "Config",
+    ),
+    Section(
         "Embedded: cluster.json",
         "What `fission up` writes into the home and the supervisor reads. In the file the names"
         " are in camel case; `apiserver` and `kubelet` are programs, and `apiserver` holds its"

@@ -29,6 +29,8 @@ from fission.meta import gvk, status
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 STOP_GRACE_SECONDS = 3.0
+KUBELET_SOCKET = "kubelet.sock"
+"""In the run folder: where the node's kubelet tells what pods use."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class ApiServer:
             view,
             lambda: [kind.resource for kind in served.all() if kind.custom is None],
             config.home / "logs" / "pods",
+            config.run_dir / KUBELET_SOCKET,
             time,
         )
         services = calls.Services(opened, served, target, view, parts.parts, time, set())

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fission.base import clock
-from fission.meta import labels, selectors
+from fission.cluster.apiserver import autoscalers
+from fission.meta import labels, quantity, selectors
 
 Object = dict[str, Any]
 Cells = Callable[[Object], list[Any]]
@@ -206,32 +207,52 @@ def _replicaset(obj: Object, now: datetime.datetime) -> list[Any]:
 
 
 def _autoscaler(obj: Object, now: datetime.datetime) -> list[Any]:
+    if obj.get("apiVersion") == "autoscaling/v1":
+        obj = autoscalers.to_stored(obj)
     spec, found = obj.get("spec") or {}, obj.get("status") or {}
     reference = spec.get("scaleTargetRef") or {}
-    current = {
-        (m.get("resource") or {}).get("name"): (m.get("resource") or {}).get("current") or {}
-        for m in found.get("currentMetrics") or ()
-    }
-    targets = []
-    for metric in spec.get("metrics") or ():
-        resource = metric.get("resource") or {}
-        name, target = resource.get("name"), resource.get("target") or {}
-        wanted = target.get("averageUtilization")
-        seen = current.get(name, {}).get("averageUtilization")
-        shown = "<unknown>" if seen is None else f"{seen}%"
-        if wanted is not None:
-            targets.append(f"{name}: {shown}/{wanted}%")
-        else:
-            targets.append(f"{name}: <unknown>/{target.get('averageValue') or target.get('value')}")
+    seen = found.get("currentMetrics") or ()
+    targets = [
+        _target(metric, seen[index] if index < len(seen) else {})
+        for index, metric in enumerate(spec.get("metrics") or ())
+    ]
+    shown = ", ".join(targets[:SHOWN_TARGETS])
+    if len(targets) > SHOWN_TARGETS:
+        shown += f" + {len(targets) - SHOWN_TARGETS} more..."
     return [
         obj["metadata"]["name"],
         f"{reference.get('kind')}/{reference.get('name')}",
-        ", ".join(targets) or "<none>",
+        shown or "<none>",
         str(spec.get("minReplicas", "<unset>")),
         spec.get("maxReplicas") or 0,
         found.get("currentReplicas") or 0,
         _age(obj, now),
     ]
+
+
+SHOWN_TARGETS = 2
+
+
+def _target(metric: Object, seen: Object) -> str:
+    """``cpu: 3%/50%``; what is seen stands at the same place of the status."""
+    field = _metric_field(metric)
+    source, current = metric.get(field) or {}, (seen.get(field) or {}).get("current") or {}
+    target = source.get("target") or {}
+    name = f"{source['name']}: " if "name" in source else ""
+    if target.get("averageUtilization") is not None:
+        percent = current.get("averageUtilization")
+        shown = "<unknown>" if percent is None else f"{percent}%"
+        return f"{name}{shown}/{target['averageUtilization']}%"
+    part, suffix = ("averageValue", "") if target.get("averageValue") else ("value", "")
+    if part == "averageValue" and field in ("object", "external"):
+        suffix = " (avg)"
+    return f"{name}{current.get(part) or '<unknown>'}/{target.get(part)}{suffix}"
+
+
+def _metric_field(metric: Object) -> str:
+    """``ContainerResource`` → ``containerResource``: where a metric of that type says more."""
+    kind = str(metric.get("type") or "")
+    return kind[:1].lower() + kind[1:]
 
 
 # --- Networking ---------------------------------------------------------------------------------
@@ -448,6 +469,19 @@ def _lease(obj: Object, now: datetime.datetime) -> list[Any]:
     return [obj["metadata"]["name"], holder, _age(obj, now)]
 
 
+def _metrics(obj: Object, now: datetime.datetime) -> list[Any]:
+    """What the containers use together, or the node."""
+    parts = [one["usage"] for one in obj.get("containers") or ()] or [obj["usage"]]
+    cpu = sum(quantity.parse(part["cpu"]) for part in parts)
+    memory = sum(quantity.whole(part["memory"]) for part in parts)
+    return [
+        obj["metadata"]["name"],
+        quantity.canonical(f"{int(cpu * 10**9)}n"),
+        quantity.canonical(f"{memory // 1024}Ki"),
+        obj["window"],
+    ]
+
+
 _WORKLOAD = "Age Containers* Images* Selector*"
 _EVENT_COLUMNS = _columns(
     "Last_Seen Type Reason Object Subobject* Source* Message First_Seen* Count* Name*"
@@ -456,6 +490,16 @@ _EVENT_COLUMNS = _columns(
 PLAIN = Layout(_columns("Age"), _named)
 _ROLE = Layout((NAME, Column("Created At", "date")), _created)
 _BINDING = Layout(_columns("Role Age Users* Groups* ServiceAccounts*"), _binding)
+
+_METRICS = Layout(
+    (
+        NAME,
+        Column("cpu", format="quantity"),
+        Column("memory", format="quantity"),
+        Column("Window", format="duration"),
+    ),
+    _metrics,
+)
 
 BUILTIN: dict[str, Layout] = {
     "Pod": Layout(
@@ -483,6 +527,8 @@ BUILTIN: dict[str, Layout] = {
     "HorizontalPodAutoscaler": Layout(
         _columns("Reference Targets MinPods MaxPods Replicas Age"), _autoscaler
     ),
+    "PodMetrics": _METRICS,
+    "NodeMetrics": _METRICS,
     "Event": Layout(_EVENT_COLUMNS, _event),
     "PersistentVolumeClaim": Layout(
         _columns(

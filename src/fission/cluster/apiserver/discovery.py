@@ -37,6 +37,16 @@ _VIRTUALS = {
 }
 
 
+def _computed(resource: gvk.Resource) -> Object:
+    return {
+        "resource": resource.plural,
+        "responseKind": _kind(resource.group, resource.version, resource.kind),
+        "scope": "Namespaced" if resource.namespaced else "Cluster",
+        "singularResource": "",
+        "verbs": ["get", "list"],
+    }
+
+
 def virtual_resource(group: str, plural: str) -> gvk.Resource | None:
     """The resource of a create-only kind such as TokenReview."""
     return _VIRTUALS.get((group, plural))
@@ -61,6 +71,9 @@ class Discovery:
                 resource = kind.resource
                 versions = tree.setdefault(resource.group, {})
                 versions.setdefault(resource.version, []).append(self._resource(kind))
+            for source in self._hooks.computed:
+                versions = tree.setdefault(source.resource.group, {})
+                versions.setdefault(source.resource.version, []).append(_computed(source.resource))
             for group, plural in self._hooks.virtual_creates:
                 found = virtual_resource(group, plural)
                 if found is not None:

@@ -15,6 +15,7 @@ from fission.base import clock
 from fission.cluster.apiserver import (
     authn,
     hooks,
+    metrics,
     openapi,
     pki,
     podlogs,
@@ -61,6 +62,7 @@ def build(
     objects: hooks.Objects,
     builtins: Callable[[], Sequence[gvk.Resource]],
     pod_logs_folder: pathlib.Path,
+    kubelet_socket: pathlib.Path,
     system_clock: clock.Clock,
 ) -> Extensions:
     """Wire the parts; nothing is read but the keys, nothing runs yet."""
@@ -69,6 +71,7 @@ def build(
     authorizer = rbac.Rbac(objects)
     answers = reviews.Reviews(authenticator, account_tokens, authorizer, system_clock)
     client = http_client.Client()
+    kubelet = metrics.Kubelet(lambda: metrics.ask_socket(kubelet_socket), system_clock)
     wired = hooks.Hooks(
         authenticator=authenticator,
         authorizer=authorizer,
@@ -78,5 +81,9 @@ def build(
         virtual_creates=answers.virtual_creates(),
         streams=proxy.Proxy(client).streams()
         | podlogs.PodLogs(pod_logs_folder, system_clock).streams(),
+        computed=(
+            metrics.Nodes(kubelet, objects, system_clock),
+            metrics.Pods(kubelet, objects, system_clock),
+        ),
     )
     return Extensions(wired, account_tokens, authorizer, definitions, objects, client)

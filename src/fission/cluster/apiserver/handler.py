@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from fission.cluster.apiserver import (
     authorization,
     calls,
+    computed,
     decoder,
     discovery,
     hooks,
@@ -115,7 +116,19 @@ class Handler:
         user: hooks.UserInfo,
         query: QueryParams,
     ) -> Response:
-        """Creates that store nothing; else 404 in one of its two forms."""
+        """Reads and creates without a store; else 404 in one of its two forms."""
+        for source in self._parts.computed:
+            known = source.resource
+            if (known.group, known.version, known.plural) == (
+                info.group,
+                info.version,
+                info.resource,
+            ):
+                kind = kinds.Kind(known, base.Strategy())
+                call = calls.Call(
+                    request, info, kind, user, query, self._services, decoder.Admission()
+                )
+                return await computed.serve(call, source)
         handler = self._parts.virtual_creates.get((info.group, info.resource))
         resource = discovery.virtual_resource(info.group, info.resource)
         if handler is not None and resource is not None and resource.version == info.version:

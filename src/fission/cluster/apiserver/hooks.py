@@ -261,6 +261,17 @@ StreamHandler = Callable[[Request, StreamContext], Awaitable[Response]]
 """Pods' ``log`` and ``proxy``, services' ``proxy``: answers the request itself."""
 
 
+class Computed(Protocol):
+    """A resource that is computed at each read: get and list, no watch, no writes."""
+
+    @property
+    def resource(self) -> gvk.Resource: ...
+
+    async def read(self, namespace: str | None, name: str) -> list[Object]:
+        """The objects of a namespace (None: of all), or the one of that name, in order."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Hooks:
     """Everything that plugs into the core; ``None`` means refused by name."""
@@ -275,3 +286,5 @@ class Hooks:
     subresource after a slash: ("", "serviceaccounts/token")."""
     streams: Mapping[str, StreamHandler] = field(default_factory=dict)
     """By resource and subresource: ``pods/log``, ``pods/proxy``, ``services/proxy``."""
+    computed: Sequence[Computed] = ()
+    """The metrics API."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from fission.cluster.apiserver import events, hooks
+from fission.cluster.apiserver import autoscalers, events, hooks
 from fission.cluster.apiserver.fields import tables
 from fission.cluster.apiserver.strategies import (
     accounts,
@@ -42,14 +42,14 @@ class Kind:
     """Its name in the field tables; None for custom resources."""
     custom: hooks.CustomResource | None = None
     categories: tuple[str, ...] = ()
-    stored_as: str = ""
-    """The resource in storage keys; empty: the group resource."""
+    stored_as: gvk.Resource | None = None
+    """The resource in whose form it is stored; None: its own."""
     to_stored: Convert | None = None
     from_stored: Convert | None = None
 
     @property
     def storage_key(self) -> str:
-        return self.stored_as or self.resource.group_resource
+        return (self.stored_as or self.resource).group_resource
 
     @property
     def list_kind(self) -> str:
@@ -102,9 +102,18 @@ def _builtins(custom_resources: hooks.CustomResources | None) -> Iterable[Kind]:
         gvk.NEW_EVENTS,
         runtime.Events(),
         tables.type_of_resource(gvk.NEW_EVENTS),
-        stored_as=gvk.EVENTS.group_resource,
+        stored_as=gvk.EVENTS,
         to_stored=events.to_core,
         from_stored=events.to_new,
+    )
+    yield Kind(
+        gvk.HORIZONTALPODAUTOSCALERS_V1,
+        autoscaling.HorizontalPodAutoscalers(),
+        tables.type_of_resource(gvk.HORIZONTALPODAUTOSCALERS_V1),
+        categories=everywhere,
+        stored_as=gvk.HORIZONTALPODAUTOSCALERS,
+        to_stored=autoscalers.to_stored,
+        from_stored=autoscalers.from_stored,
     )
     for resource in (gvk.ROLES, gvk.CLUSTERROLES):
         yield _builtin(resource, accounts.Roles())

@@ -382,8 +382,8 @@ class Writer:
         return records.Key(kind.storage_key, namespace if kind.resource.namespaced else "", name)
 
     def _stored_resource(self, kind: kinds.Kind) -> gvk.Resource:
-        if kind.stored_as == gvk.EVENTS.group_resource:
-            return gvk.EVENTS
+        if kind.stored_as is not None:
+            return kind.stored_as
         if kind.custom and kind.custom.storage_version != kind.resource.version:
             resource = kind.resource
             return gvk.Resource(

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from fission.base import clock as clocks
 from fission.base import errors as base_errors
-from fission.base import logs
-from fission.cluster.kubelet import app, images, node, paths, usage
+from fission.base import logs, settings
+from fission.cluster.kubelet import app, config, images, node, paths
 from fission.cluster.kubelet.sandbox import cgroups, probe
 from fission.cluster.kubelet.zygote import messages
 from fission.kube import client as kube_client
@@ -50,17 +50,16 @@ def main(arguments: list[str] | None = None) -> int:
         help="a variable that tells containers the URL of a host port",
     )
     parser.add_argument("--pod-max-pids", type=int, default=app.DEFAULT_POD_MAX_PIDS)
-    parser.add_argument(
-        "--usage-seconds",
-        type=float,
-        default=usage.PERIOD_SECONDS,
-        help="between two looks at what pods use",
-    )
     chosen = parser.parse_args(arguments)
     os.umask(0o022)
     logs.configure("kubelet", os.environ.get("LOG_LEVEL", "INFO"))
     home = chosen.home.resolve()
     run_dir = Path(os.environ.get("FISSION_RUN_DIR") or home / "run")
+    try:
+        measured = settings.load(config.Config, os.environ)
+    except base_errors.Error as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     options = app.Options(
         home=home,
         run_dir=run_dir,
@@ -71,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
         public=tuple(chosen.public),
         service_urls=dict(chosen.service_url),
         pod_max_pids=chosen.pod_max_pids,
-        usage_seconds=chosen.usage_seconds,
+        usage_seconds=measured.usage_seconds,
     )
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     try:

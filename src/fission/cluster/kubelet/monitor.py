@@ -61,8 +61,8 @@ class Monitor:
         self._clock = clock
         self._period_seconds = period_seconds
         self._sampler = sampling.Sampler(clock.monotonic)
-        self._meter = usage.Meter(max(usage.WINDOW_SECONDS, 2 * period_seconds))
-        self._node = usage.Meter(max(usage.WINDOW_SECONDS, 2 * period_seconds))
+        self._meter = usage.Meter(usage.WINDOW_PERIODS * period_seconds)
+        self._node = usage.Meter(usage.WINDOW_PERIODS * period_seconds)
         self._guarded: set[usage.Identity] = set()
         """Those with a limit of memory that the kernel does not hold."""
         self._number = 0

@@ -1,6 +1,6 @@
 """What samples of use come to: rates over a window, and who is over a limit. Pure.
 
-Processor time is told as a rate over the last ten seconds, or over a container's whole life while
+Processor time is told as a rate over the last two periods, or over a container's whole life while
 that is shorter; memory as it was last seen.
 """
 
@@ -18,8 +18,8 @@ PERIOD_SECONDS = 5.0
 """Between two looks at a container."""
 LIMITED_SECONDS = 1.0
 """Between two looks at one whose memory limit the kernel does not hold."""
-WINDOW_SECONDS = 10.0
-"""What rates are taken over: long enough for a few looks, short enough to follow load."""
+WINDOW_PERIODS = 2
+"""What rates are taken over: enough looks for an average, and short enough to follow load."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class _Series:
 class Meter:
     """Samples in, rates out."""
 
-    def __init__(self, window_seconds: float = WINDOW_SECONDS) -> None:
+    def __init__(self, window_seconds: float = WINDOW_PERIODS * PERIOD_SECONDS) -> None:
         self._window_seconds = window_seconds
         self._series: dict[Identity, _Series] = {}
 

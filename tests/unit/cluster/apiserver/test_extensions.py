@@ -20,6 +20,7 @@ def wired(tmp_path: pathlib.Path, objects: Any, manual_clock: Any) -> extensions
         objects,
         lambda: [gvk.PODS],
         tmp_path / "logs",
+        tmp_path / "kubelet.sock",
         manual_clock,
     )
 

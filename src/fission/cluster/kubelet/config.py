@@ -1,0 +1,17 @@
+"""Settings of the kubelet that are told by its environment; what the home decides are arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fission.base import settings
+from fission.cluster.kubelet import usage
+
+
+@dataclass(frozen=True)
+class Config:
+    """Environment of the kubelet's process."""
+
+    usage_seconds: float = settings.setting("FISSION_USAGE_PERIOD", usage.PERIOD_SECONDS)
+    """Between two looks at what pods use. The metrics API tells rates over the last two, and
+    autoscalers follow them."""

@@ -1,0 +1,1 @@
+"""HorizontalPodAutoscalers: how many pods their use asks for, and how fast that may change."""
