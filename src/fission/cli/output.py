@@ -119,6 +119,15 @@ class Printer:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def one_line(text: str, width: int = 0) -> str:
+    """Text for a cell: of a traceback its last line, which says what happened; cut to ``width``."""
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    if len(lines) > 1 and any(line.startswith("Traceback ") for line in lines):
+        lines = lines[-1:]
+    whole = " ".join(lines)
+    return whole if not width or len(whole) <= width else f"{whole[: width - 1]}…"
+
+
 def check_format(output: str) -> None:
     """Refuse an output format that does not exist."""
     if output and output not in FORMATS:

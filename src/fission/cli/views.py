@@ -8,6 +8,8 @@ from fission.meta import conditions
 
 Obj = dict[str, Any]
 
+MESSAGE_WIDTH = 160
+"""Longer messages are cut in tables."""
 POD_HEADER = ("NAME", "NAMESPACE", "READY", "STATUS", "IP", "EXECUTORTYPE", "MANAGED")
 
 
@@ -31,7 +33,7 @@ def show_conditions(session: context.Session, obj: Obj) -> None:
                 each.get("type", ""),
                 each.get("status", ""),
                 each.get("reason", ""),
-                each.get("message", ""),
+                output.one_line(str(each.get("message", "")), MESSAGE_WIDTH),
                 output.format_age(each.get("lastTransitionTime"), now),
             )
             for each in found

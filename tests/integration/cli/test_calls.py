@@ -102,6 +102,7 @@ async def test_a_traceback_keeps_its_lines(fission, router):
     assert result.err == (
         '✗ function "hello" failed in executor (specialization_failed) — status 500, request r:\n'
         "Traceback:\n  line 1\nValueError: x\n"
+        "more of it: fission fn describe --name hello\n"
         "Error: error getting function response\n"
     )
 

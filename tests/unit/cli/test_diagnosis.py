@@ -176,3 +176,13 @@ def test_events_of_the_function_and_its_pods():
 
     assert [each["lastTimestamp"] for each in diagnosis.events(facts)] == ["1", "2"]
     assert diagnosis.events(dataclasses.replace(facts, events=None)) == []
+
+
+def test_a_traceback_is_told_by_its_last_line_and_in_full():
+    text = "Traceback (most recent call last):\n  File x, line 1\nImportError: no x\n"
+    condition = {**not_ready(2), "message": text}
+    facts = dataclasses.replace(POOLED, function=a_function(conditions=[condition]))
+
+    assert diagnosis.invocable(facts) == "No - function not Ready: ImportError: no x"
+    assert diagnosis.long_failure(facts) == text.rstrip()
+    assert diagnosis.long_failure(POOLED) == ""

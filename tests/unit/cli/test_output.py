@@ -136,3 +136,9 @@ def test_formats_are_checked():
     output.check_format("wide")
     with pytest.raises(errors.UsageError, match='invalid output format "x"'):
         output.check_format("x")
+
+
+def test_a_message_becomes_one_line():
+    assert output.one_line("  a\n  b  c\n") == "a b c"
+    assert output.one_line("Traceback (most recent call last):\n  x\nE: y") == "E: y"
+    assert output.one_line("abcdef", 4) == "abc…"

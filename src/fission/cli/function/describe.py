@@ -34,6 +34,9 @@ async def command(session: context.Session, name: str) -> None:
     ]
     session.out.table(rows[0], rows[1:])
     views.show_conditions(session, raw)
+    failure = diagnosis.long_failure(facts)
+    if failure:
+        session.out.line(f"\nLAST FAILURE:\n{failure}")
     if facts.package is not None:
         _show_package(session, facts.package)
     _show_pods(session, facts)
@@ -163,7 +166,7 @@ def _show_events(session: context.Session, facts: diagnosis.Facts) -> None:
                 f"{event['involvedObject'].get('kind', '').lower()}/"
                 f"{event['involvedObject'].get('name', '')}",
                 event.get("count") or 1,
-                " ".join(str(event.get("message", "")).split()),
+                output.one_line(str(event.get("message", "")), views.MESSAGE_WIDTH),
             )
             for event in told
         ],

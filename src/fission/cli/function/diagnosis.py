@@ -53,10 +53,10 @@ def invocable(facts: Facts) -> str:
         return f"Yes ({len(warm)} of {len(facts.pods)} warm pod(s) serving)"
     stuck = next((text for pod in facts.pods if (text := why_stuck(pod))), "")
     if stuck:
-        return f"No - {stuck}"
+        return f"No - {output.one_line(stuck, views.MESSAGE_WIDTH)}"
     refusal = _not_ready(facts.function)
     if refusal:
-        return f"No - function not Ready: {refusal}"
+        return f"No - function not Ready: {output.one_line(refusal, views.MESSAGE_WIDTH)}"
     if executor == function_types.POOLMGR:
         return _from_pool(facts)
     if facts.pods or spec.invoke_strategy.execution_strategy.min_scale > 0:
@@ -91,13 +91,20 @@ def _not_ready(function: Obj) -> str:
     return str(found.get("message") or found.get("reason") or "no reason is given")
 
 
+def long_failure(facts: Facts) -> str:
+    """What the Ready condition says, whole, when a line does not hold it."""
+    text = _not_ready(facts.function).rstrip()
+    return text if text != output.one_line(text, views.MESSAGE_WIDTH) else ""
+
+
 def _from_pool(facts: Facts) -> str:
     """A function without a pod gets one of the pool."""
     if any(podstate.is_ready(pod) for pod in facts.pool):
         return "Yes (cold start on first call)"
     stuck = next((text for pod in facts.pool if (text := why_stuck(pod))), "")
     if stuck:
-        return f"No - no pod of its environment starts: {stuck}"
+        text = output.one_line(stuck, views.MESSAGE_WIDTH)
+        return f"No - no pod of its environment starts: {text}"
     environment = objects.decode(environment_types.Environment, facts.environment)
     if environment_defaults.pool_size(environment.spec) == 0:
         return "Yes (cold start on first call; the pool is of size 0, so a pod is made first)"
@@ -139,7 +146,7 @@ def _trouble(container: Obj) -> tuple[str, ...] | None:
     if before:
         last = f"last ended: {before.get('reason') or 'Error'} (code {before.get('exitCode', '?')})"
         said = f"{said}; {last}" if said else last
-    return (container["name"], str(restarts), str(reason), " ".join(said.split()) or output.NONE)
+    return (container["name"], str(restarts), str(reason), output.one_line(said) or output.NONE)
 
 
 def cold_starts(facts: Facts) -> list[tuple[str, ...]]:

@@ -136,7 +136,10 @@ async def _show_failure(
     name = function["metadata"]["name"]
     session.out.note(diagnose(name, answer))
     if answer.status not in (401, 403):
-        ran = invocation.decode_error(answer.body) is None
+        error = invocation.decode_error(answer.body)
+        ran = error is None
+        if error is not None and error.reason == invocation.SPECIALIZATION_FAILED:
+            session.out.note(f"more of it: fission fn describe --name {name}")
         await _show_logs(session, function, _LABEL_SECONDS if ran else 0)
     raise errors.CallFailed("error getting function response")
 
