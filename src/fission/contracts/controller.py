@@ -33,6 +33,9 @@ CONFIGMAPS: Final = "/v2/configmaps"
 PODS: Final = "pods"
 """Below one function or environment: its pods, as a PodList."""
 
+SURROUNDINGS: Final = "surroundings"
+"""Our own, below one function: ``deployments`` that run it, ``events`` of its namespace."""
+
 LOGS: Final = "/proxy/logs"
 STORAGE: Final = "/proxy/storage"
 SERVICE_NAME: Final = "/proxy/svcname"
@@ -76,6 +79,12 @@ def function_pods_path(name: str, namespace: str) -> str:
     """Pods that run a function."""
     query = parse.urlencode({"functionNamespace": namespace})
     return f"{COLLECTIONS['Function']}/{parse.quote(name, safe='')}/{PODS}?{query}"
+
+
+def function_surroundings_path(name: str, namespace: str) -> str:
+    """Deployments and events around a function."""
+    query = parse.urlencode({"functionNamespace": namespace})
+    return f"{COLLECTIONS['Function']}/{parse.quote(name, safe='')}/{SURROUNDINGS}?{query}"
 
 
 def environment_pods_path(name: str, namespace: str, executor_type: str = "") -> str:

@@ -119,6 +119,19 @@ class Handlers:
         }
         return await self._pods(request, chosen)
 
+    async def surroundings(self, request: service.Request) -> service.Response:
+        namespace = request.query_params.get("functionNamespace") or objects.DEFAULT_NAMESPACE
+        for resource in (gvk.DEPLOYMENTS, gvk.EVENTS):
+            await self._require(request, "list", resource, namespace)
+        mark = {
+            labels.FUNCTION_NAME: request.params["name"],
+            labels.FUNCTION_NAMESPACE: namespace,
+        }
+        selector = ",".join(f"{key}={value}" for key, value in mark.items())
+        deployments = await self._client.list(gvk.DEPLOYMENTS, namespace, label_selector=selector)
+        events = await self._client.list(gvk.EVENTS, namespace)
+        return _json(200, {"deployments": deployments.items, "events": events.items})
+
     async def environment_pods(self, request: service.Request) -> service.Response:
         query = request.query_params
         chosen = {

@@ -30,6 +30,7 @@ def make(
     functions, environments = contract.COLLECTIONS["Function"], contract.COLLECTIONS["Environment"]
     table += [
         ("GET", functions + "/{name}/" + contract.PODS, handlers.function_pods),
+        ("GET", functions + "/{name}/" + contract.SURROUNDINGS, handlers.surroundings),
         ("GET", environments + "/{name}/" + contract.PODS, handlers.environment_pods),
         ("GET", contract.SECRETS + "/{name}", handlers.exists(gvk.SECRETS)),
         ("GET", contract.CONFIGMAPS + "/{name}", handlers.exists(gvk.CONFIGMAPS)),

@@ -67,6 +67,32 @@ async def test_a_function_from_creation_to_deletion(good, fission, router):
     assert await good("fn", "delete", "--name", "hello") == "function 'hello' deleted\n"
 
 
+async def test_an_image_is_run_and_described(good, cluster):
+    await good("fn", "runc", "--name", "web", "--image", "registry.example/web:1", "--port", "80")
+    await good("fn", "updatec", "--name", "web", "--image", "registry.example/web:2")
+    path = "/apis/fission.io/v1/namespaces/default/functions/web"
+    function = (await cluster.call("GET", path)).body
+    event = {
+        "metadata": {"name": "web.1"},
+        "involvedObject": {
+            "kind": "Function",
+            "namespace": "default",
+            "name": "web",
+            "uid": function["metadata"]["uid"],
+        },
+        "type": "Warning",
+        "reason": "NoPod",
+        "message": "no pod starts",
+    }
+    await cluster.call("POST", "/api/v1/namespaces/default/events", event)
+
+    described = await good("fn", "describe", "--name", "web")
+
+    assert "Image:     registry.example/web:2, port 80\n" in described
+    assert "NoPod" in described
+    await good("fn", "delete", "--name", "web")
+
+
 async def test_large_archives_go_through(good, platform, workdir):
     content = random.Random(2).randbytes(400_000)
     (workdir / "large.py").write_bytes(content)

@@ -96,7 +96,13 @@ class ControllerBackend:
         return _items(await self._json("GET", path))
 
     async def surroundings(self, function: Obj) -> protocol.Surroundings | None:
-        return None
+        metadata = function["metadata"]
+        path = controller.function_surroundings_path(metadata["name"], metadata["namespace"])
+        try:
+            found = await self._json("GET", path)
+        except (status.NotFound, status.Forbidden):  # NotFound: an older controller
+            return None
+        return protocol.Surroundings(found["deployments"], found["events"])
 
     async def logs(self, function: Obj, query: protocol.LogQuery) -> AsyncIterator[bytes]:
         if query.follow:
