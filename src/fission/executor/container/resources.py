@@ -16,6 +16,7 @@ Obj = dict[str, Any]
 GRACE_SECONDS: Final = 360
 """For requests that a pod is still answering when it is to go; Fission's."""
 SETTINGS_VARIABLE: Final = "RESOURCE_VERSION_COUNT"
+READINESS_PERIOD_SECONDS: Final = 2
 MOUNT_MODE: Final = 0o750
 
 
@@ -70,6 +71,12 @@ def _podspec(
     wanted = podparts.merge_resources(container.get("resources") or {}, function.spec.resources)
     if wanted:
         container["resources"] = wanted
+    if "readinessProbe" not in container:
+        # Without one a pod is ready before its program listens.
+        container["readinessProbe"] = {
+            "tcpSocket": {"port": int(ports[0]["containerPort"])},
+            "periodSeconds": READINESS_PERIOD_SECONDS,
+        }
     grace = podspec.setdefault("terminationGracePeriodSeconds", GRACE_SECONDS)
     if grace:
         container.setdefault("lifecycle", {}).setdefault(

@@ -41,7 +41,7 @@ def plan_replicas(spec: function_types.FunctionSpec, current: int | None, need: 
     least = max(at_rest, 1)
     most = max(execution.max_scale, least)
     if current is None:
-        return least
+        return at_rest if is_idle(spec, need) else least
     if current == 0:
         return least if need.waiting else at_rest
     if is_idle(spec, need):
