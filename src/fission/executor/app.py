@@ -43,6 +43,7 @@ from fission.executor.poolmgr import (
     records,
     specialize,
     turns,
+    websockets,
 )
 from fission.executor.workload import manager as workload_manager
 from fission.executor.workload import objects as workload_objects
@@ -103,6 +104,7 @@ class App:
                 settings=settings,
                 switches=self.switches,
                 instance_id=deps.instance_id,
+                recorder=self.recorder,
                 clock=deps.clock,
                 started_at=deps.clock.now(),
             ),
@@ -159,6 +161,7 @@ class App:
             cache,
             known,
             self.pods.drain,
+            websockets.Websockets(known, calls).is_open,
             interval_seconds=settings.reap_every_seconds,
             clock=deps.clock,
         )

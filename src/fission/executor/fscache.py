@@ -151,6 +151,7 @@ class FunctionServiceCache:
     def __init__(self) -> None:
         self._groups: dict[FunctionKey, _Group] = {}
         self._located: dict[tuple[str, str], FunctionService] = {}
+        self._by_pod: dict[str, list[FunctionService]] = {}
         self._tickets = itertools.count(1)
 
     def acquire(
@@ -194,8 +195,7 @@ class FunctionServiceCache:
         self._end(group, service.once)
         service.active = 1
         service.last_used_at = now
-        group.services[service.address] = service
-        self._located[service.key.uid, service.address] = service
+        self._add(group, service)
         return self._grants(group, now)
 
     def failed(
@@ -244,8 +244,7 @@ class FunctionServiceCache:
         """Add a service that another executor, or this one before a restart, made."""
         group = self._groups.setdefault(service.key, _Group(limits))
         if service.address not in group.services:
-            group.services[service.address] = service
-            self._located[service.key.uid, service.address] = service
+            self._add(group, service)
 
     def remove(self, service: FunctionService, now: float) -> list[Grant]:
         """Give the service to nobody any more."""
@@ -256,6 +255,10 @@ class FunctionServiceCache:
         place = (service.key.uid, service.address)
         if self._located.get(place) is service:
             del self._located[place]
+        there = self._by_pod[service.pod_uid]
+        there.remove(service)
+        if not there:
+            del self._by_pod[service.pod_uid]
         grants = self._grants(group, now)
         self._tidy(service.key)
         return grants
@@ -263,6 +266,10 @@ class FunctionServiceCache:
     def find(self, uid: str, address: str) -> FunctionService | None:
         """The service of a function, of whichever generation, at an address."""
         return self._located.get((uid, address))
+
+    def in_pod(self, pod_uid: str) -> list[FunctionService]:
+        """The services in a pod; several where functions share it."""
+        return list(self._by_pod.get(pod_uid, ()))
 
     def used(self, key: FunctionKey) -> int:
         """The services of a group and those under way."""
@@ -301,6 +308,14 @@ class FunctionServiceCache:
         group.pending += 1
         group.pending_once += once
         return Specialize()
+
+    def _add(self, group: _Group, service: FunctionService) -> None:
+        known = group.services.get(service.address)
+        if known is not None:
+            self._by_pod[known.pod_uid].remove(known)
+        group.services[service.address] = service
+        self._located[service.key.uid, service.address] = service
+        self._by_pod.setdefault(service.pod_uid, []).append(service)
 
     def _end(self, group: _Group, once: bool) -> None:
         group.pending -= 1

@@ -30,6 +30,8 @@ class Claim:
     """``claimed``, ``loaded`` or ``failed``."""
     loading: bool = False
     """Somebody is at it: another executor, most likely."""
+    websockets: bool = False
+    """The runtime has said that clients hold WebSockets."""
 
 
 class Fetchers:

@@ -1,7 +1,7 @@
 """What becomes of each pod: offered, adopted, drained, deleted. Level-triggered.
 
-Generic pods go to ``pools``; one that was there before this process is asked first whether a
-function has claimed it, since its labels may be behind. Specialized pods are judged by
+Generic pods go to ``pools``; one that was there before this process is asked first (``claims``)
+whether a function has claimed it, since its labels may be behind. Specialized pods are judged by
 ``pods.decide`` whenever they, their function, its environment or its settings change, and after a
 restart, which is how the function service cache is filled again.
 """
@@ -20,6 +20,8 @@ from fission.base import clock as clocks
 from fission.base import tasks
 from fission.executor import catalog, config, errors, fscache, idle, switching
 from fission.executor.poolmgr import (
+    claims,
+    deaths,
     fetchers,
     manager,
     pods,
@@ -30,9 +32,9 @@ from fission.executor.poolmgr import (
     specialize,
 )
 from fission.kube import client as kube_client
+from fission.kube import events, workqueue
 from fission.kube import reconcile as loops
-from fission.kube import workqueue
-from fission.meta import gvk, objectmeta, podports, podstate, status
+from fission.meta import gvk, objectmeta, podstate, status
 from fission.meta import labels as meta_labels
 
 logger = logging.getLogger(__name__)
@@ -40,8 +42,6 @@ logger = logging.getLogger(__name__)
 Obj = dict[str, Any]
 
 WORKERS = 4
-CLAIMS_AT_ONCE = 16
-CLAIM_RETRY_SECONDS = 0.5
 FAILED_GRACE_SECONDS = 1
 """Nothing worth waiting for runs in a pod that failed."""
 DELETE_GRACE_SECONDS = 10
@@ -61,6 +61,7 @@ class Deps:
     settings: config.Config
     switches: switching.Switches
     instance_id: str
+    recorder: events.Recorder
     clock: clocks.Clock
     started_at: datetime.datetime
     """Pods that are older may have been claimed by an earlier process."""
@@ -73,9 +74,19 @@ class PodReconciler:
         self._deps = deps
         self._group = group
         self._manager: manager.PoolManager | None = None
-        self._asked: set[str] = set()
-        """UIDs of pods whose claim is known to be none, or is being asked for."""
-        self._asking = asyncio.Semaphore(CLAIMS_AT_ONCE)
+        self._claims = claims.Claims(
+            claims.Deps(
+                catalog=deps.catalog,
+                pools=deps.pools,
+                records=deps.records,
+                fetchers=deps.fetchers,
+                instance_id=deps.instance_id,
+            ),
+            group,
+            adopt=self._adopt,
+            failed=self.failed,
+        )
+        self._deaths = deaths.Deaths(deps.recorder)
         self._doomed: dict[str, pods.Drain | pods.Delete] = {}
         """Pod UID → what this process decided; told again by the pod's labels once written."""
         self.queue: workqueue.WorkQueue[str] = workqueue.WorkQueue(largest_delay_seconds=5.0)
@@ -102,8 +113,9 @@ class PodReconciler:
             return None
         verdict = await self._judge(pod)
         match verdict:
-            case pods.Serve():
+            case pods.Serve(again_after_seconds=seconds):
                 await self._serve(pod)
+                return loops.Result(requeue_after_seconds=seconds)
             case pods.Forget(again_after_seconds=seconds):
                 self._forget(pod)
                 return loops.Result(requeue_after_seconds=seconds)
@@ -142,14 +154,7 @@ class PodReconciler:
 
     def lost(self, pod: pool.GenericPod) -> None:
         """A chosen pod did not answer, or said that it belongs to somebody: find out."""
-        found = self._deps.catalog.pods.lister.get(pod.namespace, pod.name)
-        if found is None:
-            return
-        if self._environment(found) is not None and self._is_shared(found):
-            uid = meta_labels.of(found).get(labels.ENVIRONMENT_UID, "")
-            self._deps.pools.unready(uid, pod.uid)
-            return
-        self._group.spawn(self._resolve_claim(found, delete_silent=True), f"claim of {pod.name}")
+        self._claims.lost(pod)
 
     def gone(self, pod: pool.GenericPod) -> None:
         """A pod that was to be recorded does not exist any more."""
@@ -165,7 +170,16 @@ class PodReconciler:
             return pods.Forget() if objectmeta.is_deleting(pod) else pods.Serve()
         function, environment = await self._function(pod), await self._existing_environment(pod)
         settings_hash = self._deps.catalog.settings_hash(function) if function else ""
-        verdict = pods.decide(pod, function, environment, settings_hash, self._deps.clock.now())
+        if function is not None:
+            self._deaths.tell(function, pod)
+        verdict = pods.decide(
+            pod,
+            function,
+            environment,
+            settings_hash,
+            self._deps.clock.now(),
+            is_replaceable=environment is None or self._deps.pools.has_present(environment),
+        )
         if isinstance(verdict, pods.Drain) and function is not None and self._is_held(function):
             return pods.Forget()
         if isinstance(verdict, pods.Serve) and self._is_strange(pod):
@@ -248,6 +262,8 @@ class PodReconciler:
             if old is not None:
                 self._on_gone(old)
             return
+        if not podstate.is_ready(new):  # before the next request is given it
+            self._remove_all(new["metadata"]["uid"])
         if pods.is_generic(new):
             self._on_generic(new)
             if objectmeta.is_deleting(new) or new["metadata"]["uid"] in self._doomed:
@@ -261,17 +277,14 @@ class PodReconciler:
         self._deps.pools.withdraw(pod)
         self._deps.records.drop(uid)
         self._remove_all(uid)
-        self._asked.discard(uid)
+        self._claims.forget(uid)
         self._doomed.pop(uid, None)
 
     def _on_generic(self, pod: Obj) -> None:
-        uid = pod["metadata"]["uid"]
         created_at = clocks.parse_rfc3339(pod["metadata"]["creationTimestamp"])
-        if uid in self._asked or created_at > self._deps.started_at or not podstate.is_ready(pod):
+        is_new = created_at > self._deps.started_at or not podstate.is_ready(pod)
+        if is_new or self._claims.is_free(pod):
             self._deps.pools.offer(pod)
-            return
-        self._asked.add(uid)
-        self._group.spawn(self._resolve_claim(pod), f"claim of {pod['metadata']['name']}")
 
     def _on_function(
         self, old: function_types.Function | None, new: function_types.Function | None
@@ -311,69 +324,6 @@ class PodReconciler:
                 )
             )
 
-    # Claims.
-
-    async def _resolve_claim(self, pod: Obj, *, delete_silent: bool = False) -> None:
-        """Ask a pod that looks generic whom it belongs to, and act on the answer."""
-        metadata = pod["metadata"]
-        try:
-            given = pods.generic_pod(pod)
-        except podports.UnknownPort as error:
-            logger.warning("pod cannot be used: %s", error, extra={"pod": metadata["name"]})
-            return
-        try:
-            async with self._asking:
-                claims = await self._deps.fetchers.claims(given)
-        except errors.PodLost as error:
-            logger.warning("claim is not known: %s", error, extra={"pod": metadata["name"]})
-            if delete_silent:
-                self.failed(given)
-            else:
-                self._group.spawn(self._ask_again(pod), f"claim of {metadata['name']}")
-            return
-        if any(claim.loading for claim in claims):
-            self._group.spawn(self._ask_again(pod), f"claim of {metadata['name']}")
-            return
-        shared = self._is_shared(pod)
-        for claim in claims:
-            await self._adopt_claim(pod, given, claim, shared)
-        if not claims or shared:
-            present = self._deps.catalog.pods.lister.get(metadata["namespace"], metadata["name"])
-            if present is not None and present["metadata"]["uid"] == metadata["uid"]:
-                self._asked.add(metadata["uid"])
-                environment_uid = meta_labels.of(pod).get(labels.ENVIRONMENT_UID, "")
-                if delete_silent:
-                    self._deps.pools.put_back(environment_uid, given)
-                else:
-                    self._deps.pools.offer(present)
-
-    async def _ask_again(self, pod: Obj) -> None:
-        await asyncio.sleep(CLAIM_RETRY_SECONDS)
-        metadata = pod["metadata"]
-        present = self._deps.catalog.pods.lister.get(metadata["namespace"], metadata["name"])
-        if present is not None and pods.is_generic(present):
-            await self._resolve_claim(present)
-
-    async def _adopt_claim(
-        self, pod: Obj, given: pool.GenericPod, claim: fetchers.Claim, shared: bool
-    ) -> None:
-        function = self._deps.catalog.functions.lister.get(claim.namespace, claim.name)
-        fits = (
-            function is not None
-            and function.metadata.uid == claim.uid
-            and function.metadata.generation == claim.generation
-            and claim.state == "loaded"
-        )
-        if function is not None and fits:
-            self._adopt(pod, function)
-            if not shared:
-                settings_hash = self._deps.catalog.settings_hash(function)
-                patch = pods.record_patch(given, function, settings_hash, self._deps.instance_id)
-                self._deps.records.put(records.Record(given, patch))
-                logger.info("adopted pod by its claim", extra={"pod": given.name})
-        elif not shared:
-            self.failed(given)
-
     # Small things.
 
     def _doom(self, namespace: str, name: str, uid: str, verdict: pods.Drain | pods.Delete) -> None:
@@ -394,9 +344,8 @@ class PodReconciler:
         self._manager.remove(service)
 
     def _remove_all(self, pod_uid: str) -> None:
-        for service in self._deps.cache.services():
-            if service.pod_uid == pod_uid:
-                self._remove(service)
+        for service in self._deps.cache.in_pod(pod_uid):
+            self._remove(service)
 
     def _is_strange(self, pod: Obj) -> bool:
         """Another executor's pod, while adoption is off."""
@@ -438,6 +387,3 @@ class PodReconciler:
         return self._deps.catalog.environments.lister.get(
             found.get(labels.ENVIRONMENT_NAMESPACE), found.get(labels.ENVIRONMENT_NAME, "")
         )
-
-    def _is_shared(self, pod: Obj) -> bool:
-        return self._deps.pools.is_shared(pod)

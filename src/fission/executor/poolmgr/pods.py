@@ -11,6 +11,8 @@ its runtime ended and was restarted    delete it: whether an image reloads its f
                                        is not known, and a generic one would answer for it; where
                                        it serves again drain it: what was known of the pod when it
                                        was chosen may have been old, and calls may be in it
+older runtime, and the pool has none   it serves until the pool has
+of the new one yet
 older generation, runtime or settings  drain it: out of the endpoints, deleted when done
 not ready                              forget it until it is
 otherwise                              it serves
@@ -21,7 +23,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from fission.api import environment_types, function_types, labels
 from fission.base import clock as clocks
@@ -35,9 +37,16 @@ from fission.meta import objectmeta, podports, podstate
 Obj = dict[str, Any]
 
 
+LOOK_AGAIN_SECONDS: Final = 0.5
+"""While a pod of an old runtime serves because there is none of the new one."""
+ENVIRONMENT_UPDATED: Final = "the environment was updated"
+
+
 @dataclass(frozen=True, slots=True)
 class Serve:
-    """The pod serves its function."""
+    """The pod serves its function; look again after some seconds when that will not last."""
+
+    again_after_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +99,7 @@ def generic_pod(pod: Obj) -> pool.GenericPod:
 
 def restarts(pod: Obj) -> int:
     """How often containers other than the fetcher were started again."""
-    return sum(int(one.get("restartCount") or 0) for one in _runtime_statuses(pod))
+    return sum(int(one.get("restartCount") or 0) for one in runtime_statuses(pod))
 
 
 def runtime_ended(pod: Obj) -> bool:
@@ -102,11 +111,11 @@ def runtime_ended(pod: Obj) -> bool:
     before = int(meta_labels.annotations_of(pod).get(resources.RESTARTS_BEFORE) or 0)
     if restarts(pod) > before:
         return True
-    states = [one.get("state") or {} for one in _runtime_statuses(pod)]
+    states = [one.get("state") or {} for one in runtime_statuses(pod)]
     return any("terminated" in state or "waiting" in state for state in states)
 
 
-def _runtime_statuses(pod: Obj) -> list[Obj]:
+def runtime_statuses(pod: Obj) -> list[Obj]:
     return [
         one
         for one in (pod.get("status") or {}).get("containerStatuses") or ()
@@ -120,8 +129,13 @@ def decide(
     environment: environment_types.Environment | None,
     settings_hash: str,
     now: datetime.datetime,
+    *,
+    is_replaceable: bool = True,
 ) -> Verdict:
-    """What becomes of a specialized pod; ``function`` and ``environment`` by name, if any."""
+    """What becomes of a specialized pod; ``function`` and ``environment`` by name, if any.
+
+    ``is_replaceable``: the pool has a pod of the environment's present runtime to give.
+    """
     found = meta_labels.of(pod)
     annotations = meta_labels.annotations_of(pod)
     phase = (pod.get("status") or {}).get("phase")
@@ -148,7 +162,9 @@ def decide(
             )  # our view of the function is behind
         return Drain("the function was updated")
     if found.get(labels.ENV_RUNTIME_HASH) != resources.runtime_hash(environment):
-        return Drain("the environment was updated")
+        if not is_replaceable and podstate.is_ready(pod):
+            return Serve(LOOK_AGAIN_SECONDS)
+        return Drain(ENVIRONMENT_UPDATED)
     if annotations.get(resources.SETTINGS_HASH, "") != settings_hash:
         return Drain("a secret or config map was updated")
     return Serve() if podstate.is_ready(pod) else Forget()

@@ -58,6 +58,14 @@ class Pools:
         """Whether anybody waits for a pod."""
         return bool(self._waiting) and any(one.waiting_count for one in self._pools.values())
 
+    def has_present(self, environment: environment_types.Environment) -> bool:
+        """Whether a pod of the environment's present runtime is there for the next request, as far
+        as the pool keeps any."""
+        target = self._pools.get(environment.metadata.uid)
+        if target is None or environment_defaults.pool_size(environment.spec) == 0:
+            return True
+        return target.look() is not None
+
     def environment_changed(self, environment: environment_types.Environment) -> None:
         """The environment is there; only pods of its present runtime are given out."""
         target = self._pool(environment)

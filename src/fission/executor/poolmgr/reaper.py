@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from fission.api import environment_defaults, function_defaults, function_types
 from fission.base import clock as clocks
 from fission.executor import catalog, fscache, idle
 
 Drain = Callable[[fscache.FunctionService, str], None]
+IsHeld = Callable[[fscache.FunctionService], Awaitable[bool]]
+"""Whether the pod is in use by something that the cache does not count."""
 
 
 class Reaper:
@@ -21,6 +23,7 @@ class Reaper:
         cache: fscache.FunctionServiceCache,
         known: catalog.Catalog,
         drain: Drain,
+        is_held: IsHeld,
         *,
         interval_seconds: float,
         clock: clocks.Clock,
@@ -28,6 +31,7 @@ class Reaper:
         self._cache = cache
         self._catalog = known
         self._drain = drain
+        self._is_held = is_held
         self._interval_seconds = interval_seconds
         self._clock = clock
 
@@ -35,11 +39,24 @@ class Reaper:
         """Reap until cancelled."""
         while True:
             await asyncio.sleep(self._interval_seconds)
-            self.reap()
+            await self.reap()
 
-    def reap(self) -> list[fscache.FunctionService]:
+    async def reap(self) -> list[fscache.FunctionService]:
         """Drain what is idle; returns it."""
+        planned = self._plan()
+        held = await asyncio.gather(*(self._is_held(service) for service in planned))
+        idle_still = {id(service) for service in self._plan()} if planned else set()
         reaped = []
+        for service, is_held in zip(planned, held, strict=True):
+            if is_held:
+                self._cache.touch(service.key.uid, service.address, self._clock.monotonic())
+            elif id(service) in idle_still:
+                self._drain(service, "the pod was idle")
+                reaped.append(service)
+        return reaped
+
+    def _plan(self) -> list[fscache.FunctionService]:
+        planned: list[fscache.FunctionService] = []
         now = self._clock.monotonic()
         services = sorted(self._cache.services(), key=_group)
         for _, group in itertools.groupby(services, key=_group):
@@ -50,10 +67,8 @@ class Reaper:
             policy = idle.Policy(
                 function_defaults.idle_timeout_seconds(function.spec), function.spec.retain_pods
             )
-            for service in idle.plan_reap(members, policy, now):
-                self._drain(service, "the pod was idle")
-                reaped.append(service)
-        return reaped
+            planned += idle.plan_reap(members, policy, now)
+        return planned
 
     def _function(self, key: fscache.FunctionKey) -> function_types.Function | None:
         found = self._catalog.functions.lister.by_index(catalog.BY_UID, key.uid)
