@@ -83,6 +83,21 @@ def test_objects_live_and_go(kubectl):
     assert missing == 'Error from server (NotFound): configmaps "k" not found\n'
 
 
+def test_a_deployment_is_autoscaled(kubectl):
+    kubectl("apply", "-f", "-", stdin=DEPLOYMENT.replace("web", "scaled"))
+    made = kubectl("autoscale", "deployment", "scaled", "--min=2", "--max=5", "--cpu-percent=60")
+    assert made == "horizontalpodautoscaler.autoscaling/scaled autoscaled\n"
+    assert (
+        kubectl("scale", "deployment/scaled", "--replicas=3") == "deployment.apps/scaled scaled\n"
+    )
+    head, row = (line.split() for line in kubectl("get", "hpa").splitlines())
+    assert head == ["NAME", "REFERENCE", "TARGETS", "MINPODS", "MAXPODS", "REPLICAS", "AGE"]
+    assert row[:7] == ["scaled", "Deployment/scaled", "cpu:", "<unknown>/60%", "2", "5", "0"]
+    described = kubectl("describe", "hpa", "scaled")
+    assert "resource cpu on pods  (as a percentage of request):  <unknown> / 60%" in described
+    kubectl("delete", "hpa,deployment", "scaled")
+
+
 def test_apply_is_idempotent_and_strict(kubectl):
     assert kubectl("apply", "-f", "-", stdin=DEPLOYMENT) == "deployment.apps/web created\n"
     assert kubectl("apply", "-f", "-", stdin=DEPLOYMENT) == "deployment.apps/web unchanged\n"

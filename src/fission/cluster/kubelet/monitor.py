@@ -129,9 +129,9 @@ class Monitor:
         sample = usage.node_sample(stat, memory, _TICKS)
         self._node.add(_NODE, sample, self._clock.monotonic(), self._clock.now())
 
-    def describe(self, start: int) -> Obj:
+    def describe(self, start: int, items: int = PAGE_ITEMS) -> Obj:
         """A page of what was found last: ``number`` says which pass, ``next`` where to go on."""
-        page = self._found[start : start + PAGE_ITEMS]
+        page = self._found[start : start + items]
         answer: Obj = {
             "number": self._number,
             "containers": [
@@ -147,8 +147,8 @@ class Monitor:
         }
         for _, measured in self._node.measured():
             answer["node"] = measured.describe()
-        if start + PAGE_ITEMS < len(self._found):
-            answer["next"] = start + PAGE_ITEMS
+        if start + items < len(self._found):
+            answer["next"] = start + items
         return answer
 
 
