@@ -103,6 +103,7 @@ class _Handlers:
                     "name": record.name,
                     "state": str(record.state),
                     "loading": self._pod.is_loading(record.uid),
+                    "websockets": self._pod.websockets.are_open,
                 }
                 for record in self._pod.claims.records()
             ]
@@ -119,11 +120,11 @@ class _Handlers:
         return service.Response(503, failures.TEXT, text.encode())
 
     async def websocket_start(self, request: service.Request) -> service.Response:
-        await self._pod.report_websocket("WsConnectionStarted")
+        await self._pod.report_websocket(is_open=True)
         return service.Response()
 
     async def websocket_end(self, request: service.Request) -> service.Response:
-        await self._pod.report_websocket("NoActiveConnections")
+        await self._pod.report_websocket(is_open=False)
         return service.Response()
 
 

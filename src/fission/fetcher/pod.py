@@ -34,6 +34,7 @@ from fission.fetcher import (
     upload,
     variables,
     volume,
+    websockets,
 )
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
@@ -99,6 +100,7 @@ class Pod:
         state_dir = pathlib.Path(podenv.volume_path(STATE_DIR, env))
         has_state = state_dir.is_dir()
         self.claims = claims.Claims(state_dir / CLAIM_FILE if has_state else None)
+        self.websockets = websockets.Websockets(state_dir if has_state else None)
         self._mounts = mounts.Mounts(
             self._api, self._settings_volume, state_dir / MOUNTS_FILE if has_state else None
         )
@@ -242,8 +244,10 @@ class Pod:
             "serverTime": clocks.format_rfc3339(self._shared.clock.now()),
         }
 
-    async def report_websocket(self, reason: str) -> None:
-        """Tell the executor, by a Kubernetes Event on the pod, about its websockets."""
+    async def report_websocket(self, *, is_open: bool) -> None:
+        """Remember whether clients hold websockets, and tell by a Kubernetes Event on the pod."""
+        self.websockets.note(is_open=is_open)
+        reason = "WsConnectionStarted" if is_open else "NoActiveConnections"
         folder = pathlib.Path(podenv.volume_path(wire.PODINFO_DIR, self._env))
         try:
             name = (folder / "name").read_text().strip()

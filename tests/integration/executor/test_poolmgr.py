@@ -205,6 +205,25 @@ async def test_an_idle_pod_is_given_back(tmp_path: Path) -> None:
         assert here.executor.cache.services() == []
 
 
+async def test_a_pod_whose_clients_hold_websockets_is_kept(tmp_path: Path) -> None:
+    async with world.cluster(tmp_path, reaper_interval_seconds=0.05) as here:
+        await here.create_environment()
+        function = await here.create_function(idletimeout=1)
+        address = await here.address(function)
+        pod = await here.labelled(address)
+        fetcher = here.node.pods[pod["metadata"]["uid"]].fetcher.pod
+        fetcher.websockets.note(is_open=True)
+        (service,) = here.executor.cache.services()
+        used = service.last_used_at
+        await here.untap(function, address)
+        # It was idle for long enough, asked, and counts as used again.
+        await waits.until(lambda: service.last_used_at - used > 1.0, 10)
+        assert here.executor.cache.services() == [service]
+
+        fetcher.websockets.note(is_open=False)
+        await here.eventually(lambda: is_drained(here, address))
+
+
 async def test_a_tap_of_an_unknown_address_is_a_404(tmp_path: Path) -> None:
     async with world.cluster(tmp_path) as here:
         await here.create_environment()

@@ -353,3 +353,19 @@ async def test_specialization_at_start_decides_about_readiness(tmp_path: Path) -
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
+
+
+async def test_word_of_websockets_outlives_the_fetcher(tmp_path: Path) -> None:
+    async def claimed(pod: support.Fixture) -> bool:
+        (claim,) = json.loads((await pod.get("/claim"))[1])
+        return bool(claim["websockets"])
+
+    async with support.fetcher(tmp_path) as pod:
+        request = support.specialize_request(archive=literal(HELLO))
+        assert (await pod.post("/specialize", request))[0] == 200
+        assert not await claimed(pod)
+        await pod.get("/wsevent/start")  # without a name for the Event this is known all the same
+    async with support.fetcher(tmp_path) as pod:
+        assert await claimed(pod)
+        await pod.get("/wsevent/end")
+        assert not await claimed(pod)
