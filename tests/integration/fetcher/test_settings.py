@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -150,3 +151,52 @@ async def test_a_runtime_that_takes_no_variables_is_not_called_specialized(
         assert status == 400
         assert "the environment's image does not take variables" in text
         assert "newdeploy" in text
+
+
+async def test_a_mount_path_takes_the_place_of_namespace_and_name(
+    api: apiserver.Running, tmp_path: Path
+) -> None:
+    await make(api, SECRET, "outer", a=b64("1"))
+    await make(api, SECRET, "inner", b=b64("2"))
+    await make(api, SECRET, "plain", c=b64("3"))
+    await make(api, CONFIG, "same", d="4")
+    env = {"KUBE_API_SOCKET": api.socket}
+    async with support.fetcher(tmp_path, settings=QUICK, **env) as pod:
+        wanted = request(
+            secretList=[
+                {"namespace": "default", "name": "inner", "mountPath": "certs/deep/inner"},
+                {"namespace": "default", "name": "outer", "mountPath": "certs"},
+                {"namespace": "default", "name": "plain"},
+            ],
+            configMapList=[{"namespace": "default", "name": "same", "mountPath": "certs"}],
+        )
+        assert await pod.post("/specialize", wanted) == (200, "")
+        found = {
+            "secrets/certs/a": "1",
+            "secrets/certs/deep/inner/b": "2",
+            "secrets/default/plain/c": "3",
+            "configs/certs/d": "4",
+        }
+        assert {name: (tmp_path / name).read_text() for name in found} == found
+        for name in found:
+            assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o750
+            assert stat.S_IMODE((tmp_path / name).parent.stat().st_mode) == 0o750
+
+        # What lies inside of another's folder stays when that one changes.
+        await change(api, SECRET, "outer", a=b64("one"))
+        await waiting.until(lambda: (tmp_path / "secrets/certs/a").read_text() == "one")
+        assert (tmp_path / "secrets/certs/deep/inner/b").read_text() == "2"
+
+
+@pytest.mark.parametrize("wrong", ["../x", "a/../../x", "/x", "a//b", "a/./b", ".", "..", "a\0b"])
+async def test_a_mount_path_that_leads_elsewhere_is_refused(
+    api: apiserver.Running, tmp_path: Path, wrong: str
+) -> None:
+    await make(api, SECRET, "db", password=b64("1"))
+    async with support.fetcher(tmp_path, KUBE_API_SOCKET=api.socket) as pod:
+        mount = {"namespace": "default", "name": "db", "mountPath": wrong}
+        status, text = await pod.post("/specialize", request(secretList=[mount]))
+        assert status == 400
+        assert "mountPath" in text
+        assert list((tmp_path / "secrets").iterdir()) == []
+        assert pod.runtime.requests == []

@@ -82,8 +82,8 @@ class Prefetching:
             del self._tries[key]
             return None
         self._tries.pop(key, None)
-        request = await self._specializer.request(function, environment, package)
         try:
+            request = await self._specializer.request(function, environment, package)
             await self._fetchers.prefetch(pod, request.fetch, TIMEOUT_SECONDS)
         except (http_errors.HttpError, errors.ExecutorError) as error:
             logger.info("not fetched beforehand", extra={"function": key, "error": str(error)})

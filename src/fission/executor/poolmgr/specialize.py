@@ -149,7 +149,7 @@ class Specializer:
         package: package_types.Package,
     ) -> wire.FunctionSpecializeRequest:
         """What a fetcher is asked for."""
-        check_variables(function, environment)
+        check_shared(function, environment)
         request = make_request(function, environment, package, await self._storage_url(package))
         request.fetch.env = function.spec.env
         request.fetch.env_from = function.spec.env_from
@@ -204,18 +204,26 @@ def check_reach(function: function_types.Function) -> None:
         raise errors.ForeignReference("; ".join(map(str, faults)))
 
 
-def check_variables(
+def check_shared(
     function: function_types.Function, environment: environment_types.Environment
 ) -> None:
-    """Raise SpecializationFailed for variables of one function in everybody's process."""
+    """Raise SpecializationFailed for what one function cannot have where functions share a pod."""
+    if not environment_defaults.is_infinite(environment.spec):
+        return
+    spec = function.spec
     named = [
-        field
-        for field, value in (("env", function.spec.env), ("envFrom", function.spec.env_from))
-        if value
+        f"spec.{field}"
+        for field, is_given in (
+            ("env", spec.env),
+            ("envFrom", spec.env_from),
+            ("secrets.mountPath", any(each.mount_path for each in spec.secrets)),
+            ("configmaps.mountPath", any(each.mount_path for each in spec.config_maps)),
+        )
+        if is_given
     ]
-    if named and environment_defaults.is_infinite(environment.spec):
+    if named:
         raise errors.SpecializationFailed(
-            f"spec.{' and spec.'.join(named)} of function {function.metadata.namespace}/"
+            f"{' and '.join(named)} of function {function.metadata.namespace}/"
             f"{function.metadata.name}: not in environment {environment.metadata.name}, whose "
             "allowedFunctionsPerContainer is infinite, as its functions share one process; leave "
             "them out, or use an environment of single functions",
