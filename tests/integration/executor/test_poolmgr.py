@@ -79,14 +79,6 @@ async def test_the_concurrency_limit_is_a_429_that_says_so(tmp_path: Path) -> No
         )
 
 
-async def test_a_burst_larger_than_the_pool_waits_for_replacements(tmp_path: Path) -> None:
-    async with world.cluster(tmp_path) as here:
-        await here.create_environment(poolsize=2)
-        function = await here.create_function()
-        addresses = await asyncio.gather(*(here.address(function) for _ in range(12)))
-        assert len(set(addresses)) == 12
-
-
 async def test_more_capacity_is_a_pod_that_the_router_does_not_know(tmp_path: Path) -> None:
     async with world.cluster(tmp_path) as here:
         await here.create_environment()

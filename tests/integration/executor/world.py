@@ -13,7 +13,7 @@ import contextlib
 import json
 import pathlib
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -234,6 +234,9 @@ class World:
     executor: app.App
     url: str = ""
     settings: config.Config = field(default_factory=config.Config)
+    credentials: kube_config.Credentials | None = None
+    stop_executor: Callable[[], Awaitable[None]] | None = None
+    """Ends the executor that the cluster came with."""
 
     async def create_environment(self, name: str = "python", **spec: Any) -> Obj:
         wire_spec = {"version": 3, "runtime": {"image": "fission/python-env"}, "poolsize": 2}
@@ -373,9 +376,18 @@ async def cluster(
         ]
         chosen = config.Config(tenancy_mode="cluster", **settings)
         try:
-            async with executor(kube, http, masters, chosen) as built:
-                world = World(kube, node, http, masters, built[0], built[1], chosen)
-                yield world
+            async with contextlib.AsyncExitStack() as life:
+                built = await life.enter_async_context(executor(kube, http, masters, chosen))
+                yield World(
+                    kube,
+                    node,
+                    http,
+                    masters,
+                    *built,
+                    chosen,
+                    credentials,
+                    stop_executor=life.aclose,
+                )
         finally:
             for task in beside:
                 task.cancel()
