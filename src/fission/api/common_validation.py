@@ -183,7 +183,7 @@ def validate_container(container: dict[str, Any] | None, field: str) -> list[Fie
 def is_clean_relative_path(path: str) -> bool:
     """Whether a path stays below where it is joined to, and says so plainly."""
     return (
-        bool(path)
+        path not in ("", ".")
         and "\\" not in path
         and "\0" not in path
         and not path.startswith("/")

@@ -321,3 +321,54 @@ async def test_waiting_ends_when_a_condition_is_met(good, bad, cluster):
     )
     listed = json.loads(await good("fn", "list", "-o", "json"))
     assert listed[0]["status"]["conditions"] == [condition]
+
+
+async def test_every_flag_of_the_executors_is_written_and_updated(good, cluster):
+    await good(
+        *CREATE,
+        *("--concurrency", "4", "--requestsperpod", "3", "--onceonly", "--retainpods", "2"),
+        *("--idletimeout", "0", "--specializationtimeout", "130", "--fntimeout", "7"),
+        *("-e", "A=1", "--env-from-secret", "s/k:B", "--env-from-configmap", "m"),
+    )
+
+    spec = (await cluster.call("GET", FUNCTION)).body["spec"]
+    strategy = spec["InvokeStrategy"]["ExecutionStrategy"]
+    assert strategy == {"ExecutorType": "poolmgr", "SpecializationTimeout": 130}
+    assert (spec["concurrency"], spec["requestsPerPod"], spec["retainPods"]) == (4, 3, 2)
+    assert (spec["onceOnly"], spec["idletimeout"], spec["functionTimeout"]) == (True, 0, 7)
+    assert [variable["name"] for variable in spec["env"]] == ["A", "B"]
+    assert spec["envFrom"] == [{"configMapRef": {"name": "m"}}]
+
+    printed = await good(
+        *("fn", "update", "--name", "hello", "--executortype", "newdeploy", "--yolo=false"),
+        *("--minscale", "0", "--maxscale", "5", "--targetcpu", "60", "-e", "A=2"),
+        *("--mincpu", "100", "--maxmemory", "256"),
+    )
+
+    assert printed.splitlines() == [
+        "Warning: flags of variables replace all of them; these are gone: B, those of ConfigMap m",
+        "Function 'hello' updated",
+    ]
+    spec = (await cluster.call("GET", FUNCTION)).body["spec"]
+    assert spec["InvokeStrategy"]["ExecutionStrategy"] == {
+        "ExecutorType": "newdeploy",
+        "MaxScale": 5,
+        "TargetCPUPercent": 60,
+        "SpecializationTimeout": 130,
+    }
+    assert spec["env"] == [{"name": "A", "value": "2"}]
+    assert "envFrom" not in spec
+    assert "onceOnly" not in spec
+    assert spec["resources"] == {
+        "requests": {"cpu": "100m"},
+        "limits": {"cpu": "100m", "memory": "256Mi"},
+    }
+    assert "Capacity:    0 to 5 pods, scaled at 60 % CPU; idle ones go after 0 s\n" in await good(
+        "fn", "describe", "--name", "hello"
+    )
+    await good("fn", "update", "--name", "hello", "--executortype", "poolmgr")
+    spec = (await cluster.call("GET", FUNCTION)).body["spec"]
+    assert spec["InvokeStrategy"]["ExecutionStrategy"] == {
+        "ExecutorType": "poolmgr",
+        "SpecializationTimeout": 130,
+    }

@@ -184,7 +184,9 @@ def warnings(
             "CPU and memory of a poolmgr function are those of its environment; set them with"
             " `fission env update`"
         )
-    idle = [f"--{flag}" for flag in _POOLED_FLAGS if getattr(given, flag, None) is not None]
+    idle = [
+        f"--{flag}" for flag in _POOLED_FLAGS if getattr(given, flag, None) not in (None, False)
+    ]
     if idle and not pooled:
         executor = function_defaults.executor_type(spec)
         said.append(f"{', '.join(idle)}: without effect on a {executor} function")

@@ -34,12 +34,8 @@ def test_a_plain_pod_is_taken():
         (a_pod({"ports": [{"containerPort": 1, "protocol": "UDP"}]}), "ports.protocol UDP"),
         (a_pod({"securityContext": {"privileged": True}}), "securityContext.privileged"),
         (a_pod(securityContext={"runAsUser": 5}), "spec.securityContext.runAsUser 5"),
-        (
-            a_pod({"lifecycle": {"postStart": {"exec": {"command": ["touch", "x"]}}}}),
-            "lifecycle.postStart.exec",
-        ),
         (a_pod({"lifecycle": {"preStop": {"tcpSocket": {}}}}), "lifecycle.preStop.tcpSocket"),
-        (a_pod({"livenessProbe": {"exec": {}}}), "livenessProbe.exec"),
+        (a_pod({"livenessProbe": {"grpc": {"port": 1}}}), "livenessProbe.grpc"),
         (a_pod(volumes=[{"name": "v", "csi": {}}]), "type csi"),
         (a_pod({"tty": True}), "tty"),
     ],

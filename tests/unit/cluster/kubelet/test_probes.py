@@ -24,7 +24,7 @@ def test_a_verdict_comes_when_a_threshold_is_reached_and_only_on_a_change():
     assert verdicts == [None, True, None, None, None, None, False, None, None, True]
 
 
-@pytest.mark.parametrize("kind", ["exec", "grpc"])
+@pytest.mark.parametrize("kind", ["grpc"])
 def test_other_kinds_are_refused_by_name(kind):
     with pytest.raises(errors.Refused, match=f"readinessProbe.{kind} is not supported"):
         probes.parse_rules({"name": "c", "readinessProbe": {kind: {}}})
