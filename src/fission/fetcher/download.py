@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import pathlib
 import ssl
 from collections.abc import Callable
@@ -121,9 +122,9 @@ class Downloader:
                 continue
             if 200 <= response.status < 300:
                 return response
-            text = (await response.read(_MAX_ERROR_BYTES)).decode("utf-8", "replace").strip()
+            text = said(await response.read(_MAX_ERROR_BYTES))
             shown = url.split("?")[0]
-            message = f"archive {shown} could not be fetched: {response.status} {text[:500]}"
+            message = f"archive {shown} could not be fetched: {response.status} {text}"
             if response.status in (502, 503, 504):
                 raise _TryAgain(message)
             if response.status == 404:
@@ -160,6 +161,18 @@ class Downloader:
         if self._ssl is None:
             self._ssl = ssl.create_default_context()
         return self._ssl
+
+
+def said(body: bytes) -> str:
+    """What an error's body says: the message of a Kubernetes Status, else its beginning. Pure."""
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if isinstance(found, dict) and isinstance(found.get("message"), str):
+        text = found["message"]
+    return text[:500]
 
 
 def _redirected(url: str, location: str) -> str:

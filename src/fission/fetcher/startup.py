@@ -26,7 +26,7 @@ def may_pass(error: Exception) -> bool:
     """Whether the same may succeed a little later, without anybody changing the function. Pure."""
     if isinstance(error, errors.RuntimeRefused):
         return False
-    if isinstance(error, (errors.NotFound, status.StatusError, http_errors.HttpError, OSError)):
+    if isinstance(error, (status.StatusError, http_errors.HttpError, OSError)):
         return True
     return isinstance(error, base_errors.Error) and error.retryable
 

@@ -215,7 +215,8 @@ async def test_storagesvc_gets_a_signed_request_where_it_was_resolved_to(tmp_pat
 
 
 async def test_a_missing_archive_is_reported(tmp_path: Path) -> None:
-    host = support.Host(lambda _: server.Response(404, body=b"no such archive"))
+    status_body = json.dumps({"kind": "Status", "message": "no such archive", "code": 404})
+    host = support.Host(lambda _: server.Response(404, body=status_body.encode()))
     async with support.fetcher(tmp_path) as pod, host.running():
         request = support.specialize_request(archive=url_archive(host.url + "/gone"))
         status, text = await pod.post("/specialize", request)
