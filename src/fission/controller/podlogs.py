@@ -8,7 +8,7 @@ from urllib import parse
 
 from fission.api import labels
 from fission.kube import client as kube_client
-from fission.meta import gvk, status
+from fission.meta import gvk, objectmeta, status
 
 BANNER = "=" * 35
 MAX_LOG_BYTES = 4 << 20
@@ -49,6 +49,12 @@ async def _read(
     return (await answer.read(MAX_LOG_BYTES)).decode(errors="replace")
 
 
-def newest(pods: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Return the pod that changed last."""
-    return max(pods, key=lambda pod: int(pod["metadata"]["resourceVersion"]))
+def newest(pods: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return the pod that changed last; one on its way out only when there is no other."""
+    return max(
+        pods,
+        key=lambda pod: (
+            not objectmeta.is_deleting(pod),
+            int(pod["metadata"]["resourceVersion"]),
+        ),
+    )

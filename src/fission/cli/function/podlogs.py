@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, Final
 
-from fission.cli import context, errors
+from fission.cli import context, errors, views
 from fission.cli.backend import protocol
 from fission.contracts import fetcher
 
@@ -13,8 +13,8 @@ _SEPARATOR: Final = "==="
 
 
 def newest(pods: list[Obj]) -> Obj:
-    """The pod that changed last."""
-    return max(pods, key=lambda pod: _version(pod))
+    """The pod that changed last; one on its way out only when there is no other."""
+    return max(pods, key=lambda pod: (not views.is_terminating(pod), _version(pod)))
 
 
 def containers(pod: Obj) -> list[str]:
