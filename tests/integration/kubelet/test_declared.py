@@ -43,6 +43,7 @@ async def test_what_pods_declare(node):
         a_deadline_ends_a_pod(node),
         last_words_are_kept(node),
         a_failing_hook_restarts(node),
+        programs_run_in_a_container(node),
     )
 
 
@@ -66,6 +67,26 @@ async def hooks_run_around_a_container(node):
     assert "stopping" in node.logs(pod) or not node.logs(pod)
     await node.gone("hooked")
     await node.gone("drained")
+
+
+async def programs_run_in_a_container(node):
+    """As its user, in its namespaces: probes and hooks that execute something."""
+    touch = "echo $(id -u) $$ $NAME > /v/hook; cat /etc/shadow 2> /dev/null && exit 1; sleep 0.01"
+    own = {
+        "env": [{"name": "NAME", "value": "me"}],
+        "lifecycle": {"postStart": {"exec": {"command": ["sh", "-c", touch]}}},
+        "readinessProbe": {"exec": {"command": ["test", "-e", "/v/hook"]}, "periodSeconds": 1},
+        "livenessProbe": {"exec": {"command": ["test", "!", "-e", "/v/sick"]}, "periodSeconds": 1},
+    }
+    own["livenessProbe"]["failureThreshold"] = 1
+    await node.create(a_pod("busy", container={**own, **VOLUME}, volumes=a_volume()))
+    pod = await node.ready("busy")
+    uid, pid, name = (await node.ask(pod, "/read/v/hook")).split()
+    assert uid != "0"
+    assert int(pid) < 50
+    assert name == "me"
+    await node.ask(pod, "/write/v/sick")
+    await node.wait("busy", lambda p: container(p).get("restartCount"), "it was not restarted")
 
 
 async def a_failing_hook_restarts(node):

@@ -68,7 +68,8 @@ async def test_programs_that_listen_for_themselves(node):
     if waiting := await refusal(node):
         pytest.skip(waiting)
     port = [{"containerPort": 8080}]
-    hello = {"ports": port, "readinessProbe": None, "env": [{"name": "GREETING", "value": "hi"}]}
+    probe = {"exec": {"command": ["sh", "-c", 'test "$GREETING" = hi']}}
+    hello = {"ports": port, "readinessProbe": probe, "env": [{"name": "GREETING", "value": "hi"}]}
     for name in ("one", "two"):
         await node.create(a_pod(name, "library/hello-http:1", container=dict(hello)))
     for name in ("one", "two"):

@@ -29,9 +29,16 @@ class Health:
         self._tasks = tasks
         self._probes: dict[str, asyncio.Task[Any]] = {}
 
-    def watch(self, pod: Obj, container: Obj, endpoint: addresses.Endpoint, report: Report) -> None:
+    def watch(
+        self,
+        pod: Obj,
+        container: Obj,
+        endpoint: addresses.Endpoint,
+        execute: probes.Execute,
+        report: Report,
+    ) -> None:
         """Probe a container that has started; instead of its former run."""
-        rules = probes.parse_rules(container)
+        rules = probes.parse_rules(container, execute)
         if not rules:
             return
         name = container["name"]
@@ -57,6 +64,7 @@ class Health:
         pod: Obj,
         container: Obj,
         endpoint: addresses.Endpoint,
+        execute: probes.Execute,
         timeout_seconds: float,
     ) -> str | None:
         """None without such a hook; else why it failed, empty when it did not."""
@@ -64,7 +72,7 @@ class Health:
         if hook is None:
             return None
         resolve = _resolver(pod, endpoint)
-        return await hooks.run(hook, endpoint.ip, resolve, self._http, timeout_seconds)
+        return await hooks.run(hook, endpoint.ip, resolve, self._http, execute, timeout_seconds)
 
 
 def _resolver(pod: Obj, endpoint: addresses.Endpoint) -> probes.Resolve:

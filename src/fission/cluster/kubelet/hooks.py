@@ -1,7 +1,7 @@
 """Life cycle hooks of containers: what they ask for, and doing it.
 
-`sleep` and `httpGet` are run; `exec` only as a sleep (which is how pods waited before Kubernetes
-knew `sleep`): no other program is started in a running container on this node.
+`sleep`, `httpGet` and `exec` are run. `exec` of a sleep, which is how pods waited before Kubernetes
+knew `sleep`, is a pause: it costs no process.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ POST_START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Hook:
-    """One hook: a pause, or a request."""
+    """One hook: a pause, a request or a program."""
 
     where: str
     sleep_seconds: float = 0.0
     http_get: Obj | None = None
+    command: tuple[str, ...] = ()
 
 
 def parse(container: Obj, kind: str) -> Hook | None:
@@ -46,10 +47,11 @@ def parse(container: Obj, kind: str) -> Hook | None:
             return Hook(where, float(command[1]))
         except ValueError:
             pass
+    if command:
+        return Hook(where, command=tuple(command))
     found = ", ".join(sorted(raw))
     raise errors.Refused(
-        f"{where}.{found} is not supported by this node; supported are sleep, httpGet, and exec of "
-        "sleep with a number of seconds"
+        f"{where}.{found} is not supported by this node; supported are sleep, httpGet and exec"
     )
 
 
@@ -58,17 +60,22 @@ async def run(
     host: str,
     resolve: probes.Resolve,
     http: http_client.Client,
+    execute: probes.Execute,
     timeout_seconds: float,
 ) -> str:
     """Do it, for at most so long; why it failed, empty when it did not."""
     try:
         async with asyncio.timeout(timeout_seconds):
+            if hook.command:
+                code = await execute(hook.command, timeout_seconds)
+                return f"{hook.where}: {hook.command[0]} ended with {code}" if code else ""
             if hook.http_get is None:
                 await asyncio.sleep(hook.sleep_seconds)
             else:
                 await _request(hook.http_get, host, resolve, http, timeout_seconds)
     except TimeoutError:
-        return "" if hook.http_get is None else f"{hook.where}: no answer in {timeout_seconds:g} s"
+        is_pause = hook.http_get is None and not hook.command
+        return "" if is_pause else f"{hook.where}: not done in {timeout_seconds:g} s"
     except (OSError, http_errors.HttpError, errors.ContainerError) as error:
         return f"{hook.where}: {error}"
     return ""

@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,11 @@ class Launcher:
     @property
     def running(self) -> Mapping[str, Running]:
         return self._running
+
+    def unconfined(self, uid: str) -> tuple[str, ...]:
+        """What this machine does not keep of the confinement of a pod's containers."""
+        mine = [one for one in self._running.values() if one.id.startswith(f"{uid}.")]
+        return tuple(dict.fromkeys(sentence for one in mine for sentence in one.unconfined))
 
     def is_confined(self, pod: Obj) -> bool:
         """Whether any container of the pod runs foreign code. Unknown images count as such."""
@@ -500,6 +505,19 @@ class Launcher:
             return True
         await self._spawners.signal(identifier, number)
         return False
+
+    async def run(
+        self, pod: Obj, container: str, attempt: int, argv: Sequence[str], timeout_seconds: float
+    ) -> int:
+        """Run a program in a container, beside its own; its exit code. CannotRun says why not."""
+        identifier = records.container_id(pod["metadata"]["uid"], container, attempt)
+        one = self._spawners.owner(identifier)
+        if one is None:
+            raise errors.CannotRun(f"container {container} has no process of its own")
+        try:
+            return await one.run(identifier, argv, timeout_seconds)
+        except (client.SpawnerError, OSError) as error:
+            raise errors.CannotRun(str(error)) from error
 
     async def ended(self, pod: Obj, container: str, attempt: int, *, restarts: bool) -> None:
         """Take the last output; let the spawner forget, unless it keeps sockets for a next run."""

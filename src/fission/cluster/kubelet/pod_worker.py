@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import logging
 import signal
 import socket
@@ -31,6 +32,7 @@ from fission.cluster.kubelet import (
     node_deps,
     podstate,
     podstatus,
+    probes,
     records,
     references,
     spawners,
@@ -48,8 +50,7 @@ FIRST_PREPARE_RETRY_SECONDS = 0.2
 LONGEST_PREPARE_RETRY_SECONDS = 10.0
 DEFAULT_GRACE_SECONDS = 30.0
 DRAIN_SECONDS = 0.25
-"""Between the deletion of a pod that serves and its SIGTERM, where no hook waits: those who know
-its address take some milliseconds to hear that it goes."""
+"""From deletion to SIGTERM where no hook waits: callers take a moment to hear that it goes."""
 
 
 class PodWorker:
@@ -359,7 +360,7 @@ class PodWorker:
             log.exception("container was not started", extra=self._fields(container=name))
             self._inbox.put_nowait(podstate.StartFailed(name, "RunContainerError", str(error)))
             return
-        await self._after_start(name, self._endpoint)
+        await self._after_start(name, attempt, self._endpoint)
         identifier = f"{podstatus.RUNTIME}://{running.id}"
         self._inbox.put_nowait(podstate.Started(name, identifier, started_at))
         self._tell("Started", f"Started container {name}")
@@ -405,23 +406,27 @@ class PodWorker:
 
         def report(kind: str, healthy: bool, own_grace: float | None) -> None:
             if not healthy:
-                word = kind.capitalize()
-                self._warn("Unhealthy", f"{word} probe of container {name} failed")
+                self._warn("Unhealthy", f"{kind.capitalize()} probe of container {name} failed")
             given = self._grace_seconds if own_grace is None else float(own_grace)
             if self._state.of(name).attempt == attempt:
                 self._inbox.put_nowait(podstate.Probed(name, kind, healthy, given))
 
-        self._health.watch(self._pod, self._spec(name), self._endpoint, report)
+        execute = self._execute(name, attempt)
+        self._health.watch(self._pod, self._spec(name), self._endpoint, execute, report)
+
+    def _execute(self, name: str, attempt: int) -> probes.Execute:
+        return functools.partial(self._deps.launcher.run, self._pod, name, attempt)
 
     @property
     def _grace_seconds(self) -> float:
         given = self._pod["spec"].get("terminationGracePeriodSeconds")
         return float(given or DEFAULT_GRACE_SECONDS)
 
-    async def _after_start(self, name: str, endpoint: addresses.Endpoint) -> None:
+    async def _after_start(self, name: str, attempt: int, endpoint: addresses.Endpoint) -> None:
         """The container counts as started when its hook is done; if that fails, it is ended."""
+        execute, longest = self._execute(name, attempt), hooks.POST_START_SECONDS
         failure = await self._health.run_hook(
-            "postStart", self._pod, self._spec(name), endpoint, hooks.POST_START_SECONDS
+            "postStart", self._pod, self._spec(name), endpoint, execute, longest
         )
         if failure:
             self._warn("FailedPostStartHook", failure)
@@ -434,8 +439,9 @@ class PodWorker:
         was_serving = self._state.of(name).ready and name in self._deps.launcher.declared_ports(
             self._pod
         )
+        execute = self._execute(name, attempt)
         failure = await self._health.run_hook(
-            "preStop", self._pod, self._spec(name), self._endpoint, grace_seconds
+            "preStop", self._pod, self._spec(name), self._endpoint, execute, grace_seconds
         )
         if failure:
             self._warn("FailedPreStopHook", failure)
@@ -544,12 +550,6 @@ class PodWorker:
     # -- what others see --------------------------------------------------------------------
 
     def _make_status(self) -> tuple[Obj, Obj]:
-        unconfined: dict[str, None] = {}
-        for container in self._state.containers:
-            identifier = records.container_id(self.uid, container.name, container.attempt)
-            running = self._deps.launcher.running.get(identifier)
-            for sentence in running.unconfined if running else ():
-                unconfined[sentence] = None
         endpoint = self._endpoint
         ready = self._state.sandbox_ready or any(c.attempt >= 0 for c in self._state.containers)
         facts = podstatus.Facts(
@@ -557,7 +557,7 @@ class PodWorker:
             pod_ip=endpoint.ip if endpoint is not None and ready else None,
             start_time=self._start_time,
             image_ids=self._deps.launcher.image_ids(self._pod),
-            unconfined=tuple(unconfined),
+            unconfined=self._deps.launcher.unconfined(self.uid),
         )
         pod = podstatus.with_written(self._pod, self._writer.written)
         return pod, podstatus.make_status(pod, self._rules, self._state, facts, self._now())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,10 @@ Obj = dict[str, Any]
 EAGER_SECONDS = 0.05
 MAX_ANSWER_BYTES = 10 * 1024
 """As much of an answer as is read, the kubelet's value."""
+
+
+Execute = Callable[[Sequence[str], float], Awaitable[int]]
+"""Run this in the container for at most so many seconds; the exit code."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +43,25 @@ class Rule:
     grace_seconds: float | None
     http_get: Obj | None = None
     tcp_socket: Obj | None = None
+    command: tuple[str, ...] = ()
+    execute: Execute | None = None
 
 
-def parse_rules(container: Obj) -> list[Rule]:
-    """The probes of a container; Refused names the kinds that this node does not run."""
+def parse_rules(container: Obj, execute: Execute | None = None) -> list[Rule]:
+    """The probes of a container; Refused names the kinds that this node does not run.
+
+    ``execute`` runs programs in it, for those that ask for one.
+    """
     rules: list[Rule] = []
     for kind in ("startup", "liveness", "readiness"):
         raw = container.get(f"{kind}Probe")
         if raw is None:
             continue
-        for other in ("exec", "grpc"):
-            if raw.get(other) is not None:
-                raise errors.Refused(
-                    f"container {container['name']}: {kind}Probe.{other} is not supported by this "
-                    "node; supported are httpGet and tcpSocket"
-                )
+        if raw.get("grpc") is not None:
+            raise errors.Refused(
+                f"container {container['name']}: {kind}Probe.grpc is not supported by this node; "
+                "supported are httpGet, tcpSocket and exec"
+            )
         rules.append(
             Rule(
                 kind=kind,
@@ -65,6 +73,8 @@ def parse_rules(container: Obj) -> list[Rule]:
                 grace_seconds=raw.get("terminationGracePeriodSeconds"),
                 http_get=raw.get("httpGet"),
                 tcp_socket=raw.get("tcpSocket"),
+                command=tuple((raw.get("exec") or {}).get("command") or ()),
+                execute=execute,
             )
         )
     return rules
@@ -187,6 +197,8 @@ async def ask(rule: Rule, host: str, resolve: Resolve, http: http_client.Client)
                 _, writer = await asyncio.open_connection(target, resolve(rule.tcp_socket["port"]))
                 writer.close()
                 return True
+            if rule.command and rule.execute is not None:
+                return await rule.execute(rule.command, rule.timeout_seconds) == 0
     except (TimeoutError, OSError, http_errors.HttpError, errors.ContainerError):
         return False
     return False

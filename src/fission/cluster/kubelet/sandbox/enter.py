@@ -175,8 +175,47 @@ def enter(preparation: Preparation, asked: policy.Confinement, spawner_pid: int)
     else:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     _leave_root(asked)
-    if preparation.template is not None and asked.uid is None and _counts_processes(preparation):
+    if _has_counting_namespace(preparation, asked):
         spaces.enter_counting_namespace()
+    _close_doors(preparation, asked)
+    return preparation.notes
+
+
+def join(preparation: Preparation, asked: policy.Confinement, member: int) -> None:
+    """In a fork of the spawner: go where the container ``member`` of this preparation is.
+
+    The next fork is a process of the container, and has to call ``follow``.
+    """
+    if preparation.group is not None:
+        preparation.group.enter()
+    os.setsid()
+    if preparation.template is None:
+        return
+    descriptor = os.pidfd_open(member)
+    flags = kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWPID
+    kernel.setns(descriptor, flags | (kernel.CLONE_NEWNET if asked.outbound == "none" else 0))
+    if _has_counting_namespace(preparation, asked):
+        kernel.setns(descriptor, kernel.CLONE_NEWUSER)
+    os.close(descriptor)
+
+
+def follow(preparation: Preparation, asked: policy.Confinement) -> None:
+    """In the fork after ``join``: the rest of what its container is held to."""
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if preparation.mode == "none":
+        _set_limits(preparation)
+        return
+    limits.offer_to_oom_killer()
+    _leave_root(asked)
+    _close_doors(preparation, asked)
+
+
+def _has_counting_namespace(preparation: Preparation, asked: policy.Confinement) -> bool:
+    return preparation.template is not None and asked.uid is None and _counts_processes(preparation)
+
+
+def _close_doors(preparation: Preparation, asked: policy.Confinement) -> None:
+    """Limits, rights, files and ports, system calls; irreversible."""
     _set_limits(preparation)  # after the namespace, which would hold its parent to them too
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.drop_capabilities()
@@ -186,7 +225,6 @@ def enter(preparation: Preparation, asked: policy.Confinement, spawner_pid: int)
         )
     if preparation.program is not None:
         syscallfilter.load(preparation.program)
-    return preparation.notes
 
 
 def _check_readable(visible: Sequence[str], mode: policy.Mode) -> None:

@@ -150,6 +150,46 @@ class SpawnerClient:
         """
         await self._request({"op": "signal", "id": container_id, "signal": int(signum)})
 
+    async def run(self, container_id: str, argv: Sequence[str], timeout_seconds: float) -> int:
+        """Run a program in a container that runs, beside its own; its exit code.
+
+        SpawnerError when there is no such container or the program had no chance to start. One that
+        takes longer is killed, which is code 137.
+        """
+        read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            try:
+                message = {
+                    "id": container_id,
+                    "argv": list(argv),
+                    "timeoutSeconds": timeout_seconds,
+                }
+                await self._request({"op": "run", **message}, [write_end])
+            finally:
+                os.close(write_end)
+            said = await self._read(read_end)
+        finally:
+            os.close(read_end)
+        answer = json.loads(said or b'{"error": "it ended without a word"}')
+        if "error" in answer:
+            raise SpawnerError(f"{argv[0]} was not run: {answer['error']}")
+        return int(answer["code"])
+
+    async def _read(self, descriptor: int) -> bytes:
+        """What comes out of a pipe at once, when something does or nobody can write any more."""
+        readable: asyncio.Future[None] = self._loop.create_future()
+
+        def wake() -> None:
+            if not readable.done():
+                readable.set_result(None)
+
+        self._loop.add_reader(descriptor, wake)
+        try:
+            await readable
+            return os.read(descriptor, 4096)
+        finally:
+            self._loop.remove_reader(descriptor)
+
     async def acknowledge(self, container_id: str) -> None:
         """Let the spawner forget a container that has ended, and close what it held of it."""
         await self._request({"op": "acknowledge", "id": container_id})

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fission.cluster.kubelet.sandbox import cgroups, enter, policy, spaces
-from fission.cluster.kubelet.zygote import child, messages, preload, processes, wire
+from fission.cluster.kubelet.zygote import beside, child, messages, preload, processes, wire
 
 PIPE_BYTES_AS_ROOT = 1024 * 1024
 PIPE_BYTES = 256 * 1024
@@ -55,6 +55,7 @@ class Container:
     logs: list[int]
     sockets: list[int]
     group: cgroups.Group | None
+    preparation: enter.Preparation
     status: int
     """Read end of the pipe on which the child reports; -1 once it has become its container."""
     asked_by: socket.socket | None = None
@@ -125,6 +126,8 @@ class Spawner:
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._boot_id = processes.boot_id()
         self._groups_to_remove: list[cgroups.Group] = []
+        self._beside: set[int] = set()
+        """Processes that run a program in a container; see ``beside``."""
         self.listening.setblocking(False)
 
     def add_connection(self, connection: socket.socket) -> None:
@@ -220,6 +223,8 @@ class Spawner:
             reply["logs"] = len(container.logs)
         elif operation == "signal":
             self._signal(self.containers[message["id"]], message["signal"])
+        elif operation == "run":
+            self._run_beside(self.containers[message["id"]], message, descriptors)
         elif operation == "acknowledge":
             self._forget(self.containers[message["id"]])
         elif operation == "shutdown":
@@ -284,6 +289,7 @@ class Spawner:
             logs=[stdout[0], stderr[0]],
             sockets=_duplicates(handed[: len(spec.socket_names)]) if spec.hold_sockets else [],
             group=preparation.group,
+            preparation=preparation,
             status=status[0],
         )
         os.set_blocking(status[0], False)
@@ -341,6 +347,28 @@ class Spawner:
         if container.state.running:
             os.kill(container.local_pid, number)
 
+    def _run_beside(
+        self, container: Container, message: dict[str, Any], descriptors: list[int]
+    ) -> None:
+        """Run a program in the container; its exit code goes to the descriptor that came along."""
+        if not container.state.running or container.starting:
+            raise Refused(f"container {container.spec.id} does not run")
+        if len(descriptors) != 1 or not message["argv"]:
+            raise Refused(f"container {container.spec.id}: nothing to run, or nowhere to tell")
+        order = beside.Order(
+            container.spec,
+            container.preparation,
+            container.local_pid,
+            [str(word) for word in message["argv"]],
+            float(message["timeoutSeconds"]),
+            descriptors[0],
+        )
+        pid = os.fork()
+        if pid == 0:
+            self._let_go()
+            beside.run(order)
+        self._beside.add(pid)
+
     def _forget(self, container: Container) -> None:
         if container.state.running:
             raise Refused(f"container {container.spec.id} still runs")
@@ -371,6 +399,7 @@ class Spawner:
                 if container is None:
                     continue  # abandoned, and collected there
             _, status = os.waitpid(found.si_pid, 0)
+            self._beside.discard(found.si_pid)
             self._end_orphans()
             if container is not None:
                 self._ended(container, os.waitstatus_to_exitcode(status))
@@ -407,6 +436,7 @@ class Spawner:
         if self._space is not None:
             return
         known = {item.local_pid for item in self.containers.values() if item.state.running}
+        known |= self._beside
         for pid in processes.own_children():
             if pid not in known:
                 with contextlib.suppress(ProcessLookupError):
@@ -438,6 +468,9 @@ class Spawner:
     def _end_all(self) -> None:
         """Kill every container, wait for each, and leave no group behind."""
         running = [item for item in self.containers.values() if item.state.running]
+        for pid in self._beside:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         for container in running:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(container.local_pid, signal.SIGKILL)
