@@ -235,6 +235,35 @@ def test_secrets_and_config_maps_are_files_and_changes_arrive(
     platform.wait_call("/files", lambda answer: answer.text == "hunter2 slow")
 
 
+def test_variables_on_a_pool_follow_what_they_refer_to(platform: platforms.Platform) -> None:
+    platform.kubectl("create", "secret", "generic", "bank", "--from-literal=pin=before-the-change")
+    platform.deploy(
+        "vars",
+        "import os, subprocess\n"
+        "WORD = os.environ['WORD']\n"
+        "def main():\n"
+        "    return WORD + subprocess.check_output('echo \" $PIN\"', shell=True, text=True)\n",
+        *("-e", "WORD=hello", "--env-from-secret", "bank/pin:PIN"),
+    )
+    assert platform.wait_call("/vars").text == "hello before-the-change\n"
+    platform.kubectl("patch", "secret", "bank", "-p", '{"stringData": {"pin": "after-it"}}')
+    platform.wait_call("/vars", lambda answer: answer.text == "hello after-it\n")
+
+    platform.deploy("unbanked", "def main(): pass\n", "--env-from-secret", "nowhere/pin:PIN")
+    tested = platform.fission("fn", "test", "--name", "unbanked", check=False)
+    assert tested.returncode == 1
+    assert "Secret default/nowhere of function default/unbanked does not exist" in tested.stderr
+    assert "before-the-change" not in platform.log_tail()
+
+
+def test_a_function_that_cannot_be_imported_says_why(platform: platforms.Platform) -> None:
+    platform.deploy("unimportable", "import not_a_module_at_all\n\ndef main(): pass\n")
+    tested = platform.fission("fn", "test", "--name", "unimportable", check=False)
+    assert tested.returncode == 1
+    assert "ModuleNotFoundError: No module named 'not_a_module_at_all'" in tested.stderr
+    assert "line 1, in <module>" in tested.stderr
+
+
 def test_environments_of_every_version_and_their_changes(platform: platforms.Platform) -> None:
     source = "import os\n\ndef main():\n    return os.environ.get('WORD', 'none')\n"
     code = platform.write("word.py", source)
