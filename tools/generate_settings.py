@@ -197,6 +197,8 @@ VARIABLES = {
         "SHARED_CONTROL_FD": "Descriptor of the control socket of a process that serves a node.",
         "FETCHER_ARGV": "The fetcher's arguments in a forked process, separated by NUL.",
         "TMPDIR": "A writable folder, where `/tmp` is not one.",
+        "RESOURCE_VERSION_COUNT": "Changes with the Secrets and ConfigMaps of a newdeploy or"
+        " container function, so that its pods are replaced.",
         "RES_OPTIONS": "Names are looked up over TCP, where UDP is refused.",
         "IMAGE_CACHE": "For an image's `prepare`: the empty folder to fill.",
         "SRC_PKG": "For a build command: the folder of the source.",

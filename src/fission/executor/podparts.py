@@ -16,10 +16,13 @@ from fission.base import errors
 from fission.contracts import environment as runtime_wire
 from fission.contracts import fetcher as fetcher_wire
 from fission.contracts import fetcherpod, signing
+from fission.executor import names
 from fission.meta import gvk, podmerge
 
 Obj = dict[str, Any]
 
+SETTINGS_VARIABLE: Final = "RESOURCE_VERSION_COUNT"
+"""Changes with the function's Secrets and ConfigMaps, so that pods read them anew; Fission's."""
 FETCHER_ACCOUNT: Final = "fission-fetcher"
 STATE_VOLUME: Final = "fission-fetcher-state"
 STATE_DIR: Final = "/var/run/fission-fetcher"
@@ -129,6 +132,13 @@ def make_owner(kind: str, metadata: Any) -> Obj:
         "controller": True,
         "blockOwnerDeletion": False,
     }
+
+
+def settings_variable(settings_hash: str) -> list[Obj]:
+    """What differs in a pod's template when its Secrets and ConfigMaps do; none without them."""
+    if not settings_hash:
+        return []
+    return [{"name": SETTINGS_VARIABLE, "value": names.content_hash(settings_hash)}]
 
 
 def make_needs(namespace: str, masters: signing.Masters) -> list[tuple[gvk.Resource, Obj]]:

@@ -8,14 +8,13 @@ from typing import Any, Final
 from fission.api import function_types
 from fission.base import errors
 from fission.contracts import fetcher as fetcher_wire
-from fission.executor import names, podparts
+from fission.executor import podparts
 from fission.executor.workload import objects
 
 Obj = dict[str, Any]
 
 GRACE_SECONDS: Final = 360
 """For requests that a pod is still answering when it is to go; Fission's."""
-SETTINGS_VARIABLE: Final = "RESOURCE_VERSION_COUNT"
 READINESS_PERIOD_SECONDS: Final = 2
 MOUNT_MODE: Final = 0o750
 
@@ -87,9 +86,7 @@ def _podspec(
 
 
 def _add_variables(container: Obj, spec: function_types.FunctionSpec, settings_hash: str) -> None:
-    added = list(copy.deepcopy(spec.env))
-    if settings_hash:
-        added.append({"name": SETTINGS_VARIABLE, "value": names.content_hash(settings_hash)})
+    added = [*copy.deepcopy(spec.env), *podparts.settings_variable(settings_hash)]
     replaced = {one.get("name") for one in added}
     kept = [one for one in container.get("env") or () if one.get("name") not in replaced]
     if kept or added:

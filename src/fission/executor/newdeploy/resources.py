@@ -6,19 +6,16 @@ which moves with its status, and not its generation, which moves when only its s
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from fission.api import environment_types, function_types, package_types
 from fission.contracts import environment as runtime_wire
 from fission.contracts import fetcher as wire
-from fission.executor import names, podparts
+from fission.executor import podparts
 from fission.executor.poolmgr import specialize
 from fission.executor.workload import objects
 
 Obj = dict[str, Any]
-
-SETTINGS_VARIABLE: Final = "RESOURCE_VERSION_COUNT"
-"""Changes with the function's Secrets and ConfigMaps, so that pods read them anew; Fission's."""
 
 
 def make_objects(
@@ -42,13 +39,10 @@ def make_template(
 ) -> Obj:
     """The pods of the function."""
     spec = function.spec
-    variables = list(spec.env)
-    if settings_hash:
-        variables.append({"name": SETTINGS_VARIABLE, "value": names.content_hash(settings_hash)})
     additions = podparts.Additions(
         startup=startup_request(function, environment),
         resources=spec.resources,
-        env=variables,
+        env=[*spec.env, *podparts.settings_variable(settings_hash)],
         env_from=spec.env_from,
         podspec=spec.podspec,
     )
@@ -79,6 +73,8 @@ def startup_request(
     package.metadata.resource_version = reference.resource_version
     request = specialize.make_request(function, environment, package, "")
     request.fetch.archive = None
+    request.fetch.env = []  # the container has them
+    request.fetch.env_from = []
     named = request.load.function_metadata
     assert named is not None
     named.resource_version = ""
