@@ -202,7 +202,9 @@ def test_a_policy_is_obeyed_once_it_is_bound(kubectl):
     bundle = api.parent / "bundle" / "manifests" / "15-policies.yaml"
     assert "fission-functions created" in kubectl("apply", "-f", str(bundle))
     assert "unchanged" in kubectl("apply", "-f", str(bundle))
-    assert "fission-functions" in kubectl("get", "validatingadmissionpolicies")
+    shown = kubectl("get", "validatingadmissionpolicies").splitlines()
+    assert shown[0].split() == ["NAME", "VALIDATIONS", "PARAMKIND", "AGE"]
+    assert shown[1].split()[:3] == ["fission-functions", "5", "<unset>"]
 
     def refused(change, kind="Function"):
         spec = copy.deepcopy(SPECS[kind])

@@ -464,6 +464,16 @@ def _namespace(obj: Object, now: datetime.datetime) -> list[Any]:
     return [obj["metadata"]["name"], phase, _age(obj, now)]
 
 
+def _policy(obj: Object, now: datetime.datetime) -> list[Any]:
+    rules = obj["spec"].get("validations") or ()
+    return [obj["metadata"]["name"], len(rules), "<unset>", _age(obj, now)]
+
+
+def _policy_binding(obj: Object, now: datetime.datetime) -> list[Any]:
+    name = obj["spec"].get("policyName") or ""
+    return [obj["metadata"]["name"], name, "<unset>", _age(obj, now)]
+
+
 def _lease(obj: Object, now: datetime.datetime) -> list[Any]:
     holder = (obj.get("spec") or {}).get("holderIdentity") or ""
     return [obj["metadata"]["name"], holder, _age(obj, now)]
@@ -516,6 +526,10 @@ BUILTIN: dict[str, Layout] = {
     "Secret": Layout(_columns("Type Data Age"), _secret),
     "ServiceAccount": PLAIN,
     "Namespace": Layout(_columns("Status Age"), _namespace),
+    "ValidatingAdmissionPolicy": Layout(_columns("Validations:integer ParamKind Age"), _policy),
+    "ValidatingAdmissionPolicyBinding": Layout(
+        _columns("PolicyName ParamRef Age"), _policy_binding
+    ),
     "Lease": Layout(_columns("Holder Age"), _lease),
     "Node": Layout(
         _columns(
