@@ -108,7 +108,7 @@ def admit(
     resource = kind.resource
     assert kind.field_type is not None
     try:
-        found, unknown = decoding.decode(obj, kind.field_type, resource.kind)
+        found, unknown = decoding.decode(obj, kind.field_type, resource.kind, old)
     except status.BadRequest as error:
         raise bodies.cannot_handle(
             resource.kind, resource.version, resource.kind, str(error)

@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 from fission.cluster.apiserver.fields import tables
-from fission.meta import quantity, status
+from fission.meta import codec, quantity, status
 
 _GO_TYPES = {"s": "string", "i": "int32", "b": "bool", "d": "float64"}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
@@ -132,11 +132,24 @@ def _json_name(value: Any) -> str:
     return "object" if isinstance(value, dict) else "null"
 
 
-def decode(obj: dict[str, Any], type_: str, kind: str) -> tuple[dict[str, Any], list[str]]:
+def decode(
+    obj: dict[str, Any], type_: str, kind: str, admitted: dict[str, Any] | None = None
+) -> tuple[dict[str, Any], list[str]]:
     """The object with known fields only, and the paths of the unknown ones.
 
-    Raises BadRequest with the bare reason; the caller puts it into its sentence.
+    What is the same in ``admitted``, an object that passed here before, is not looked at again:
+    most writes change a label or the status. Raises BadRequest with the bare reason; the caller
+    puts it into its sentence.
     """
     decoder = _Decoder(kind)
-    found = decoder.object(obj, type_, "")
+    if not admitted or not isinstance(obj, dict):
+        return decoder.object(obj, type_, ""), decoder.unknown
+    same = {
+        name: codec.deep_copy(item)
+        for name, item in obj.items()
+        if isinstance(item, dict) and name in admitted and codec.is_same(item, admitted[name])
+    }
+    changed = {name: item for name, item in obj.items() if name not in same}
+    decoded = decoder.object(changed, type_, "")
+    found = {n: same.get(n, decoded.get(n)) for n in obj if n in same or n in decoded}
     return found, decoder.unknown
