@@ -184,7 +184,7 @@ class Runtime:
         if self._state_path is None:
             return
         try:
-            with open(self._state_path, "wb", buffering=0) as file:
+            with open(self._state_path, "wb", buffering=0, opener=_for_us_alone) as file:
                 file.write(load_request)
         except OSError as error:
             print(f"a restart will not restore the function: {error}", file=sys.stderr, flush=True)
@@ -257,6 +257,11 @@ def _own_folder() -> str:
 def _read(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read()
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    """The function's variables may be secrets."""
+    return os.open(path, flags, 0o600)
 
 
 def _decode(body: bytes) -> dict[str, Any]:

@@ -23,7 +23,8 @@ class Remembered {
 
   write(loadRequest) {
     try {
-      fs.writeFileSync(this.path, JSON.stringify(loadRequest));
+      // The function's variables may be secrets.
+      fs.writeFileSync(this.path, JSON.stringify(loadRequest), { mode: 0o600 });
     } catch (error) {
       console.error(`a restart will not restore the function: ${error.message}`);
     }

@@ -117,7 +117,9 @@ class Pod:
         self._loading: set[str] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._refreshing: asyncio.Task[None] | None = None
-        self.is_ready = not arguments.specialize_on_startup
+        # What was loaded before this process serves, whatever is away now.
+        is_loaded = any(each.state is claims.State.LOADED for each in self.claims.records())
+        self.is_ready = is_loaded or not arguments.specialize_on_startup
         self.problem = ""
         """Why it is not ready yet, once something has failed."""
 
@@ -146,6 +148,8 @@ class Pod:
 
         What may pass (storagesvc away, a package that is still built) is tried again for a while.
         """
+        if self.is_ready:
+            return
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + self._shared.startup_retry_seconds
         for pause in backoff.delays(0.1, cap_seconds=3.0):

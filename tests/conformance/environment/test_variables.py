@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import stat
 from collections.abc import Callable
 
 from tests.conformance.environment import processes
@@ -69,6 +70,7 @@ def test_a_runtime_that_is_started_again_has_the_variables(
 ) -> None:
     with processes.running(prepared, tmp_path) as process:
         assert load(process, env=VARIABLES).status == process.runtime.specialized
+        assert stat.S_IMODE((process.volume / "state.json").stat().st_mode) == 0o600
         process.process.kill()
         process.process.wait()
     with processes.running(prepared, tmp_path) as process:

@@ -148,6 +148,14 @@ async def test_what_may_pass_is_tried_again(tmp_path: Path) -> None:
             await waiting.until_so(is_ready)
         assert len(storage.requests) == 2
 
+        # A fetcher that was restarted is ready at once, whatever is away.
+        fetcher.runtime.requests.clear()
+        with support.listening() as opened:
+            gone = {"type": "url", "url": storage.url + "/gone"}
+            await fetcher.add(opened, support.specialize_request(archive=gone))
+            assert (await fetcher.readiness(opened))[0] == 200
+        assert (len(storage.requests), fetcher.runtime.requests) == (2, [])
+
 
 async def test_what_does_not_pass_in_time_ends_the_container_with_its_cause(
     tmp_path: Path,

@@ -6,7 +6,10 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -18,6 +21,8 @@ final class Pod {
     private static final String STATE_PATH = "/userfunc/state.json";
     private static final String CODE_PATH = "/userfunc/deployarchive";
     private static final int MAX_STATE_BYTES = 1 << 20;
+    private static final Set<PosixFilePermission> OWN =
+            PosixFilePermissions.fromString("rw-------");
 
     private final Settings settings;
     private final boolean remembers;
@@ -234,7 +239,11 @@ final class Pod {
             return;
         }
         try {
-            Files.write(Path.of(settings.realPath(STATE_PATH)), body);
+            Path state = Path.of(settings.realPath(STATE_PATH));
+            if (!Files.exists(state)) { // the function's variables may be secrets
+                Files.createFile(state, PosixFilePermissions.asFileAttribute(OWN));
+            }
+            Files.write(state, body);
         } catch (IOException error) {
             System.err.println("a restart will not restore the function: " + error);
         }
