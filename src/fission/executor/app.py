@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import pathlib
 import socket
@@ -26,6 +27,7 @@ from fission.executor import (
     fscache,
     function_reconciler,
     handlers,
+    leadership,
     podparts,
     switching,
 )
@@ -50,7 +52,7 @@ from fission.executor.workload import objects as workload_objects
 from fission.executor.workload import reconciler as workload_reconciler
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
-from fission.kube import events, leases, peers
+from fission.kube import events, peers
 from fission.meta import gvk
 from fission.web import client as web_client
 from fission.web import listen
@@ -58,7 +60,6 @@ from fission.web import listen
 logger = logging.getLogger(__name__)
 
 INSTANCE_ID_LENGTH = 8
-LEASE_NAME = "fission-executor"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,14 @@ class App:
     """An executor process."""
 
     def __init__(self, settings: config.Config, deps: Deps) -> None:
+        self.leadership = leadership.Leadership(
+            deps.kube,
+            settings.namespace,
+            deps.instance_id,
+            is_elected=settings.leader_election,
+            clock=deps.clock,
+        )
+        deps = dataclasses.replace(deps, kube=self.leadership.client)
         self._settings = settings
         self._deps = deps
         self._group = tasks.Tasks()
@@ -86,7 +95,7 @@ class App:
         self.recorder = events.Recorder(deps.kube, "executor", clock=deps.clock)
         self.switches = switching.Switches(known, cache, self._group)
         self.pools = pools.Pools(known, settings, deps.clock)
-        calls = fetchers.Fetchers(deps.http, deps.masters, deps.clock)
+        calls = fetchers.Fetchers(deps.http, deps.masters, deps.clock, self.leadership.fence)
         self.records = records.Records(
             deps.kube,
             self._record_of_gone_pod,
@@ -178,6 +187,7 @@ class App:
             self.snapshot,
             deps.masters.keys(signing.EXECUTOR),
             deps.clock,
+            self.leadership.fence,
         )
 
     @property
@@ -189,7 +199,7 @@ class App:
         """Serve until cancelled."""
         async with self._group as group:
             group.run(self.service.run(sockets), "service")
-            group.run(self._lead() if self._settings.leader_election else self._work(), "work")
+            group.run(self.leadership.run(self._work), "work")
             await group.wait()
 
     def snapshot(self) -> dict[str, Any]:
@@ -238,17 +248,6 @@ class App:
             )
             made.append((front, reconciler))
         return made
-
-    async def _lead(self) -> None:
-        elector = leases.LeaderElector(
-            self._deps.kube,
-            self._settings.namespace,
-            LEASE_NAME,
-            self._deps.instance_id,
-            clock=self._deps.clock,
-        )
-        await elector.run(self._work)
-        raise base_errors.Error("the leader's lease was lost")
 
     async def _work(self) -> None:
         async with tasks.Tasks() as group:

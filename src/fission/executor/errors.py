@@ -90,3 +90,10 @@ class InvalidPodSpec(ExecutorError):
     """What the Environment and the Function ask for does not make a pod."""
 
     reason = "InvalidPodSpec"
+
+
+class NotLeader(ExecutorError):
+    """Another executor is the one that acts."""
+
+    reason = "NotLeader"
+    retryable = True

@@ -29,6 +29,7 @@ CODES: Final = {
     errors.ForeignReference: 400,
     errors.MissingObject: 404,
     errors.ConcurrencyExceeded: 429,
+    errors.NotLeader: 503,
     errors.ExecutorError: 500,
 }
 
@@ -39,8 +40,9 @@ def make_service(
     snapshot: Callable[[], dict[str, Any]],
     keys: signing.Keys,
     clock: clocks.Clock,
+    fence: Callable[[], None],
 ) -> service.Service:
-    """The routes of the executor."""
+    """The routes of the executor; ``fence`` raises NotLeader when this one may not act."""
 
     def verify(method: str, uri: str, body: bytes, headers: header_lists.Headers) -> None:
         if keys.enabled:
@@ -54,7 +56,7 @@ def make_service(
                 clock.now().timestamp(),
             )
 
-    handlers = _Handlers(executors, ready, snapshot)
+    handlers = _Handlers(executors, ready, snapshot, fence)
     made = service.Service(
         "executor",
         checks={"cluster known": ready.is_set},
@@ -78,10 +80,12 @@ class _Handlers:
         executors: dispatch.Dispatch,
         ready: asyncio.Event,
         snapshot: Callable[[], dict[str, Any]],
+        fence: Callable[[], None],
     ) -> None:
         self._executors = executors
         self._ready = ready
         self._snapshot = snapshot
+        self._fence = fence
 
     async def get_service(self, request: service.Request) -> service.Response:
         function = wire.decode_function(await request.read(MAX_BODY_BYTES))
@@ -96,6 +100,7 @@ class _Handlers:
         return _text(await executor.ensure_capacity(asked.function, asked.observed_busy_endpoints))
 
     async def tap(self, request: service.Request) -> service.Response:
+        self._fence()
         unknown = failed = 0
         for one in wire.decode_taps(await request.read(MAX_BODY_BYTES)):
             executor = self._executors.by_type(one.executor_type)
@@ -126,6 +131,7 @@ class _Handlers:
         return service.Response(200, failures.JSON, json.dumps(self._snapshot()).encode())
 
     async def _started(self) -> None:
+        self._fence()
         if self._ready.is_set():
             return
         try:

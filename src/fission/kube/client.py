@@ -11,6 +11,7 @@ One client serves a whole process; it belongs to the event loop that it is first
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,14 @@ class Client:
         self._timeout_seconds = timeout_seconds
         self._clock = clock or clocks.SystemClock()
         self._ssl: ssl.SSLContext | None = None
+        self._fence: Callable[[], None] | None = None
+
+    def fenced(self, fence: Callable[[], None]) -> Client:
+        """The same client, whose writes call ``fence`` first; it raises when none may go."""
+        made = copy.copy(self)
+        made._fence = fence
+        made._owns_http = False
+        return made
 
     @property
     def namespace(self) -> str:
@@ -403,6 +412,8 @@ class Client:
         timeout_seconds: float | None,
         refresh: bool,
     ) -> http_client.ClientResponse:
+        if self._fence is not None and method != "GET":
+            self._fence()
         credentials = self._credentials
         authorization = await credentials.bearer.header(refresh=refresh)
         identity = [("User-Agent", self._user_agent)]

@@ -108,6 +108,16 @@ class LeaderElector:
         self._renewed_at = 0.0
         self.is_leader = False
 
+    @property
+    def holds(self) -> bool:
+        """Whether the lease is ours at this moment; false as soon as it could be another's.
+
+        Unlike ``is_leader`` it does not wait for a task to notice: a process that was stopped and
+        goes on sees it at once.
+        """
+        until = self._renewed_at + self._timing.renew_seconds
+        return self.is_leader and self._clock.monotonic() < until
+
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
         """Wait until elected, then work; return when the lease is lost or the work ends.
 

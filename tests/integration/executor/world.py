@@ -400,13 +400,19 @@ async def executor(
     http: http_client.Client,
     masters: signing.Masters,
     settings: config.Config,
+    *,
+    clock: clocks.Clock | None = None,
+    is_follower: bool = False,
 ) -> AsyncIterator[tuple[app.App, str]]:
-    """One executor process's app, serving; it ends like a process that was killed."""
+    """One executor process's app, serving; it ends like a process that was killed.
+
+    ``is_follower``: another one acts, so this one does not become ready.
+    """
     deps = app.Deps(
         kube=kube,
         http=web_client.HttpClient(http=http),
         masters=masters,
-        clock=clocks.SystemClock(),
+        clock=clock or clocks.SystemClock(),
         instance_id=ids.short_id(8),
         podspec_patch={},
     )
@@ -415,7 +421,7 @@ async def executor(
     host, port = opened.getsockname()
     running = asyncio.ensure_future(built.run([opened]))
     try:
-        await waits.until(lambda: built.is_ready or running.done(), seconds=10.0)
+        await waits.until(lambda: built.is_ready or is_follower or running.done(), seconds=10.0)
         if running.done():
             running.result()
         yield built, f"http://{host}:{port}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -38,11 +39,17 @@ class Fetchers:
     """One kept-alive client for all of them."""
 
     def __init__(
-        self, http: web_client.HttpClient, masters: signing.Masters, clock: clocks.Clock
+        self,
+        http: web_client.HttpClient,
+        masters: signing.Masters,
+        clock: clocks.Clock,
+        fence: Callable[[], None] = lambda: None,
     ) -> None:
+        """``fence`` raises when this executor may not act."""
         self._http = http
         self._masters = masters
         self._clock = clock
+        self._fence = fence
         self._keys: dict[str, signing.Keys] = {}
 
     async def specialize(
@@ -102,6 +109,7 @@ class Fetchers:
     async def _call(
         self, method: str, pod: pool.GenericPod, path: str, body: bytes, timeout_seconds: float
     ) -> web_client.Answer:
+        self._fence()
         return await self._http.call(
             method,
             f"http://{pod.fetcher_address}{path}",
