@@ -18,6 +18,8 @@ SPEC_HASH: Final = "fission.io/workload-spec-hash"
 SERVICE_PORT: Final = 80
 SURGE: Final = "20%"
 """Fission's for maxSurge and maxUnavailable; of one pod that is one more and none less."""
+DEFAULT_CPU_REQUEST: Final = "100m"
+"""What a share of the request is a share of, where neither function nor environment says."""
 _RESOURCE_METRICS: Final = ("cpu", "memory")
 
 
@@ -83,6 +85,9 @@ def assemble(
     target_port: int | str,
 ) -> Objects:
     """Everything around a pod template, whose labels and annotations the others share."""
+    template = with_cpu_request(
+        template, container, function.spec.invoke_strategy.execution_strategy
+    )
     metadata = {
         "name": name_of(function),
         "namespace": place.namespace,
@@ -127,6 +132,34 @@ def make_metrics(execution: function_types.ExecutionStrategy, container: str) ->
         metrics.append(_cpu(container, execution.target_cpu_percent))
     metrics += [_of_container(metric, container) for metric in execution.hpa_metrics or ()]
     return metrics or [_cpu(container, function_defaults.TARGET_CPU_PERCENT)]
+
+
+def with_cpu_request(
+    template: Obj, container: str, execution: function_types.ExecutionStrategy
+) -> Obj:
+    """The template, with a CPU request where the autoscaler needs one and nobody declares it.
+
+    Without it the autoscaler would never act (``missing request for cpu``). A limit is a request,
+    too: Kubernetes takes it for one.
+    """
+    if not any(_is_cpu_share(metric) for metric in make_metrics(execution, container)):
+        return template
+    new = copy.deepcopy(template)
+    for one in new["spec"]["containers"]:
+        declared = one.get("resources") or {}
+        if one["name"] != container or any(
+            "cpu" in (declared.get(kind) or {}) for kind in ("requests", "limits")
+        ):
+            continue
+        requests = {**(declared.get("requests") or {}), "cpu": DEFAULT_CPU_REQUEST}
+        one["resources"] = {**declared, "requests": requests}
+    return new
+
+
+def _is_cpu_share(metric: Obj) -> bool:
+    source = metric.get("containerResource") or {}
+    target = source.get("target") or {}
+    return source.get("name") == "cpu" and target.get("averageUtilization") is not None
 
 
 def _marked(api_version: str, kind: str, metadata: Obj, spec: Obj, marks: dict[str, str]) -> Obj:
