@@ -86,12 +86,18 @@ class Capacity:
         """A free slot, without waiting."""
         return None if target.always_ask else target.slots.try_acquire(now)
 
-    async def acquire(self, target: targets.Target) -> slots.Endpoint:
-        """A slot, however long it takes within the function's timeout; raises Failure."""
+    async def acquire(
+        self, target: targets.Target, since: float, *, again: bool = False
+    ) -> slots.Endpoint:
+        """A slot, however long it takes within the function's timeout; raises Failure.
+
+        `since` is when the request came; `again`: it had a slot already that was none, and takes
+        its place at the head of the line.
+        """
         loop = asyncio.get_running_loop()
         now = loop.time()
         if target.always_ask:
-            return await self._own(target, now)
+            return await self._own(target, since)
         own = target.slots
         endpoint = own.try_acquire(now)
         if endpoint is not None:
@@ -102,15 +108,15 @@ class Capacity:
             if endpoint is not None:
                 self._ask_meanwhile(target, now)
                 return endpoint
-        why = demand.refusal(own, now, self._max_queued)
+        why = "" if again else demand.refusal(own, now, self._max_queued)
         if why:
             raise failures.capacity_exceeded(why)
-        waiter = _Waiter(loop.create_future(), now)
+        waiter = _Waiter(loop.create_future(), since)
         lines = [own] if before is None else [own, before]
         for line in lines:
-            line.join(waiter)
+            line.join(waiter, first=again)
         timer = loop.call_at(
-            now + target.timeout_seconds,
+            since + target.timeout_seconds,
             waiter.fail,
             failures.wait_timeout(target.timeout_seconds),
         )
@@ -153,9 +159,9 @@ class Capacity:
         loop = asyncio.get_running_loop()
         loop.call_at(now + BUSY_SECONDS + 0.001, self._look_again, target, loop)
 
-    async def _own(self, target: targets.Target, now: float) -> slots.Endpoint:
+    async def _own(self, target: targets.Target, since: float) -> slots.Endpoint:
         """An address that the executor gives for this request alone."""
-        address = await self._executor.get_service(target, now + target.timeout_seconds)
+        address = await self._executor.get_service(target, since + target.timeout_seconds)
         return target.slots.lend(address)
 
     # Asking
@@ -207,10 +213,10 @@ class Capacity:
         loop = asyncio.get_running_loop()
         began = loop.time()
         deadline = began + target.timeout_seconds
-        busy = own.ready_count
+        ready, busy = own.ready_count, own.serving_count
         try:
             if busy and target.executor_type == function_types.POOLMGR:
-                address = await self._executor.ensure_capacity(target, busy, busy, deadline)
+                address = await self._executor.ensure_capacity(target, ready, busy, deadline)
             else:
                 address = await self._executor.get_service(target, deadline)
         except failures.Failure as failure:

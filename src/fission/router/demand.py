@@ -61,9 +61,9 @@ def asks_due(own: slots.Slots, now: float, max_asking: int) -> int:
         return 0
     if not own.waiting:
         return 0
+    if own.serving_count and now < own.full_until:
+        return 0
     if own.ready_count:
-        if now < own.full_until:
-            return 0
         waited = now - next(iter(own.waiting)).since
         if max(expected_wait_seconds(own), waited) < own.cold_start_seconds:
             return 0
@@ -105,7 +105,7 @@ def denied(own: slots.Slots, now: float, *, exhausted: bool) -> Iterator[slots.W
     At the limit the newest goes, and of the rest those that would wait long. A pod that could not
     be made is the end for everybody if nothing else may serve them, else for nobody.
     """
-    if exhausted or own.ready_count:
+    if exhausted or own.serving_count:
         own.full = exhausted
         own.full_until = now + FULL_SECONDS
     if exhausted:
@@ -117,7 +117,7 @@ def denied(own: slots.Slots, now: float, *, exhausted: bool) -> Iterator[slots.W
             yield own.waiting.popitem(last=True)[0]
     elif own.previous is not None and own.previous.ready_count:
         own.ask_not_before = now + FULL_SECONDS
-    elif not own.ready_count:
+    elif not own.serving_count:
         alone = not own.asking
         while own.waiting:
             yield own.waiting.popitem(last=False)[0]

@@ -49,7 +49,6 @@ class Exchange:
     _upstream: upstreams.Upstream | None = None
     _attempts = 0
     _attempted = False
-    _busy_answers = 0
     _fresh_only = False
     _ended = False
     _tunnel = False
@@ -144,7 +143,9 @@ class Exchange:
         pause = settings.dial_timeout_seconds
         while True:
             if self._endpoint is None:
-                self._endpoint = await self._shared.slots.acquire(self._plan.target)
+                self._endpoint = await self._shared.slots.acquire(
+                    self._plan.target, self._started, again=self._attempted or self._attempts > 0
+                )
             endpoint = self._endpoint
             upstream = None if self._fresh_only else self._shared.pool.take(endpoint.address)
             if upstream is not None:
@@ -532,9 +533,8 @@ class Exchange:
 
     def _try_elsewhere(self) -> bool:
         """The pod is full and did not look at the request: find another, if it can be repeated."""
-        if self._held is None or self._busy_answers >= self._shared.settings.max_retries:
+        if self._held is None:
             return False
-        self._busy_answers += 1
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
             upstream.drop()

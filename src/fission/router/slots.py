@@ -58,6 +58,7 @@ class Endpoint:
         "in_flight",
         "owner",
         "provisional_until",
+        "refused",
         "resting_until",
         "state",
         "untaps_owed",
@@ -74,6 +75,8 @@ class Endpoint:
         self.untaps_owed = 0
         """Answers of the executor that counted a request on this address."""
         self.dial_failures = 0
+        self.refused = False
+        """Rests because nobody listened, not because it was busy."""
         self.provisional_until = math.inf
         self.resting_until = 0.0
 
@@ -184,11 +187,13 @@ class Slots:
         self._leave(endpoint)
         return endpoint
 
-    def join(self, waiter: Waiter) -> None:
-        """Get in line."""
+    def join(self, waiter: Waiter, *, first: bool = False) -> None:
+        """Get in line; at its head again who had a slot that was none."""
         if self.waiting is _EMPTY:
             self.waiting = collections.OrderedDict()
         self.waiting[waiter] = None
+        if first:
+            self.waiting.move_to_end(waiter, last=False)
 
     def leave(self, waiter: Waiter) -> None:
         """Get out of line, served or not."""
@@ -251,6 +256,11 @@ class Slots:
         return len(self._ready)
 
     @property
+    def serving_count(self) -> int:
+        """Endpoints that take requests, or will when they are less busy."""
+        return len(self._ready) + sum(not each.refused for each in self._resting)
+
+    @property
     def known(self) -> list[Endpoint]:
         """Endpoints of any state but gone."""
         return list(self._all.values())
@@ -303,6 +313,7 @@ class Slots:
     def refused(self, endpoint: Endpoint, now: float) -> None:
         """Nobody listens there: out at once. One that a slice shows may come back later."""
         if endpoint.provisional_until == math.inf:
+            endpoint.refused = True
             self._rest(endpoint, now + self._bounds.quarantine_seconds)
         else:
             self._drop(endpoint)
@@ -373,6 +384,7 @@ class Slots:
         self._resting.remove(endpoint)
         self._ready.append(endpoint)
         endpoint.resting_until = 0.0
+        endpoint.refused = False
         seen = endpoint.provisional_until == math.inf
         endpoint.state = State.SEEN if seen else State.PROVISIONAL
 

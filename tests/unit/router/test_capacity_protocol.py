@@ -9,9 +9,12 @@ written down in docs/explanation/capacity.md.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+import random
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import stateful as hs
 from hypothesis import strategies as st
@@ -276,6 +279,7 @@ class World(hs.RuleBasedStateMachine):
         pod = self.pods[endpoint.address]
         now = self.loop.now
         assert pod.generation == request.target.generation
+        assert endpoint.in_flight <= endpoint.owner.limit
         if pod.alive and pod.active < pod.limit:
             pod.active += 1
             request.endpoint, request.pod = endpoint, pod
@@ -297,9 +301,7 @@ class World(hs.RuleBasedStateMachine):
         self.loop.settle()
 
     def _acquire(self, request: Request) -> None:
-        work = request.router.capacity.acquire(
-            request.target, request.since, again=request.bounced
-        )
+        work = request.router.capacity.acquire(request.target, request.since, again=request.bounced)
         request.task = asyncio.get_running_loop().create_task(work)
 
     # What happens
@@ -323,13 +325,17 @@ class World(hs.RuleBasedStateMachine):
                 self.requests.remove(request)
                 self._leaves_pod(request)
 
-    def _leaves_pod(self, request: Request) -> None:
-        assert request.pod is not None and request.endpoint is not None  # noqa: PT018
-        request.pod.active -= 1
+    def _leaves_pod(self, request: Request, meanwhile: Callable[[], object] = lambda: None) -> None:
         endpoint = request.endpoint
-        self.do(
-            lambda: request.router.capacity.release(request.target, endpoint, 0.05, self.loop.now)
-        )
+        assert request.pod is not None
+        assert endpoint is not None
+        request.pod.active -= 1
+
+        def leave() -> None:
+            request.router.capacity.release(request.target, endpoint, 0.05, self.loop.now)
+            meanwhile()
+
+        self.do(leave)
 
     @hs.precondition(lambda self: any(r.task for r in self.requests))
     @hs.rule(pick=st.integers(0, 1000))
@@ -338,6 +344,17 @@ class World(hs.RuleBasedStateMachine):
         task = waiting[pick % len(waiting)].task
         assert task is not None
         self.do(task.cancel)
+
+    @hs.precondition(lambda self: any(r.task for r in self.requests))
+    @hs.rule(pick=st.integers(0, 1000))
+    def a_client_leaves_as_its_slot_comes(self, pick: int) -> None:
+        waiting = [request for request in self.requests if request.task is not None]
+        first = waiting[pick % len(waiting)]
+        for ended in [each for each in self.requests if each.pod is not None]:
+            if ended.router is first.router and ended.pod is not None and first.task is not None:
+                self.requests.remove(ended)
+                self._leaves_pod(ended, first.task.cancel)
+                return
 
     @hs.precondition(lambda self: self.executor.calls)
     @hs.rule(pick=st.integers(0, 1000))
@@ -406,7 +423,7 @@ class World(hs.RuleBasedStateMachine):
     @hs.rule()
     def the_function_changes(self) -> None:
         """Old pods finish what they run; everybody learns of it at once or later."""
-        self.generation += 1
+        self.generation = min(self.generation + 1, 4)
         for service in self.executor.cache.services():
             self.do(lambda service=service: self.executor.removed(service))
 
@@ -520,4 +537,41 @@ class World(hs.RuleBasedStateMachine):
 
 
 TestWorld = World.TestCase
-TestWorld.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestWorld.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_long_walks(seed: int) -> None:
+    """Many steps under load: short examples, which shrink well, seldom fill several pods."""
+    dice = random.Random(seed)
+    world = World()
+    world.begin(limit=dice.randint(1, 3), concurrency=dice.randint(1, 4))
+    steps: list[tuple[float, Callable[[], object]]] = [
+        (8, lambda: world.requests_come(dice.randrange(ROUTERS), dice.randint(1, 3))),
+        (12, lambda: world.requests_end(dice.randrange(1000), dice.randint(1, 3))),
+        (1, lambda: world.a_client_leaves_as_its_slot_comes(dice.randrange(1000))),
+        (1, lambda: world.a_client_leaves(dice.randrange(1000))),
+        (6, lambda: world.a_call_arrives(dice.randrange(1000))),
+        (1, lambda: world.an_answer_is_lost_and_the_call_repeated(dice.randrange(1000))),
+        (5, lambda: world.a_specialization_ends(dice.randrange(1000), dice.random() < 0.8)),
+        (3, lambda: world.an_untap_arrives_or_not(dice.randrange(1000), dice.random() < 0.2)),
+        (3, lambda: world.a_router_sees_slices(dice.randrange(ROUTERS))),
+        (0.5, lambda: world.a_pod_dies(dice.randrange(1000))),
+        (1, lambda: world.the_executor_sees_a_death(dice.randrange(1000))),
+        (0.2, world.the_function_changes),
+        (1, lambda: world.a_router_sees_the_function(dice.randrange(ROUTERS))),
+        (4, lambda: world.time_passes(dice.choice([0.01, 0.06, 0.2, 1.5]))),
+    ]
+    try:
+        for _ in range(200):
+            (step,) = dice.choices([each for _, each in steps], [weight for weight, _ in steps])
+            # a step whose time has not come finds nothing to do
+            with contextlib.suppress(ZeroDivisionError):
+                step()
+            world.limits_hold()
+            world.routers_count_right()
+            world.nobody_waits_beside_a_free_slot_or_for_nothing()
+            world.served_in_order()
+        assert world.made > 0
+    finally:
+        world.teardown()
