@@ -9,6 +9,7 @@ Strings whose format is ``date-time``, ``date`` or ``duration`` become timestamp
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -90,11 +91,9 @@ def compile_expression(text: str, node: structural.Node) -> Program:
     """Compile ``text`` where ``self`` (and ``oldSelf``) is a value of ``node``."""
     if len(text) > MAX_EXPRESSION_CHARS:
         raise CompileError(f"expression is longer than {MAX_EXPRESSION_CHARS} characters")
-    engine = _engine()
-    tree = _parse(text)
+    tree, run = _parse(text)
     used = _check_names(tree, node)
-    program = engine.environment.program(tree, functions=engine.functions)
-    return Program(text, program.evaluate, "oldSelf" in used)
+    return Program(text, run, "oldSelf" in used)
 
 
 def compile_free(
@@ -103,20 +102,21 @@ def compile_free(
     """Compile over variables whose schema is not known; of some, ``fields`` lists all fields."""
     if len(text) > MAX_EXPRESSION_CHARS:
         raise CompileError(f"expression is longer than {MAX_EXPRESSION_CHARS} characters")
-    engine = _engine()
-    tree = _parse(text)
+    tree, run = _parse(text)
     _check_tree(tree, _UNKNOWN, variables, set(), fields)
-    return Program(
-        text, engine.environment.program(tree, functions=engine.functions).evaluate, False
-    )
+    return Program(text, run, False)
 
 
-def _parse(text: str) -> Any:
+@functools.lru_cache(maxsize=1024)
+def _parse(text: str) -> tuple[Any, Callable[[Mapping[str, Any]], Any]]:
+    """The tree and what evaluates it; definitions repeat their rules, which take 1 ms each."""
+    engine = _engine()
     try:
-        return _engine().environment.compile(text)
+        tree = engine.environment.compile(text)
     except Exception as error:
         line = str(error).strip().splitlines()
         raise CompileError(f"Syntax error: {line[0] if line else error}") from error
+    return tree, engine.environment.program(tree, functions=engine.functions).evaluate
 
 
 def convert(value: Any, node: structural.Node | None) -> Any:
