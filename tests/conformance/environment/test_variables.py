@@ -6,7 +6,7 @@ import pathlib
 import stat
 from collections.abc import Callable
 
-from tests.conformance.environment import processes
+from tests.conformance.environment import catalog, processes
 
 Start = Callable[..., processes.Process]
 
@@ -75,3 +75,29 @@ def test_a_runtime_that_is_started_again_has_the_variables(
         process.process.wait()
     with processes.running(prepared, tmp_path) as process:
         assert env(process, "GREETING") == VARIABLES["GREETING"], process.state()
+
+
+def test_settings_of_an_environment_may_be_a_functions(
+    prepare: Callable[[catalog.Runtime], processes.Prepared], tmp_path: pathlib.Path
+) -> None:
+    with processes.running(prepare(catalog.BINARY), tmp_path) as process:
+        process.write({"main": "#!/bin/sh\nprintf 'Status: 418\\n\\n%s' \"$BINARY_OUTPUT\"\n"})
+        (process.volume / "deployarchive" / "main").chmod(0o755)
+        wrong = process.specialize("main", env={"BINARY_OUTPUT": "loud"})
+        assert (wrong.status, "'loud'" in wrong.text) == (400, True)
+        assert process.specialize("main", env={"BINARY_OUTPUT": "cgi"}).status == 200
+        answer = process.call()
+        assert (answer.status, answer.text) == (418, "")
+
+
+def test_limits_of_webassembly_may_be_a_functions(
+    prepare: Callable[[catalog.Runtime], processes.Prepared], tmp_path: pathlib.Path
+) -> None:
+    with processes.running(prepare(catalog.WASM), tmp_path) as process:
+        process.put(catalog.WASM.hello.path)
+        wrong = process.specialize("", env={"WASM_MEMORY_MIB": "much"})
+        assert (wrong.status, "WASM_MEMORY_MIB: found 'much'" in wrong.text) == (500, True)
+        env = {"WASM_MAX_REQUEST_MIB": "1", "WASM_PARALLEL_CALLS": "2"}
+        assert process.specialize("", env=env).status == 200
+        assert process.call().text == "hello"
+        assert process.call("POST", "/", b"x" * (2 << 20)).status == 413
