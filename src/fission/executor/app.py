@@ -245,6 +245,8 @@ class App:
                 front,
                 self.switches,
                 reap_every_seconds=interval or settings.reaper_interval_seconds,
+                adopt_existing=settings.adopt_existing,
+                instance_id=deps.instance_id,
             )
             made.append((front, reconciler))
         return made

@@ -52,6 +52,8 @@ class RunningPod:
     runtime: server.Server
     loads: list[Obj] = field(default_factory=list)
     """What the runtime was asked to load."""
+    causes: list[str] = field(default_factory=list)
+    """Why the fetcher could not load what it was started for."""
 
     async def stop(self) -> None:
         await self.runtime.close(0.1)
@@ -132,7 +134,14 @@ class Node:
             {"metadata": {"annotations": {"kubelet/port-map": json.dumps(ports)}}},
             metadata["namespace"],
         )
-        await self._report(pod, address, {"running": {}}, ready=True)
+        running = self.pods[uid]
+        await waits.until(lambda: running.fetcher.pod.is_ready or running.causes, seconds=10.0)
+        if running.causes:
+            waiting = {"reason": "CrashLoopBackOff", "message": "back-off 1s"}
+            last = {"terminated": {"exitCode": 1, "message": running.causes[0]}}
+            await self._report(pod, address, {"waiting": waiting}, ready=False, last=last)
+        else:
+            await self._report(pod, address, {"running": {}}, ready=True)
 
     async def _serve(
         self, pod: Obj, address: str, ports: dict[str, int], sockets: list[socket.socket]
@@ -144,13 +153,15 @@ class Node:
         await built.prepare()
         folder = self._folder / uid / "userfunc"
         loads: list[Obj] = []
+        causes: list[str] = []
         runtime = await server.serve(self._runtime(name, folder, loads), [sockets[1]])
         try:
-            served = await built.start_pod(fetcher_config.Arguments(), env, [sockets[0]])
+            arguments = fetcher_config.parse_arguments(_fetcher_of(pod)["args"])
+            served = await built.start_pod(arguments, env, [sockets[0]], causes.append)
         except BaseException:
             await runtime.close(0.0)
             raise
-        return RunningPod(name, folder, served, runtime, loads)
+        return RunningPod(name, folder, served, runtime, loads, causes)
 
     def _runtime(
         self, name: str, folder: pathlib.Path, loads: list[Obj]
@@ -172,7 +183,7 @@ class Node:
         return answer
 
     async def _env(self, pod: Obj, address: str, ports: dict[str, int]) -> dict[str, str]:
-        container = next(c for c in pod["spec"]["containers"] if c["name"] == "fetcher")
+        container = _fetcher_of(pod)
         paths = {}
         for mount in container["volumeMounts"]:
             folder = self._folder / pod["metadata"]["uid"] / mount["name"]
@@ -194,7 +205,9 @@ class Node:
             "POD_PORTS": json.dumps({k: v for k, v in ports.items() if k == "8888"}),
         }
 
-    async def _report(self, pod: Obj, address: str, state: Obj, *, ready: bool) -> None:
+    async def _report(
+        self, pod: Obj, address: str, state: Obj, *, ready: bool, last: Obj | None = None
+    ) -> None:
         condition = {"type": "Ready", "status": "True" if ready else "False"}
         report = {
             "phase": "Running" if ready else "Pending",
@@ -207,6 +220,7 @@ class Node:
                     "image": container["image"],
                     "imageID": "",
                     "state": state,
+                    "lastState": last or {},
                 }
                 for container in pod["spec"]["containers"]
             ],
@@ -221,6 +235,15 @@ class Node:
             metadata["namespace"],
             subresource="status",
         )
+
+
+class Clock(clocks.SystemClock):
+    """The time, for tests that cannot wait for all of it."""
+
+    ahead_seconds = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead_seconds
 
 
 @dataclass
@@ -360,7 +383,11 @@ class World:
 
 @contextlib.asynccontextmanager
 async def cluster(
-    folder: pathlib.Path, *, signed: bool = False, **settings: Any
+    folder: pathlib.Path,
+    *,
+    signed: bool = False,
+    clock: clocks.Clock | None = None,
+    **settings: Any,
 ) -> AsyncIterator[World]:
     """Everything but the executor's own life; see ``executor``."""
     masters = signing.Masters(MASTER) if signed else signing.Masters()
@@ -377,7 +404,8 @@ async def cluster(
         chosen = config.Config(tenancy_mode="cluster", **settings)
         try:
             async with contextlib.AsyncExitStack() as life:
-                built = await life.enter_async_context(executor(kube, http, masters, chosen))
+                begun = executor(kube, http, masters, chosen, clock=clock)
+                built = await life.enter_async_context(begun)
                 yield World(
                     kube,
                     node,
@@ -428,6 +456,11 @@ async def executor(
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def _fetcher_of(pod: Obj) -> Obj:
+    found: Obj = next(c for c in pod["spec"]["containers"] if c["name"] == "fetcher")
+    return found
 
 
 def _listening(address: str) -> socket.socket:

@@ -18,7 +18,7 @@ from fission.base import clock as clocks
 from fission.base import errors as base_errors
 from fission.contracts import coldstart
 from fission.executor import catalog, errors
-from fission.executor.workload import lingering, objects, readiness, scaling
+from fission.executor.workload import crashes, lingering, objects, readiness, scaling
 from fission.meta import labels as meta_labels
 from fission.meta import objectmeta
 
@@ -74,6 +74,9 @@ class Manager:
         self._report = report
         self._started = started
         self.lingering = lingering.Lingering()
+        self._crashes = crashes.Crashes(clocks.format_rfc3339(clock.now()))
+        self._crashed: set[str] = set()
+        """UIDs of pods that have to go."""
         self._uses: dict[str, Use] = {}
         self._wake: Callable[[str], None] = lambda key: None
 
@@ -81,7 +84,8 @@ class Manager:
         """Begin to listen; ``wake`` has a function (``namespace/name``) reconciled."""
         self._wake = wake
         self._catalog.workload_pods.add_handler(self._on_pod)
-        self._catalog.workload_deployments.add_handler(self._on_pod)
+        self._catalog.workload_deployments.add_handler(self._on_deployment)
+        self._catalog.functions.add_handler(self._on_function)
 
     # The promise of an executor.
 
@@ -152,6 +156,15 @@ class Manager:
         if use is not None:
             self._end(use, error)
 
+    def crashed_pods(self, function: function_types.Function) -> list[Obj]:
+        """Pods whose runtime has lost the function."""
+        uid = function.metadata.uid
+        return [
+            pod
+            for pod in self._catalog.workload_pods.lister.by_index(catalog.BY_UID, uid)
+            if objectmeta.uid_of(pod) in self._crashed and not objectmeta.is_deleting(pod)
+        ]
+
     def lingering_pods(self) -> list[Obj]:
         """Pods that are being deleted and that no router has reported use of for a while."""
         going = [
@@ -200,6 +213,31 @@ class Manager:
             use.last_used_at = self._clock.monotonic()
 
     def _on_pod(self, old: Obj | None, new: Obj | None) -> None:
+        if new is None and old is not None:
+            self._crashes.forget(old)
+            self._crashed.discard(objectmeta.uid_of(old))
+        elif new is not None and self._crashes.observe(new):
+            self._crashed.add(objectmeta.uid_of(new))
+            for key in catalog.function_of(new):
+                self._wake(key)
+        self._on_deployment(old, new)
+
+    def _on_function(
+        self, old: function_types.Function | None, new: function_types.Function | None
+    ) -> None:
+        """A function that is gone, or of another type, has nobody waiting here."""
+        one = new or old
+        use = self._uses.get(one.metadata.uid) if one is not None else None
+        if one is None or use is None:
+            return
+        if new is None:
+            del self._uses[one.metadata.uid]
+            gone = f"function {catalog.function_key(one)} was deleted"
+            self._end(use, errors.MissingObject(gone))
+        elif function_defaults.executor_type(new.spec) != self.executor_type:
+            self._end(use, errors.NoPod("the function's executor type was changed"))
+
+    def _on_deployment(self, old: Obj | None, new: Obj | None) -> None:
         one = new or old
         if one is None or meta_labels.of(one).get(labels.EXECUTOR_TYPE) != self.executor_type:
             return
@@ -263,7 +301,8 @@ class Manager:
             for pod in self._catalog.workload_pods.lister.by_index(catalog.BY_UID, uid)
             if meta_labels.of(pod).get(labels.EXECUTOR_TYPE) == self.executor_type
         ]
-        return readiness.assess(deployment, pods)
+        crashed = [pod for pod in pods if objectmeta.uid_of(pod) in self._crashed]
+        return readiness.assess(deployment, [pod for pod in pods if pod not in crashed])
 
     def _is_up(self, function: function_types.Function, use: Use) -> bool:
         return isinstance(self._state(function, use), readiness.Up)

@@ -26,7 +26,8 @@ logger = logging.getLogger(__name__)
 Obj = dict[str, Any]
 
 WORKERS = 4
-LINGERING_GRACE_SECONDS = 1
+END_GRACE_SECONDS = 1
+"""Nothing worth waiting for runs in such a pod."""
 
 
 class Maker(Protocol):
@@ -49,6 +50,8 @@ class Reconciler:
         switches: switching.Switches,
         *,
         reap_every_seconds: float,
+        adopt_existing: bool,
+        instance_id: str,
     ) -> None:
         self._client = client
         self._catalog = known
@@ -57,6 +60,8 @@ class Reconciler:
         self._switches = switches
         self._type = front.executor_type
         self._reap_every_seconds = reap_every_seconds
+        self._adopt_existing = adopt_existing
+        self._instance_id = instance_id
         self.queue: workqueue.WorkQueue[str] = workqueue.WorkQueue(largest_delay_seconds=5.0)
 
     def start(self) -> None:
@@ -89,6 +94,9 @@ class Reconciler:
         namespace, name = key.split("/", 1)
         function = self._catalog.functions.lister.get(namespace, name)
         existing = self._existing(key)
+        if not self._adopt_existing and (strange := self._strange(existing)):
+            await apply.apply(self._client, plan.plan_absence(strange))
+            return loops.AGAIN
         if function is None or function.metadata.deletion_timestamp:
             return await self._remove(key, existing)
         if function_defaults.executor_type(function.spec) != self._type:
@@ -102,6 +110,9 @@ class Reconciler:
         if current is None and not need.waiting and not least:
             return await self._remove(key, existing)
         self._front.remember(uid)
+        for pod in self._front.crashed_pods(function):
+            logger.info("deleting pod whose runtime ended", extra={"pod": objectmeta.name_of(pod)})
+            await self._end_pod(pod)
         try:
             desired = await self._maker.make(function)
         except base_errors.InvalidInput as error:
@@ -167,6 +178,19 @@ class Reconciler:
             )
         }
 
+    def _strange(self, existing: dict[gvk.Resource, list[Obj]]) -> dict[gvk.Resource, list[Obj]]:
+        """What another executor made."""
+        strange = {
+            resource: [
+                one
+                for one in found
+                if meta_labels.annotations_of(one).get(labels.EXECUTOR_INSTANCE_ID)
+                != self._instance_id
+            ]
+            for resource, found in existing.items()
+        }
+        return strange if any(strange.values()) else {}
+
     async def _reap(self) -> None:
         """Look at what may be idle by now, every few seconds."""
         while True:
@@ -183,17 +207,15 @@ class Reconciler:
     async def _end_lingering(self) -> None:
         """Delete at once what is being deleted and has answered all that it was given."""
         for pod in self._front.lingering_pods():
-            metadata = pod["metadata"]
             try:
-                await self._client.delete(
-                    gvk.PODS,
-                    metadata["name"],
-                    metadata["namespace"],
-                    grace_period_seconds=LINGERING_GRACE_SECONDS,
-                    precondition_uid=metadata["uid"],
-                )
+                await self._end_pod(pod)
             except base_errors.Error as error:
-                logger.debug("pod goes by itself: %s", error, extra={"pod": metadata["name"]})
+                name = objectmeta.name_of(pod)
+                logger.debug("pod goes by itself: %s", error, extra={"pod": name})
+
+    async def _end_pod(self, pod: Obj) -> None:
+        action = actions.delete_of(gvk.PODS, pod, grace_period_seconds=END_GRACE_SECONDS)
+        await apply.apply_one(self._client, action)
 
     def _may_shrink(self, key: str, replicas: int) -> bool:
         function = self._catalog.functions.lister.get(*key.split("/", 1))
