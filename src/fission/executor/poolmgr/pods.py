@@ -94,7 +94,18 @@ def generic_pod(pod: Obj) -> pool.GenericPod:
         runtime_hash=meta_labels.of(pod).get(labels.ENV_RUNTIME_HASH, ""),
         restarts=restarts(pod),
         extra=meta_labels.of(pod).get(labels.POOL_EXTRA) == "true",
+        start_seconds=start_seconds(pod),
     )
+
+
+def start_seconds(pod: Obj) -> float | None:
+    """How long a ready pod took to become so, in the whole seconds that the API tells."""
+    for condition in (pod.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "Ready" and condition.get("lastTransitionTime"):
+            ready_at = clocks.parse_rfc3339(condition["lastTransitionTime"])
+            made_at = clocks.parse_rfc3339(pod["metadata"]["creationTimestamp"])
+            return (ready_at - made_at).total_seconds()
+    return None
 
 
 def restarts(pod: Obj) -> int:

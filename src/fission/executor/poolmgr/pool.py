@@ -26,7 +26,18 @@ when the burst is over: a pod that a request was given can never be the one.
 from __future__ import annotations
 
 import collections
+import os
 from dataclasses import dataclass
+from typing import Final
+
+FAST_START_SECONDS: Final = 1.0
+"""A pod that is ready within a second was forked on a node that had everything: what it waited for
+is a processor."""
+FAST_STARTS_AT_ONCE: Final = max(4, 2 * (os.cpu_count() or 1))
+"""More of those at once would all be ready late; so they are ready one after another, and the
+first serve those in line meanwhile. Starts that wait for something else go side by side: twice as
+many for each second that the oldest takes, and all at once where extra pods were slow before."""
+REMEMBERED_STARTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,14 @@ class GenericPod:
     restarts: int = 0
     extra: bool = False
     """Made for a request in line, beyond the pool's size."""
+    start_seconds: float | None = None
+    """From its creation until it was ready, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Starting:
+    runtime_hash: str
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +75,9 @@ class Pool:
     def __init__(self, *, shared: bool = False) -> None:
         self._shared = shared
         self._generic: dict[str, GenericPod] = {}
-        self._starting: dict[str, str] = {}
-        self._asked_for = 0
+        self._starting: dict[str, _Starting] = {}
+        self._asked: collections.deque[float] = collections.deque()
+        self._start_seconds: collections.deque[float] = collections.deque(maxlen=REMEMBERED_STARTS)
         self._taken: set[str] = set()
         self._waiting: collections.OrderedDict[str, collections.deque[_Place]] = (
             collections.OrderedDict()
@@ -79,39 +99,48 @@ class Pool:
     def starting_count(self) -> int:
         """Pods of the present runtime that will be ready, as far as is known."""
         known = self._starting.values()
-        return self._asked_for + sum(self._is_present(runtime_hash) for runtime_hash in known)
+        return len(self._asked) + sum(self._is_present(one.runtime_hash) for one in known)
 
-    def wanted(self, limit: int) -> int:
+    def wanted(self, limit: int, now: float) -> int:
         """How many extra pods to ask for now; ``limit`` bounds those that start at once."""
         if not self._waiting:
             return 0
+        if not self._start_seconds or min(self._start_seconds) <= FAST_START_SECONDS:
+            began = [*self._asked, *(one.since for one in self._starting.values())]
+            taking = now - min(began) if began else 0.0
+            doublings = min(int(taking / FAST_START_SECONDS), 16)
+            limit = min(limit, FAST_STARTS_AT_ONCE * 2**doublings)
         return max(0, min(self.waiting_count, limit) - self.starting_count)
 
     def is_taken(self, uid: str) -> bool:
         """Whether the pod was given out, or is about to be deleted."""
         return uid in self._taken
 
-    def pod_asked(self) -> None:
+    def pod_asked(self, now: float) -> None:
         """An extra pod is being asked for; ``pod_answered`` follows."""
-        self._asked_for += 1
+        self._asked.append(now)
 
     def pod_answered(self, uid: str | None) -> None:
         """The pod that was asked for exists, or does not."""
-        self._asked_for -= 1
+        since = self._asked.popleft()
         if uid is not None and uid not in self._generic and uid not in self._taken:
-            self._starting.setdefault(uid, self.runtime_hash)
+            self._starting.setdefault(uid, _Starting(self.runtime_hash, since))
 
     def pod_ready(self, pod: GenericPod) -> None:
         """The informer shows a ready generic pod; repeating it changes nothing."""
         self._starting.pop(pod.uid, None)
-        if pod.uid not in self._taken:
-            self._generic[pod.uid] = pod
+        if pod.uid in self._taken:
+            return
+        if pod.extra and pod.start_seconds is not None and pod.uid not in self._generic:
+            self._start_seconds.append(pod.start_seconds)
+        self._generic[pod.uid] = pod
 
-    def pod_unready(self, uid: str, runtime_hash: str = "") -> None:
+    def pod_unready(self, uid: str, runtime_hash: str = "", now: float = 0.0) -> None:
         """The pod is not ready (any more); it may come back."""
         self._generic.pop(uid, None)
         if uid not in self._taken:
-            self._starting[uid] = runtime_hash
+            known = self._starting.get(uid)
+            self._starting[uid] = _Starting(runtime_hash, known.since if known else now)
 
     def pod_gone(self, uid: str) -> None:
         """The pod is deleted or has left the pool for good."""

@@ -86,16 +86,16 @@ class Pools:
         target = self._pools.get(environment_uid)
         if target is None:
             target = self._pools[environment_uid] = pool.Pool(shared=self.is_shared(found))
-        uid = found["metadata"]["uid"]
+        uid, now = found["metadata"]["uid"], self._clock.monotonic()
         if not pods.is_generic(found) or objectmeta.is_deleting(found):
             target.pod_gone(uid)
         elif podstate.is_ready(found):
             try:
                 target.pod_ready(pods.generic_pod(found))
             except podports.UnknownPort:
-                target.pod_unready(uid)
+                target.pod_unready(uid, now=now)
         else:
-            target.pod_unready(uid, meta_labels.of(found).get(labels.ENV_RUNTIME_HASH, ""))
+            target.pod_unready(uid, meta_labels.of(found).get(labels.ENV_RUNTIME_HASH, ""), now)
         self._assign(environment_uid, target)
 
     def withdraw(self, found: Obj) -> None:
@@ -110,7 +110,7 @@ class Pools:
         """The pod does not answer; it comes back when the API says that it is ready."""
         target = self._pools.get(environment_uid)
         if target is not None:
-            target.pod_unready(uid)
+            target.pod_unready(uid, now=self._clock.monotonic())
 
     def put_back(self, environment_uid: str, given: pool.GenericPod) -> None:
         """A pod that was chosen was not touched."""
@@ -130,7 +130,7 @@ class Pools:
         """An extra pod is being made."""
         target = self._pools.get(environment_uid)
         if target is not None:
-            target.pod_asked()
+            target.pod_asked(self._clock.monotonic())
 
     def answered(self, environment_uid: str, uid: str | None, refusal: str) -> None:
         """The extra pod is there, or was refused."""
@@ -210,6 +210,7 @@ class Pools:
             if done:
                 return future.result()
             now = self._clock.monotonic()
+            self._grow(metadata.uid)  # pods that take long are not waited for one after another
             reason = self._why_hopeless(environment)
             if reason is None:
                 hopeless_since = None
@@ -256,7 +257,7 @@ class Pools:
         is_shared = environment_defaults.is_infinite(environment.spec)
         if is_shared or environment_validation.validate_outbound(environment):
             return  # one pod serves them all; or none can be made
-        count = target.wanted(self._settings.extra_pods)
+        count = target.wanted(self._settings.extra_pods, self._clock.monotonic())
         if count:
             self.on_want(environment, count)
 

@@ -116,20 +116,20 @@ def test_a_pool_asks_for_a_pod_for_each_request_that_no_starting_pod_is_for() ->
     target.pod_unready("uid-a")
     for ticket in range(5):
         target.request(ticket, "f")
-    assert target.wanted(64) == 4
+    assert target.wanted(64, 60.0) == 4
     for _ in range(4):
-        target.pod_asked()
-    assert target.wanted(64) == 0
+        target.pod_asked(0.0)
+    assert target.wanted(64, 60.0) == 0
     target.pod_answered("uid-b")
     target.pod_answered(None)
     assert target.starting_count == 4
-    assert target.wanted(64) == 1
-    assert target.wanted(4) == 0
+    assert target.wanted(64, 60.0) == 1
+    assert target.wanted(4, 60.0) == 0
 
 
 def test_a_pod_that_was_ready_before_the_answer_came_is_not_starting() -> None:
     target = pool.Pool()
-    target.pod_asked()
+    target.pod_asked(0.0)
     target.pod_ready(a_pod("a"))
     target.pod_answered("uid-a")
     assert target.starting_count == 0
@@ -142,7 +142,7 @@ def test_pods_of_an_old_runtime_are_not_waited_for() -> None:
     target.pod_unready("uid-b", "h2")
     target.request(1, "f")
     target.request(2, "f")
-    assert target.wanted(64) == 1
+    assert target.wanted(64, 0.0) == 1
 
 
 def test_extra_pods_that_nobody_needs_are_retired_and_given_to_nobody() -> None:
@@ -166,3 +166,25 @@ def test_extra_pods_of_an_old_runtime_go_first() -> None:
     target.pod_ready(dataclasses.replace(a_pod("old", "h1"), extra=True))
     target.pod_ready(a_pod("new", "h2"))
     assert target.surplus(3) == ["uid-old"]
+
+
+def test_pods_that_only_need_a_processor_start_a_few_at_a_time() -> None:
+    target = pool.Pool()
+    for ticket in range(60):
+        target.request(ticket, "f")
+    some = pool.FAST_STARTS_AT_ONCE
+    assert target.wanted(64, 0.0) == some
+    for _ in range(some):
+        target.pod_asked(0.0)
+    assert target.wanted(64, 0.9) == 0
+    assert target.wanted(64, 1.0) == some
+    assert target.wanted(64, 60.0) == 60 - some
+
+
+def test_pods_known_to_be_slow_start_all_at_once() -> None:
+    target = pool.Pool()
+    target.pod_ready(dataclasses.replace(a_pod("a"), extra=True, start_seconds=3.0))
+    for ticket in range(61):
+        target.request(ticket, "f")
+    target.assignments()
+    assert target.wanted(64, 0.0) == 60
