@@ -55,6 +55,8 @@ class HorizontalPodAutoscalerReconciler:
         self._pods = informers.get(gvk.PODS)
         self._memories: dict[str, behavior.Memory] = {}
         self._written: dict[str, float] = {}
+        self._selecting: dict[lister.Key, selectors.LabelSelector] = {}
+        """What autoscalers select whose targets have pods; those at zero are in nobody's way."""
         self._metrics: dict[str, tuple[float, list[Obj]]] = {}
         self._asking = asyncio.Lock()
         self.queue: workqueue.WorkQueue[lister.Key] = workqueue.WorkQueue(clock)
@@ -77,6 +79,7 @@ class HorizontalPodAutoscalerReconciler:
             self._settings.readiness_delay_seconds,
         )
         resource, target = self._target_of(hpa)
+        self._selecting.pop(key, None)
         observed = await self._observe(hpa, target)
         memory = self._memories.get(uid, behavior.Memory())
         decision = planning.decide(
@@ -112,6 +115,7 @@ class HorizontalPodAutoscalerReconciler:
         scale = planning.Target(1 if count is None else int(count), str(selector))
         if scale.replicas == 0:
             return planning.Observed(scale)
+        self._selecting[lister.key_of(hpa)] = selector
         namespace = objectmeta.namespace_of(hpa)
         pods = [
             pod for pod in self._pods.lister.list(namespace) if selector.matches(labels.of(pod))
@@ -127,17 +131,15 @@ class HorizontalPodAutoscalerReconciler:
 
     def _rivals(self, hpa: Obj, pods: list[Obj]) -> list[str]:
         """This autoscaler and others, when others select some of the same pods."""
-        others = []
-        for other in self._autoscalers.lister.list(objectmeta.namespace_of(hpa)):
-            if objectmeta.uid_of(other) == objectmeta.uid_of(hpa):
-                continue
-            _, target = self._target_of(other)
-            if target is None:
-                continue
-            selector = selectors.LabelSelector.from_dict(target["spec"].get("selector"))
-            if any(selector.matches(labels.of(pod)) for pod in pods):
-                others.append("/".join(lister.key_of(other)))
-        return [*others, "/".join(lister.key_of(hpa))] if others else []
+        key = lister.key_of(hpa)
+        others = [
+            "/".join(other)
+            for other, selector in self._selecting.items()
+            if other[0] == key[0]
+            and other != key
+            and any(selector.matches(labels.of(pod)) for pod in pods)
+        ]
+        return [*others, "/".join(key)] if others else []
 
     async def _metrics_of(self, namespace: str) -> list[Obj]:
         async with self._asking:
@@ -208,6 +210,7 @@ class HorizontalPodAutoscalerReconciler:
             uid = objectmeta.uid_of(old or {})
             self._memories.pop(uid, None)
             self._written.pop(uid, None)
+            self._selecting.pop(lister.key_of(old or {}), None)
         elif old is None or old["spec"] != new["spec"]:
             self.queue.add(lister.key_of(new))
 
