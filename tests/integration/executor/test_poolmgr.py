@@ -223,7 +223,7 @@ async def test_a_tap_of_an_unknown_address_is_a_404(tmp_path: Path) -> None:
         address = await here.address(function)
         known = here.tap_body(function, f"http://{address}")
         unknown = here.tap_body(function, "http://127.9.9.9:8888")
-        strange = known | {"FnExecutorType": "newdeploy"}
+        strange = known | {"FnExecutorType": "nobody"}
         for taps, code in (([known], 200), ([known, unknown], 404), ([strange, unknown], 500)):
             assert (await here.post(wire.TAP_SERVICES, json.dumps(taps).encode()))[0] == code
 
