@@ -2,12 +2,15 @@
 
 `PodApi` sends; `StatusWriter` decides when: at once on a change, the latest state if several came
 while one was under way, again with a growing pause while the API cannot be reached. A status that
-equals the last one is not sent.
+equals the last one is not sent. While a pod is on its way up and nothing went wrong, steps that
+follow each other closely are one write: of a burst of starting pods the API hears that they are
+ready, rather than of each container.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,6 +28,9 @@ Obj = dict[str, Any]
 FIRST_RETRY_SECONDS = 0.1
 LONGEST_RETRY_SECONDS = 5.0
 LAST_WORD_SECONDS = 10.0
+GATHER_SECONDS = 0.15
+"""How long a pod's way up may go unmentioned: most pods are ready by then."""
+_ORDINARY_WAITS = ("ContainerCreating", "PodInitializing")
 
 
 class PodApi:
@@ -94,12 +100,27 @@ class StatusWriter:
         while True:
             await self._dirty.wait()
             self._dirty.clear()
+            await self._gather()
             if await self._write():
                 wait = FIRST_RETRY_SECONDS
                 continue
             self._dirty.set()
             await asyncio.sleep(wait)
             wait = min(LONGEST_RETRY_SECONDS, wait * 2)
+
+    async def _gather(self) -> None:
+        """Wait for better news, if that may be had."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_SECONDS):
+                while self._is_on_its_way_up():
+                    await self._dirty.wait()
+                    self._dirty.clear()
+
+    def _is_on_its_way_up(self) -> bool:
+        pod, new = self._make()
+        before = pod.get("status") or {} if self.written is None else self.written
+        is_going = bool(pod["metadata"].get("deletionTimestamp"))
+        return not is_going and not is_ready(before) and is_starting(new)
 
     async def last(self) -> None:
         """Write the final state, within bounds: the pod is about to be removed anyway."""
@@ -125,6 +146,31 @@ class StatusWriter:
                 return False
             self.written = new
             return True
+
+
+def is_ready(status: Obj) -> bool:
+    """Whether a pod's status says that it takes requests."""
+    found = status.get("conditions") or ()
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in found)
+
+
+def is_starting(status: Obj) -> bool:
+    """Whether a pod is not ready yet and nothing about it is worth telling before it is."""
+    if is_ready(status) or status.get("phase") not in ("Pending", "Running"):
+        return False
+    containers = [
+        *(status.get("initContainerStatuses") or ()),
+        *(status.get("containerStatuses") or ()),
+    ]
+    return all(_is_in_order(each) for each in containers)
+
+
+def _is_in_order(container: Obj) -> bool:
+    state = container.get("state") or {}
+    if container.get("restartCount") or container.get("lastState") or "terminated" in state:
+        return False
+    waiting = state.get("waiting")
+    return waiting is None or waiting.get("reason") in _ORDINARY_WAITS
 
 
 def _same(old: Obj, new: Obj) -> bool:
