@@ -19,6 +19,9 @@ async def test_a_function_that_does_not_load_is_reported_with_its_traceback(
         function = await here.create_function(code="SyntaxError")
         answer = await here.ask(function)
         assert answer == (500, "Traceback:\nSyntaxError: invalid syntax")
+        code, text = await here.ask(function)  # told again, and no other pod is worn out
+        assert (code, text.splitlines()[1]) == (500, "SyntaxError: invalid syntax")
+        assert "the next try is in 1 s" in text
 
         async def is_told() -> bool:
             condition = await here.condition("hello")
@@ -211,7 +214,14 @@ async def test_a_runtime_that_ended_takes_its_pod_with_it(tmp_path: Path) -> Non
         pod = await here.labelled(address)
         statuses = pod["status"]["containerStatuses"]
         for one in statuses:
-            one["restartCount"] = int(one["name"] == "python")
+            if one["name"] == "python":
+                one["restartCount"] = 1
+                ended = {
+                    "exitCode": 137,
+                    "reason": "OOMKilled",
+                    "finishedAt": "2026-01-01T00:00:00Z",
+                }
+                one["lastState"] = {"terminated": ended}
         await here.kube.patch(
             gvk.PODS,
             pod["metadata"]["name"],
@@ -230,4 +240,13 @@ async def test_a_runtime_that_ended_takes_its_pod_with_it(tmp_path: Path) -> Non
 
         # It says that it is ready, so calls may be in it: it leaves the endpoints and drains.
         await here.eventually(is_out)
+
+        async def is_told() -> bool:
+            told = (await here.kube.list(gvk.EVENTS, "default")).items
+            return any(
+                one["reason"] == "OOMKilled" and one["involvedObject"]["name"] == "hello"
+                for one in told
+            )
+
+        await here.eventually(is_told)
         assert await here.address(function) != address

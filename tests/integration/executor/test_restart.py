@@ -136,7 +136,22 @@ async def test_an_updated_environment_replaces_its_pods_in_the_same_pool(tmp_pat
         await here.labelled(old)
         (before,) = (await here.kube.list(gvk.DEPLOYMENTS, "default")).items
         spec = {"runtime": {"image": "fission/python-env-3.12"}}
+        here.node.accepts = lambda pod: False
         await here.kube.patch(resources.ENVIRONMENTS, "python", {"spec": spec}, "default")
+        await waits.until(
+            lambda: any(
+                one["spec"]["containers"][0]["image"].endswith("3.12")
+                for one in here.executor.catalog.pods.lister.list()
+            )
+        )
+        # The pool has none of the new runtime yet: the old one goes on.
+        await here.untap(function, old)
+        assert await here.address(function) == old
+        here.node.accepts = lambda pod: True
+        for pod in await here.list_pods(managed="true"):
+            metadata = pod["metadata"]
+            if not pod.get("status", {}).get("podIP"):
+                await here.kube.delete(gvk.PODS, metadata["name"], metadata["namespace"])
 
         async def is_drained() -> bool:
             return "fission.io/served" not in (await here.labelled(old))["metadata"]["labels"]
