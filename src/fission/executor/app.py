@@ -236,6 +236,7 @@ class App:
                 clock=deps.clock,
                 hopeless_seconds=settings.hopeless_seconds,
                 report=self.functions.report,
+                warn=self.functions.warn,
                 started=self._note_start,
             )
             reconciler = workload_reconciler.Reconciler(

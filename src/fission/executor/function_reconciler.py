@@ -103,6 +103,11 @@ class FunctionReconciler:
             self._verdicts[function.metadata.uid] = verdict
             self.queue.add(catalog.function_key(function))
 
+    def warn(self, function: function_types.Function, message: str) -> None:
+        """Tell the owner of a function that can be called what is wrong all the same."""
+        text = verdicts.tail(message, EVENT_MESSAGE_CHARS)
+        self._recorder.event(_subject(function), events.WARNING, "UpdateFailed", text)
+
     async def reconcile(self, key: str) -> reconcile.Result | None:
         """Make one function name's Service and conditions what they should be."""
         namespace, name = key.split("/", 1)

@@ -114,6 +114,22 @@ async def test_least_pods_are_there_before_the_first_call_and_follow_updates(
         }
 
 
+async def test_an_update_that_does_not_load_leaves_the_old_code_serving(tmp_path: Path) -> None:
+    async with world.cluster(tmp_path) as here:
+        await here.create_environment(poolsize=0)
+        function = await here.create_function(InvokeStrategy=strategy(1))
+        await here.address(function)
+        broken = await here.update_function("hello", "SyntaxError")
+
+        async def warned() -> bool:
+            found = (await here.kube.list(gvk.EVENTS, "default")).items
+            return any(one["reason"] == "UpdateFailed" for one in found)
+
+        await here.eventually(warned)
+        await here.address(broken)
+        assert (await here.condition("hello"))["status"] == "True"
+
+
 async def test_idle_functions_go_to_zero_and_come_back(tmp_path: Path) -> None:
     clock = world.Clock()
     interval = 0.05

@@ -28,6 +28,8 @@ Obj = dict[str, Any]
 Report = Callable[[function_types.Function, errors.ExecutorError | None], None]
 """Told whether a function is up, or why not."""
 
+Warn = Callable[[function_types.Function, str], None]
+"""Told what the owner of a function that is up should know all the same."""
 Started = Callable[[function_types.Function, coldstart.ColdStart], None]
 """Told how long those who waited did, and for what."""
 
@@ -47,7 +49,9 @@ class Use:
     """Of its Deployment: what is older shows a size that has been changed since."""
     stuck_since: float | None = None
     reported: str | None = None
-    """What was last said of the function; empty is that it is up."""
+    """What was last said of the function, by generation; without text it is up."""
+    warned: str = ""
+    """What was last said of an update that does not come up."""
     asked_at: float | None = None
     """When the first of those who wait came."""
     scaled_at: float | None = None
@@ -65,6 +69,7 @@ class Manager:
         clock: clocks.Clock,
         hopeless_seconds: float,
         report: Report,
+        warn: Warn,
         started: Started,
     ) -> None:
         self.executor_type = executor_type
@@ -72,6 +77,7 @@ class Manager:
         self._clock = clock
         self._hopeless_seconds = hopeless_seconds
         self._report = report
+        self._warn = warn
         self._started = started
         self.lingering = lingering.Lingering()
         self._crashes = crashes.Crashes(clocks.format_rfc3339(clock.now()))
@@ -262,6 +268,7 @@ class Manager:
                 self._tell_start(function, use)
                 self._say(function, use, None)
                 self._end(use, None)
+                self._warn_of_update(function, use)
             case readiness.Coming():
                 use.stuck_since = None
             case readiness.Stuck():
@@ -296,13 +303,15 @@ class Manager:
         if int(deployment["metadata"].get("generation") or 0) < use.least_generation:
             return readiness.Coming()
         uid = function.metadata.uid
-        pods = [
+        alive = [pod for pod in self._pods(uid) if objectmeta.uid_of(pod) not in self._crashed]
+        return readiness.assess(deployment, alive)
+
+    def _pods(self, uid: str) -> list[Obj]:
+        return [
             pod
             for pod in self._catalog.workload_pods.lister.by_index(catalog.BY_UID, uid)
             if meta_labels.of(pod).get(labels.EXECUTOR_TYPE) == self.executor_type
         ]
-        crashed = [pod for pod in pods if objectmeta.uid_of(pod) in self._crashed]
-        return readiness.assess(deployment, [pod for pod in pods if pod not in crashed])
 
     def _is_up(self, function: function_types.Function, use: Use) -> bool:
         return isinstance(self._state(function, use), readiness.Up)
@@ -311,6 +320,19 @@ class Manager:
         """Whether a pod of the function serves."""
         use = self._uses.get(function.metadata.uid)
         return use is not None and self._is_up(function, use)
+
+    def _warn_of_update(self, function: function_types.Function, use: Use) -> None:
+        """Old pods serve, but a new one did not load: requests do not show it, so somebody must."""
+        found = (
+            readiness.why_stuck(pod)
+            for pod in self._pods(function.metadata.uid)
+            if not objectmeta.is_deleting(pod)
+        )
+        failed = next((why.message for why in found if why is not None and why.by_function), "")
+        said = f"{function.metadata.generation}:{failed}"
+        if failed and use.warned != said:
+            use.warned = said
+            self._warn(function, f"pods from before the update serve on: {failed}")
 
     def _tell_start(self, function: function_types.Function, use: Use) -> None:
         if use.asked_at is None:
@@ -331,7 +353,7 @@ class Manager:
         use: Use | None,
         error: errors.ExecutorError | None,
     ) -> None:
-        said = "" if error is None else error.message
+        said = f"{function.metadata.generation}:{'' if error is None else error.message}"
         if use is None or use.reported == said:
             return
         use.reported = said
