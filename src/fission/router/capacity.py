@@ -171,7 +171,8 @@ class Capacity:
         if not own.waiting:
             return
         due = demand.asks_due(own, loop.time(), self._max_starting_per_function)
-        for _ in range(min(due, self._max_starting - self._starting)):
+        free = 0 if self._turns else self._max_starting - self._starting
+        for _ in range(min(due, free)):
             self._start_asking(target)
             due -= 1
         if due:

@@ -391,6 +391,29 @@ async def test_a_pod_that_says_it_is_busy_is_passed_over():
     await second.stop()
 
 
+async def test_a_request_waits_while_every_pod_is_busy_for_others():
+    """Another router's requests run there: a place in line, not an error, until the deadline."""
+    refusals = 15
+
+    async def busy_for_a_while(request: servers.Request) -> servers.Response:
+        if len(pod.requests) <= refusals:
+            return servers.Response(503, [("X-Fission-Busy", "1")], b"full")
+        return servers.Response(200, [], b"hello")
+
+    pod = await routing.Pod(busy_for_a_while).start()
+    async with routing.a_router() as routed:
+        routed.add(
+            routing.a_function(),
+            routing.a_trigger("t", relativeurl="/hello"),
+            routing.a_slice("s", [pod.address]),
+        )
+        routed.executor.addresses = [pod.address]
+        assert (await routed.call("GET", "/hello")).status == 200
+        assert len(pod.requests) == refusals + 1
+        assert "getServiceForFunction" not in routed.executor.calls
+    await pod.stop()
+
+
 async def test_once_only_and_strict_functions_ask_for_every_request():
     pod = await routing.Pod(hello).start()
     async with routing.a_router() as routed:
@@ -537,8 +560,25 @@ async def test_a_websocket_is_passed_through():
         assert await reader.readexactly(2) == b"hi"
         writer.write(b"frame")
         assert await reader.readexactly(5) == b"FRAME"
+        # reported every time while it is open, though its pod takes no new requests any more and
+        # the function has changed: the executor must not reap the pod
+        now = asyncio.get_running_loop().time
+        for count in range(1, 3):
+            await routed.core.tapper.flush(now())
+            assert len(routed.executor.taps) == count
+        shown = routing.a_slice("s", [address])
+        routed.core.index.changed(shown, None)
+        routed.add(routing.a_function(generation=2))
+        for count in range(3, 5):
+            await routed.core.tapper.flush(now())
+            assert len(routed.executor.taps) == count
+        assert {tap["ServiceURL"] for tap in routed.executor.taps} == {
+            "http://{}:{}".format(*address)
+        }
+        routed.add(routing.a_function(), shown)
         writer.close()
         await writer.wait_closed()
+        await waiting.until(lambda: not [*routed.core.index.of_function("uid-hello")[0].in_use])
         (function,) = routed.core.catalog.functions()
         await waiting.until(lambda: function.slots.ready[0].in_flight == 0)
 

@@ -23,7 +23,7 @@ from fission.api import function_types, objects
 from fission.base import tasks
 from fission.executor import fscache
 from fission.router import capacity, endpoints, failures, slots, targets
-from tests.support import routing
+from tests.support import routing, virtualtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,24 +31,6 @@ if TYPE_CHECKING:
 ROUTERS = 3
 TIMEOUT_SECONDS = 60.0
 UID = "uid-hello"
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop whose time passes when the test says so."""
-
-    now = 1000.0
-
-    def time(self) -> float:
-        return self.now
-
-    def settle(self) -> None:
-        """Run what is ready, and what that makes ready."""
-
-        async def turns() -> None:
-            for _ in range(12):
-                await asyncio.sleep(0)
-
-        self.run_until_complete(turns())
 
 
 @dataclasses.dataclass(eq=False)
@@ -213,7 +195,7 @@ class World(hs.RuleBasedStateMachine):
 
     @hs.initialize(limit=st.integers(1, 3), concurrency=st.integers(1, 4))
     def begin(self, limit: int, concurrency: int) -> None:
-        self.loop = VirtualLoop()
+        self.loop = virtualtime.VirtualLoop()
         asyncio.set_event_loop(None)
         self.limit, self.concurrency, self.generation = limit, concurrency, 1
         self.work = tasks.Tasks()
