@@ -14,14 +14,12 @@ has itself and for its share of what it shares.
 from __future__ import annotations
 
 import os
-import resource
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fission.cluster.kubelet import usage
-from fission.cluster.kubelet.sandbox import cgroups
+from fission.cluster.kubelet import groupusage, keptfiles, usage
 
 SHARED_SECONDS = 60.0
 """How long the figure for shared pages is believed."""
@@ -29,47 +27,9 @@ SHARED_REST_FACTOR = 1000.0
 """A large process takes long to look through: it rests this many times as long afterwards."""
 THREADS_EVERY = 3
 """Every how many readings the threads besides the first are asked for children."""
-KEPT_SHARE = 4
-READ_BYTES = 4096
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
-
-
-class Budget:
-    """How many descriptors may still be kept."""
-
-    def __init__(self, left: int | None = None) -> None:
-        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        self.left = soft // KEPT_SHARE if left is None else left
-
-
-class KeptFile:
-    """A file of /proc or of a control group: open as long as the budget allows it."""
-
-    def __init__(self, path: str, budget: Budget) -> None:
-        self._path = path
-        self._budget = budget
-        self._fd: int | None = None
-
-    def read(self) -> bytes:
-        """The content as it is now; OSError when what it is about is gone."""
-        if self._fd is None:
-            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-            if self._budget.left <= 0:
-                try:
-                    return os.read(fd, READ_BYTES)
-                finally:
-                    os.close(fd)
-            self._budget.left -= 1
-            self._fd = fd
-        return os.pread(self._fd, READ_BYTES, 0)
-
-    def close(self) -> None:
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
-            self._budget.left += 1
 
 
 @dataclass
@@ -87,13 +47,14 @@ class Use:
 class Process:
     """One process, by files that stay with it: another one with its pid is never read."""
 
-    def __init__(self, pid: int, budget: Budget) -> None:
+    def __init__(self, pid: int, budget: keptfiles.Budget) -> None:
         self.pid = pid
-        self._stat = KeptFile(f"/proc/{pid}/stat", budget)
-        self._statm = KeptFile(f"/proc/{pid}/statm", budget)
-        self._children = KeptFile(f"/proc/{pid}/task/{pid}/children", budget)
+        self._stat = keptfiles.KeptFile(f"/proc/{pid}/stat", budget)
+        self._statm = keptfiles.KeptFile(f"/proc/{pid}/statm", budget)
+        self._children = keptfiles.KeptFile(f"/proc/{pid}/task/{pid}/children", budget)
+        self._budget = budget
         self._shared_bytes = 0
-        self._look_again_at = 0.0
+        self._look_again_at: float | None = None
 
     def read(self, monotonic: float) -> Use | None:
         """None when it has ended."""
@@ -107,7 +68,8 @@ class Process:
         if fields[0] in (b"Z", b"X"):
             return None
         anonymous = (int(statm[1]) - int(statm[2])) * _PAGE_BYTES
-        if monotonic >= self._look_again_at:
+        due = self._look_again_at
+        if due is None or (monotonic >= due and self._budget.seconds > 0):
             self._look_at_shared(monotonic)
         return Use(
             sum(int(ticks) for ticks in fields[11:15]) / _TICKS,
@@ -119,8 +81,9 @@ class Process:
     def _look_at_shared(self, monotonic: float) -> None:
         begun = time.perf_counter()
         self._shared_bytes = shared_bytes(self.pid)
-        rest = (time.perf_counter() - begun) * SHARED_REST_FACTOR
-        self._look_again_at = monotonic + max(SHARED_SECONDS, rest)
+        spent = time.perf_counter() - begun
+        self._budget.seconds -= spent
+        self._look_again_at = monotonic + max(SHARED_SECONDS, spent * SHARED_REST_FACTOR)
 
     def children(self, threads: int, *, thorough: bool) -> list[int]:
         """Its children's pids; those that other threads started only when asked thoroughly."""
@@ -171,102 +134,13 @@ def shared_bytes(pid: int) -> int:
     return max(0, found[b"Anonymous"] - found[b"Pss_Anon"])
 
 
-# --- control groups -----------------------------------------------------------------------------
-
-
-@dataclass
-class Group:
-    """Files of a container's own control group; those that it does not have are None."""
-
-    usage: KeptFile | None = None
-    stat: KeptFile | None = None
-    inactive: bytes = b""
-    cpu: KeptFile | None = None
-    cpu_version: int = 2
-
-    def memory_bytes(self) -> int | None:
-        """The working set: what is charged, without file pages that may be dropped at any time."""
-        if self.usage is None or self.stat is None:
-            return None
-        try:
-            used, stat = int(self.usage.read()), self.stat.read()
-        except (OSError, ValueError):
-            return None
-        for line in stat.splitlines():
-            if line.startswith(self.inactive):
-                return max(0, used - int(line.split()[1]))
-        return used
-
-    def cpu_seconds(self) -> float | None:
-        if self.cpu is None:
-            return None
-        try:
-            content = self.cpu.read()
-            if self.cpu_version == 1:
-                return int(content) / 1e9
-            return int(content.split()[1]) / 1e6
-        except (OSError, ValueError, IndexError):
-            return None
-
-    def close(self) -> None:
-        for file in (self.usage, self.stat, self.cpu):
-            if file is not None:
-                file.close()
-
-
-def mount_points(mounts: str) -> dict[str, str]:
-    """Controller → where its hierarchy is mounted; "" is version 2. Pure."""
-    found: dict[str, str] = {}
-    for line in mounts.splitlines():
-        words = line.split()
-        if len(words) > 3 and words[2] == "cgroup2":
-            found.setdefault("", words[1])
-        elif len(words) > 3 and words[2] == "cgroup":
-            for name in ("memory", "cpuacct"):
-                if name in words[3].split(","):
-                    found.setdefault(name, words[1])
-    return found
-
-
-def group_folders(own: str, mounted: dict[str, str]) -> dict[str, str]:
-    """Controller → folder of the group that was made for this container alone. Pure."""
-    found = {}
-    for line in own.splitlines():
-        _, names, path = line.split(":", 2)
-        if not path.rpartition("/")[2].startswith(cgroups.FOLDER_PREFIX):
-            continue
-        for name in names.split(","):
-            if name in mounted:
-                found[name] = mounted[name].rstrip("/") + path
-    return found
-
-
-def open_group(folders: dict[str, str], budget: Budget) -> Group:
-    """The readable files of these folders; version 1 where it has them, else version 2."""
-    group = Group()
-    memory, cpu, unified = folders.get("memory"), folders.get("cpuacct"), folders.get("")
-    if memory is not None:
-        group.usage = KeptFile(f"{memory}/memory.usage_in_bytes", budget)
-        group.stat = KeptFile(f"{memory}/memory.stat", budget)
-        group.inactive = b"total_inactive_file "
-    elif unified is not None and os.path.exists(f"{unified}/memory.current"):
-        group.usage = KeptFile(f"{unified}/memory.current", budget)
-        group.stat = KeptFile(f"{unified}/memory.stat", budget)
-        group.inactive = b"inactive_file "
-    if cpu is not None:
-        group.cpu, group.cpu_version = KeptFile(f"{cpu}/cpuacct.usage", budget), 1
-    elif unified is not None and os.path.exists(f"{unified}/cpu.stat"):
-        group.cpu = KeptFile(f"{unified}/cpu.stat", budget)
-    return group
-
-
 # --- containers ---------------------------------------------------------------------------------
 
 
 @dataclass
 class _Tree:
     root: int
-    group: Group
+    group: groupusage.Group
     processes: dict[int, Process] = field(default_factory=dict)
     readings: int = 0
     age_seconds: float = 0.0
@@ -289,9 +163,9 @@ class Sampler:
     ) -> None:
         self._monotonic = monotonic
         self._boot_time = boot_time
-        self._budget = Budget(kept)
+        self._budget = keptfiles.Budget(kept)
         self._trees: dict[str, _Tree] = {}
-        self._mounted = mount_points(_text("/proc/self/mounts"))
+        self._mounted = groupusage.mount_points(_text("/proc/self/mounts"))
 
     def read(self, key: str, pid: int) -> usage.Sample | None:
         """Use of the container ``key`` whose first process is ``pid``; None when it has ended."""
@@ -300,8 +174,8 @@ class Sampler:
             self._drop(key)
             tree = None
         if tree is None:
-            folders = group_folders(_text(f"/proc/{pid}/cgroup"), self._mounted)
-            tree = self._trees[key] = _Tree(pid, open_group(folders, self._budget))
+            folders = groupusage.group_folders(_text(f"/proc/{pid}/cgroup"), self._mounted)
+            tree = self._trees[key] = _Tree(pid, groupusage.open_group(folders, self._budget))
         found = self._walk(tree)
         if found is None:
             self._drop(key)
@@ -346,7 +220,8 @@ class Sampler:
         return usage.Sample(memory, seconds, max(0.0, tree.age_seconds))
 
     def keep(self, keys: Iterable[str]) -> None:
-        """Forget all containers but these."""
+        """Forget all containers but these; the pass is over."""
+        self._budget.seconds = keptfiles.SHARED_PASS_SECONDS
         for key in self._trees.keys() - set(keys):
             self._drop(key)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fission.base import clock as clocks
-from fission.cluster.kubelet import monitor, sampling, usage
+from fission.cluster.kubelet import groupusage, keptfiles, monitor, sampling, usage
 
 AT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 ONE = usage.Identity("ns", "web", "u1", "c", 7)
@@ -74,13 +74,13 @@ def test_a_group_counts_only_when_it_was_made_for_the_container():
         "cgroup /sys/fs/cgroup/cpu,cpuacct cgroup rw,cpu,cpuacct 0 0\n"
         "cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n"
     )
-    mounted = sampling.mount_points(mounts)
+    mounted = groupusage.mount_points(mounts)
     own = "5:memory:/user/fission-x-1\n4:cpu,cpuacct:/user\n0::/user.slice/fission-x-1\n"
-    assert sampling.group_folders(own, mounted) == {
+    assert groupusage.group_folders(own, mounted) == {
         "memory": "/sys/fs/cgroup/memory/user/fission-x-1",
         "": "/sys/fs/cgroup/unified/user.slice/fission-x-1",
     }
-    assert sampling.group_folders("", mounted) == {}
+    assert groupusage.group_folders("", mounted) == {}
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -95,20 +95,33 @@ def test_a_group_tells_its_working_set_and_its_time(tmp_path, version):
         (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 300\n")
         (tmp_path / "cpu.stat").write_text("usage_usec 1500000\nuser_usec 1\n")
         folders = {"": str(tmp_path)}
-    group = sampling.open_group(folders, sampling.Budget(0))
+    group = groupusage.open_group(folders, keptfiles.Budget(0))
     assert (group.memory_bytes(), group.cpu_seconds()) == (700, 1.5)
 
 
 def test_kept_files_are_bounded_and_given_back(tmp_path):
-    budget = sampling.Budget(1)
+    budget = keptfiles.Budget(1)
     for name in "ab":
         (tmp_path / name).write_text(name)
-    first, second = (sampling.KeptFile(str(tmp_path / name), budget) for name in "ab")
+    first, second = (keptfiles.KeptFile(str(tmp_path / name), budget) for name in "ab")
     assert (first.read(), second.read(), budget.left) == (b"a", b"b", 0)
     first.close()
     assert budget.left == 1
     assert second.read() == b"b"
     second.close()
+
+
+def test_what_is_shared_is_looked_up_at_first_and_then_as_time_allows():
+    now = [0.0]
+    sampler = sampling.Sampler(lambda: now[0])
+    pid = os.getpid()
+    first = sampler.read("a", pid)
+    now[0] = 2 * sampling.SHARED_SECONDS
+    assert sampler.read("a", pid).memory_bytes > 0
+    sampler.keep(["a"])
+    assert first.memory_bytes > 0
+    assert sampler.read("b", 2**22 + 1) is None
+    sampler.close()
 
 
 class Pod:
