@@ -240,11 +240,13 @@ class FunctionServiceCache:
         service.last_used_at = max(service.last_used_at, now)
         return True
 
-    def adopt(self, service: FunctionService, limits: Limits) -> None:
+    def adopt(self, service: FunctionService, limits: Limits) -> list[Grant]:
         """Add a service that another executor, or this one before a restart, made."""
         group = self._groups.setdefault(service.key, _Group(limits))
-        if service.address not in group.services:
-            self._add(group, service)
+        if service.address in group.services:
+            return []
+        self._add(group, service)
+        return self._grants(group, service.last_used_at)
 
     def remove(self, service: FunctionService, now: float) -> list[Grant]:
         """Give the service to nobody any more."""

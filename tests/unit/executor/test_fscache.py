@@ -229,6 +229,31 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.served = [s for s in self.served if s is not service]
         self.grant(self.cache.remove(service, self.now))
 
+    @precondition(lambda self: len(self.cache.services()) + len(self.pending) < 4)
+    @rule()
+    def pod_is_adopted(self) -> None:
+        service = a_service(f"127.1.0.{next(self.numbers)}:8888", last_used_at=self.now)
+        self.grant(self.cache.adopt(service, self.limits))
+
+    @rule(seconds=st.floats(0.0, 30.0))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        for service in self.served:  # routers report what they use
+            self.cache.touch("uid-1", service.address, self.now)
+
+    @rule()
+    def the_function_is_updated(self) -> None:
+        """The pods of the old generation leave one by one; calls in them are not taken back."""
+        for service in list(self.cache.services()):
+            self.served = [one for one in self.served if one is not service]
+            self.grant(self.cache.remove(service, self.now))
+
+    @invariant()
+    def every_pod_is_found_by_its_uid(self) -> None:
+        services = self.cache.services()
+        assert all(self.cache.in_pod(one.pod_uid) == [one] for one in services)
+        assert all(self.cache.find("uid-1", one.address) is one for one in services)
+
     @precondition(lambda self: self.waiting)
     @rule(data=st.data())
     def waiter_leaves(self, data: st.DataObject) -> None:

@@ -214,7 +214,8 @@ class PodReconciler:
         if pods.is_generic(pod) or meta_labels.of(pod).get(labels.FUNCTION_GENERATION) == str(
             function.metadata.generation
         ):
-            self._deps.cache.adopt(service, self._manager.limits(function))
+            grants = self._deps.cache.adopt(service, self._manager.limits(function))
+            self._manager.deliver(grants)
 
     def _forget(self, pod: Obj) -> None:
         self._remove_all(pod["metadata"]["uid"])
