@@ -6,6 +6,7 @@ working.
 """
 
 import ctypes
+import faulthandler
 import fcntl
 import json
 import os
@@ -610,9 +611,16 @@ def named_pipes(targets: dict[str, Any]) -> None:
     os.mkfifo(os.path.join(targets["volume"], "pipe"))
 
 
+STUCK_SECONDS = 45
+"""Then the attacker prints where it is, before those who wait for it give up."""
+
+
 def run_attacks(argv: list[str]) -> int:
     """Entry of the attacker: try everything, write the outcomes into the own volume."""
     targets = json.loads(os.environ["TARGETS"])
+    # No thread for this: the kernel refuses namespaces to programs that have several.
+    faulthandler.register(signal.SIGALRM)
+    signal.alarm(STUCK_SECONDS)
     outcome: dict[str, str] = {}
     for name, function in {**ATTACKS, **WORKS}.items():
         try:

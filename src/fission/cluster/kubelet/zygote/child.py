@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import traceback
 from dataclasses import dataclass
 from typing import NoReturn
@@ -177,7 +178,7 @@ def call_entry(entry: str, argv: list[str]) -> int:
     sys.argv = list(argv) or [entry]
     if os.getpid() == 1:
         # The first process of a pid namespace is deaf to signals it does not handle.
-        signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
+        handle_termination()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
@@ -193,6 +194,33 @@ def call_entry(entry: str, argv: list[str]) -> int:
         with contextlib.suppress(Exception):
             finish()
     return code & 0xFF
+
+
+def handle_termination() -> None:
+    """End on SIGTERM; processes that are forked from this one have the usual handling.
+
+    With a handler, Python forgets a signal that comes right after a fork: a pool that is closed at
+    once would wait for its worker for ever. So the signal is held back until the usual handling is
+    in place.
+    """
+    masks: dict[int, set[int]] = {}
+
+    def end(_number: int, _frame: object) -> None:
+        os._exit(128 + signal.SIGTERM)
+
+    def hold() -> None:
+        masks[threading.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def release() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop(threading.get_ident()))
+
+    def release_child() -> None:
+        if signal.getsignal(signal.SIGTERM) is end:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        release()
+
+    signal.signal(signal.SIGTERM, end)
+    os.register_at_fork(before=hold, after_in_parent=release, after_in_child=release_child)
 
 
 def exit_code(error: SystemExit) -> int:
