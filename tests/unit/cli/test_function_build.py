@@ -126,17 +126,6 @@ def test_flags_without_effect_are_told():
     ]
 
 
-def test_an_autoscaler_needs_a_request_to_go_by():
-    asked = {"spec": {"resources": {"requests": {"cpu": "100m"}}}}
-    scaled = a_function(executortype="newdeploy", maxscale=3).spec
-
-    assert build.is_unmeasurable(scaled, None)
-    assert not build.is_unmeasurable(scaled, asked)
-    assert not build.is_unmeasurable(a_function(executortype="newdeploy").spec, None)
-    assert not build.is_unmeasurable(a_function().spec, None)
-    assert not build.is_unmeasurable(a_container(maxscale=3, mincpu=100).spec, None)
-
-
 def test_variables_that_an_update_drops_are_told():
     before = a_function(env_var=("A=1", "B=2"), env_from_secret=("s",))
     after = a_function(env_var=("A=3",))

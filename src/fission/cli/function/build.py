@@ -209,17 +209,6 @@ def _names_of_variables(spec: function_types.FunctionSpec) -> set[str]:
     return named
 
 
-def is_unmeasurable(spec: function_types.FunctionSpec, environment: dict[str, Any] | None) -> bool:
-    """Whether it is to be scaled by its share of a CPU that nobody asked for."""
-    execution = spec.invoke_strategy.execution_strategy
-    if execution.hpa_metrics or execution.max_scale <= max(execution.min_scale, 1):
-        return False
-    asked = [spec.resources, ((environment or {}).get("spec") or {}).get("resources") or {}]
-    return not any(
-        "cpu" in (amounts.get(bound) or {}) for amounts in asked for bound in ("requests", "limits")
-    )
-
-
 def names_of_sources(spec: function_types.FunctionSpec) -> tuple[list[str], list[str]]:
     """Secrets and ConfigMaps without which the function cannot start, each once."""
     secrets = [each.name for each in spec.secrets]

@@ -105,7 +105,6 @@ async def _create(
             f"{chosen.env}"
         )
     point_at(function, package)
-    await warn_unmeasurable(session, function.spec)
     try:
         validation.check(function)
         await session.backend.create(resources.FUNCTIONS, objects.encode(function))
@@ -165,18 +164,6 @@ def point_at(
     environment = package["spec"]["environment"]
     function.spec.environment.name = environment["name"]
     function.spec.environment.namespace = metadata["namespace"]
-
-
-async def warn_unmeasurable(session: context.Session, spec: function_types.FunctionSpec) -> None:
-    """Say that an autoscaler has nothing to go by."""
-    if not build.is_unmeasurable(spec, None):
-        return
-    name = spec.environment.name
-    environment = await lookups.find(session, resources.ENVIRONMENTS, name) if name else None
-    if build.is_unmeasurable(spec, environment):
-        session.out.warning(
-            "no CPU is requested, so the number of pods cannot follow its use; give --mincpu"
-        )
 
 
 async def warn_missing(session: context.Session, spec: function_types.FunctionSpec) -> None:

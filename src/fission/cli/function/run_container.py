@@ -41,7 +41,6 @@ async def command(
     for warning in build.warnings(chosen, function.spec):
         session.out.warning(warning)
     await create.warn_missing(session, function.spec)
-    await create.warn_unmeasurable(session, function.spec)
     try:
         await session.backend.create(resources.FUNCTIONS, objects.encode(function))
     except status.AlreadyExists as error:

@@ -55,8 +55,6 @@ async def command(session: context.Session, name: str, force: bool | None, **giv
         session.out.warning(warning)
     if build.names_of_sources(function.spec) != build.names_of_sources(before.spec):
         await create.warn_missing(session, function.spec)
-    if function.spec != before.spec:
-        await create.warn_unmeasurable(session, function.spec)
     await settle(session, changed)
     session.out.line(f"Function '{name}' updated")
     if package is not None and package.is_awaited and not chosen.nowait:

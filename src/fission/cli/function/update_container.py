@@ -33,7 +33,5 @@ async def command(session: context.Session, name: str, **given: Any) -> None:
         session.out.warning(warning)
     if build.names_of_sources(after) != build.names_of_sources(before):
         await create.warn_missing(session, after)
-    if after != before:
-        await create.warn_unmeasurable(session, after)
     await update.settle(session, changed)
     session.out.line(f"Function '{name}' updated")
