@@ -9,9 +9,10 @@ those there are will not do soon
 otherwise                         wait in line, within the function's timeout
 ===============================  ==============================================================
 
-A pod is asked for when those there are will not be free sooner than a new one could be there: one
-for every `requestsPerPod` requests in line. "No more" from the executor is believed for
-`FULL_SECONDS`; then a single call finds out whether that still holds.
+A pod is asked for when those there are will not be free sooner than a new one could be there, or
+than one may be made to wait (`BEARABLE_SECONDS`): one for every `requestsPerPod` requests in line.
+"No more" from the executor is believed for `FULL_SECONDS`; then a single call finds out whether
+that still holds.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 FULL_SECONDS: Final = 1.0
 """How long a "no more pods" of the executor is believed."""
+
+BEARABLE_SECONDS: Final = 0.1
+"""Whoever waits longer gets a pod, if there may be one more, even if it comes too late for him."""
 
 UNHELPFUL_SECONDS: Final = 0.1
 """Pause after an answer that names a pod which is full already: the executor has yet to see it."""
@@ -65,7 +69,8 @@ def asks_due(own: slots.Slots, now: float, max_asking: int) -> int:
         return 0
     if own.ready_count:
         waited = now - next(iter(own.waiting)).since
-        if max(expected_wait_seconds(own), waited) < own.cold_start_seconds:
+        bearable = min(own.cold_start_seconds, BEARABLE_SECONDS)
+        if max(expected_wait_seconds(own), waited) < bearable:
             return 0
     per_pod = max(min(own.limit, float(len(own.waiting))), 1.0)
     needed = 1 if own.full else math.ceil(len(own.waiting) / per_pod)

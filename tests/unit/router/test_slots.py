@@ -159,6 +159,14 @@ def test_no_pod_is_asked_for_while_those_there_are_will_be_free_sooner():
     assert demand.asks_due(own, 0.0, 20) == 20
 
 
+def test_a_slow_start_is_no_reason_to_wait_long_for_a_pod_in_use():
+    own = some(1, A)
+    own.service_seconds = 0.3
+    own.cold_start_seconds = 2.0
+    join(own, Waiter())
+    assert demand.asks_due(own, 0.0, 20) == 1
+
+
 class Machine(hs.RuleBasedStateMachine):
     """Whatever happens in whatever order: counts hold, limits hold, nobody starves."""
 
