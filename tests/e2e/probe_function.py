@@ -107,14 +107,18 @@ def fill(path, mebibytes):
 
 
 @a_try
-def search(starts, needles):
-    """Which visible files and variables hold one of the texts, and how many were read."""
+def search(starts, needles, own_folders=True):
+    """Which visible files and variables hold one of the texts, and how many were read.
+
+    A pod's own folders are looked into as well, unless they are those of the whole machine.
+    """
     own = tuple({sys.prefix, sys.base_prefix, *(path for path in sys.path if path)})
     skipped = ("/usr", "/proc", "/sys", "/lib", "/lib64", "/etc/ssl", *own)
     wanted = [needle.encode() for needle in needles]
     found, count = [], 0
+    places = [*starts, *(map(place, FOLDERS) if own_folders else ())]
     environments = ["/proc/self/environ", "/proc/1/environ", f"/proc/{os.getppid()}/environ"]
-    for path in (*environments, *_files([*starts, *map(place, FOLDERS)], skipped)):
+    for path in (*environments, *_files(places, skipped)):
         with contextlib.suppress(OSError), open(path, "rb") as file:
             text = file.read(1 << 20)
             count += 1

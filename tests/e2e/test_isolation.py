@@ -406,7 +406,7 @@ def test_where_nothing_is_confined_everybody_is_told(
     }
     assert those(scene.ask("probe", tries), "refused") == set()
     needle = (platform.home / "pki" / "admin.token").read_text().strip()
-    assert "admin.token" in scene.one("probe", "search", [str(platform.home)], [needle])
+    assert "admin.token" in scene.one("probe", "search", [str(platform.home)], [needle], False)
 
 
 # neighbours
