@@ -23,7 +23,6 @@ untaps, so a count that nobody refreshed for ``lease_seconds`` is void.
 
 from __future__ import annotations
 
-import collections
 import itertools
 from dataclasses import dataclass, field
 
@@ -108,18 +107,14 @@ Decision = Serve | Specialize | Wait | Refuse
 
 
 @dataclass(slots=True)
-class _Place:
-    ticket: int
-    once: bool
-
-
-@dataclass(slots=True)
 class _Group:
     limits: Limits
     services: dict[str, FunctionService] = field(default_factory=dict)
     pending: int = 0
     pending_once: int = 0
-    waiting: collections.deque[_Place] = field(default_factory=collections.deque)
+    waiting: dict[int, bool] = field(default_factory=dict)
+    """Tickets in order of arrival, and whether each wants a pod for itself alone."""
+    waiting_once: int = 0
 
     @property
     def used(self) -> int:
@@ -140,6 +135,9 @@ class _Group:
             if not service.once and active < limit and (best is None or active < best.active):
                 best = service
         return best
+
+    def leave_line(self, ticket: int) -> None:
+        self.waiting_once -= self.waiting.pop(ticket, False)
 
     def may_specialize(self) -> bool:
         return self.used < self.limits.concurrency and self.pending < self.limits.max_pending
@@ -174,7 +172,7 @@ class FunctionServiceCache:
             service = group.free_service(now, offered)
             if service is not None:
                 return Serve(_use(service, now))
-        shared_waiting = sum(1 for place in group.waiting if not place.once)
+        shared_waiting = len(group.waiting) - group.waiting_once
         covered = not once and group.spare_under_way > shared_waiting
         if not covered:
             if group.used >= group.limits.concurrency:
@@ -184,9 +182,10 @@ class FunctionServiceCache:
                 return self._start(group, once)
         if len(group.waiting) >= limits.max_waiting:
             return Refuse(f"'{limits.max_waiting}' requests already wait for a pod")
-        place = _Place(next(self._tickets), once)
-        group.waiting.append(place)
-        return Wait(place.ticket)
+        ticket = next(self._tickets)
+        group.waiting[ticket] = once
+        group.waiting_once += once
+        return Wait(ticket)
 
     def specialized(self, service: FunctionService, now: float) -> list[Grant]:
         """A specialization ended well: the service counts its requester, the rest is for those
@@ -207,8 +206,9 @@ class FunctionServiceCache:
         self._end(group, once)
         grants = []
         if for_good:
-            grants = [Grant(place.ticket, None) for place in group.waiting]
+            grants = [Grant(ticket, None) for ticket in group.waiting]
             group.waiting.clear()
+            group.waiting_once = 0
         grants += self._grants(group, now)
         self._tidy(key)
         return grants
@@ -218,7 +218,7 @@ class FunctionServiceCache:
         group = self._groups.get(key)
         if group is None:
             return []
-        group.waiting = collections.deque(p for p in group.waiting if p.ticket != ticket)
+        group.leave_line(ticket)
         grants = self._grants(group, now)
         self._tidy(key)
         return grants
@@ -324,22 +324,22 @@ class FunctionServiceCache:
         group.pending_once -= once
 
     def _grants(self, group: _Group, now: float) -> list[Grant]:
-        grants = []
-        kept: collections.deque[_Place] = collections.deque()
+        grants: list[Grant] = []
         covered = group.spare_under_way
-        for place in group.waiting:
-            service = None if place.once else group.free_service(now)
+        for ticket, once in group.waiting.items():
+            service = None if once else group.free_service(now)
             if service is not None:
-                grants.append(Grant(place.ticket, Serve(_use(service, now))))
-            elif not place.once and covered > 0:
+                grants.append(Grant(ticket, Serve(_use(service, now))))
+            elif not group.may_specialize():
+                if not once or len(group.waiting) == group.waiting_once:
+                    break  # nothing is left that somebody behind could get
+            elif not once and covered > 0:
                 covered -= 1
-                kept.append(place)
-            elif group.may_specialize():
-                grants.append(Grant(place.ticket, self._start(group, place.once)))
-                covered += 0 if place.once else group.limits.requests_per_pod - 1
             else:
-                kept.append(place)
-        group.waiting = kept
+                grants.append(Grant(ticket, self._start(group, once)))
+                covered += 0 if once else group.limits.requests_per_pod - 1
+        for grant in grants:
+            group.leave_line(grant.ticket)
         return grants
 
     def _tidy(self, key: FunctionKey) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import pytest
 from hypothesis import settings
@@ -170,6 +171,35 @@ def test_the_line_has_an_end(once: bool) -> None:
     cache.acquire(KEY, limits, 0.0, once=once)
     assert isinstance(cache.acquire(KEY, limits, 0.0, once=once), Wait)
     assert isinstance(cache.acquire(KEY, limits, 0.0, once=once), Refuse)
+
+
+def test_leaving_a_long_line_costs_the_same_from_any_place() -> None:
+    limits = Limits(max_pending=1, max_waiting=3000)
+    cache = fscache.FunctionServiceCache()
+    cache.acquire(KEY, limits, 0.0)
+    tickets = []
+    for _ in range(3000):
+        waiting = cache.acquire(KEY, limits, 0.0)
+        assert isinstance(waiting, Wait)
+        tickets.append(waiting.ticket)
+    steps = 0
+
+    def count(frame: object, event: str, argument: object) -> object:
+        nonlocal steps
+        steps += 1
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)  # lines run, whatever the machine is doing
+    try:
+        for ticket in tickets[1500:1510]:
+            cache.cancel(KEY, ticket, 0.0)
+    finally:
+        sys.settrace(before)
+    assert steps < 10 * 200
+    (one,) = cache.snapshot(0.0)
+    assert one["waiting"] == 2990
+    assert cache.failed(KEY, 0.0) == [Grant(tickets[0], Specialize())]
 
 
 class AnyOrderOfEvents(RuleBasedStateMachine):
