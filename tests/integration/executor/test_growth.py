@@ -8,6 +8,7 @@ from pathlib import Path
 from fission.api import resources
 from fission.meta import gvk
 from tests.integration.executor import world
+from tests.support import waiting as waits
 
 
 async def test_a_pool_of_size_0_makes_a_pod_for_each_request(tmp_path: Path) -> None:
@@ -56,3 +57,14 @@ async def test_extra_pods_go_with_their_environment(tmp_path: Path) -> None:
 
         await here.eventually(is_gone)
         assert (await asking)[0] == 500
+        await waits.until(lambda: here.executor.pools.snapshot() == [])
+
+
+async def test_an_environment_may_begin_to_share_its_pods(tmp_path: Path) -> None:
+    async with world.cluster(tmp_path) as here:
+        await here.create_environment(poolsize=1)
+        await here.ready_pods(1)
+        shared = {"spec": {"allowedFunctionsPerContainer": "infinite"}}
+        await here.kube.patch(resources.ENVIRONMENTS, "python", shared, "default")
+        one, two = [await here.create_function(name) for name in ("one", "two")]
+        assert await here.address(one) == await here.address(two)

@@ -99,14 +99,9 @@ class Growth:
                 self._wanted_at[uid] = now
             elif quiet >= self._settings.extra_pod_idle_seconds:
                 size = environment_defaults.pool_size(environment.spec)
-                self._retired.update(self._pools.retire_surplus(uid, size))
-                await self._remove([pod for pod in found if self._is_useless(uid, pod)])
-
-    def _is_useless(self, environment_uid: str, pod: Obj) -> bool:
-        """Retired, or not ready although nobody has been in line for long."""
-        if _uid(pod) in self._retired:
-            return True
-        return not podstate.is_ready(pod) and not self._pools.is_taken(environment_uid, _uid(pod))
+                unready = [_uid(pod) for pod in found if not podstate.is_ready(pod)]
+                self._retired.update(self._pools.retire_surplus(uid, size, unready))
+                await self._remove([pod for pod in found if _uid(pod) in self._retired])
 
     async def _make(self, environment: environment_types.Environment) -> None:
         """Make one pod; who waits for it is told by the informer."""

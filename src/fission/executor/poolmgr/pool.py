@@ -73,12 +73,15 @@ class Pool:
     """The pods of one environment that nobody has claimed, and who wants one."""
 
     def __init__(self, *, shared: bool = False) -> None:
-        self._shared = shared
+        self.shared = shared
+        """Whether a pod takes any number of functions; the environment may change its mind."""
         self._generic: dict[str, GenericPod] = {}
         self._starting: dict[str, _Starting] = {}
         self._asked: collections.deque[float] = collections.deque()
         self._start_seconds: collections.deque[float] = collections.deque(maxlen=REMEMBERED_STARTS)
         self._taken: set[str] = set()
+        self._gone_early: set[str] = set()
+        """Pods that came and went while an answer about an extra pod is out: perhaps that one."""
         self._waiting: collections.OrderedDict[str, collections.deque[_Place]] = (
             collections.OrderedDict()
         )
@@ -90,6 +93,11 @@ class Pool:
     @property
     def generic_count(self) -> int:
         return len(self._generic)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no pod, none on its way, and nobody in line."""
+        return not (self._generic or self._starting or self._asked or self._waiting)
 
     @property
     def waiting_count(self) -> int:
@@ -112,10 +120,6 @@ class Pool:
             limit = min(limit, FAST_STARTS_AT_ONCE * 2**doublings)
         return max(0, min(self.waiting_count, limit) - self.starting_count)
 
-    def is_taken(self, uid: str) -> bool:
-        """Whether the pod was given out, or is about to be deleted."""
-        return uid in self._taken
-
     def pod_asked(self, now: float) -> None:
         """An extra pod is being asked for; ``pod_answered`` follows."""
         self._asked.append(now)
@@ -123,8 +127,11 @@ class Pool:
     def pod_answered(self, uid: str | None) -> None:
         """The pod that was asked for exists, or does not."""
         since = self._asked.popleft()
-        if uid is not None and uid not in self._generic and uid not in self._taken:
+        known = uid in self._generic or uid in self._taken or uid in self._gone_early
+        if uid is not None and not known:
             self._starting.setdefault(uid, _Starting(self.runtime_hash, since))
+        if not self._asked:
+            self._gone_early.clear()
 
     def pod_ready(self, pod: GenericPod) -> None:
         """The informer shows a ready generic pod; repeating it changes nothing."""
@@ -147,6 +154,8 @@ class Pool:
         self._generic.pop(uid, None)
         self._starting.pop(uid, None)
         self._taken.discard(uid)
+        if self._asked:
+            self._gone_early.add(uid)
 
     def surplus(self, size: int) -> list[str]:
         """UIDs of the extra pods that a pool of this size does not need; old ones first."""
@@ -158,8 +167,9 @@ class Pool:
         return old + extra[: max(0, len(present) - size)]
 
     def retire(self, uid: str) -> bool:
-        """Take a generic pod to have it deleted; False when somebody was faster."""
-        if self._generic.pop(uid, None) is None:
+        """Take a pod, ready or not, to have it deleted; False when somebody was faster."""
+        ready, starting = self._generic.pop(uid, None), self._starting.pop(uid, None)
+        if ready is None and starting is None:
             return False
         self._taken.add(uid)
         return True
@@ -197,7 +207,7 @@ class Pool:
             self._waiting.move_to_end(function_uid)
             if not places:
                 del self._waiting[function_uid]
-            if not self._shared:
+            if not self.shared:
                 del self._generic[pod.uid]
                 self._taken.add(pod.uid)
         return given
@@ -206,7 +216,7 @@ class Pool:
         """Whose turn it is; where only the reserve is left, among those that may have it."""
         ready = sum(self._is_present(one.runtime_hash) for one in self._generic.values())
         for function_uid, places in self._waiting.items():
-            if self._shared or ready > self.reserve or not places[0].further:
+            if self.shared or ready > self.reserve or not places[0].further:
                 return function_uid
         return None
 

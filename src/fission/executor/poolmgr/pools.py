@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fission.api import environment_defaults, environment_types, environment_validation, labels
@@ -71,6 +71,7 @@ class Pools:
         target = self._pool(environment)
         target.runtime_hash = resources.runtime_hash(environment)
         target.reserve = self._reserve(environment)
+        target.shared = environment_defaults.is_infinite(environment.spec)
         self._environments[environment.metadata.uid] = environment
         self._grow(environment.metadata.uid)
 
@@ -84,10 +85,13 @@ class Pools:
         """A generic pod, or one that was generic a moment ago, changed."""
         environment_uid = meta_labels.of(found).get(labels.ENVIRONMENT_UID, "")
         target = self._pools.get(environment_uid)
-        if target is None:
-            target = self._pools[environment_uid] = pool.Pool(shared=self.is_shared(found))
         uid, now = found["metadata"]["uid"], self._clock.monotonic()
-        if not pods.is_generic(found) or objectmeta.is_deleting(found):
+        is_out = not pods.is_generic(found) or objectmeta.is_deleting(found)
+        if target is None:
+            if is_out:
+                return  # on its way out, its environment most likely before it
+            target = self._pools[environment_uid] = pool.Pool(shared=self.is_shared(found))
+        if is_out:
             target.pod_gone(uid)
         elif podstate.is_ready(found):
             try:
@@ -105,6 +109,8 @@ class Pools:
         if target is not None:
             target.pod_gone(found["metadata"]["uid"])
             self._grow(uid)
+            if uid not in self._environments and target.is_empty:
+                del self._pools[uid]
 
     def unready(self, environment_uid: str, uid: str) -> None:
         """The pod does not answer; it comes back when the API says that it is ready."""
@@ -152,17 +158,17 @@ class Pools:
         target = self._pools.get(environment_uid)
         return target.waiting_count if target is not None else 0
 
-    def is_taken(self, environment_uid: str, uid: str) -> bool:
-        """Whether a request was given the pod."""
-        target = self._pools.get(environment_uid)
-        return target is not None and target.is_taken(uid)
+    def retire_surplus(
+        self, environment_uid: str, size: int, unready: Iterable[str] = ()
+    ) -> list[str]:
+        """UIDs of extra pods that nobody needs and, from now on, nobody is given.
 
-    def retire_surplus(self, environment_uid: str, size: int) -> list[str]:
-        """UIDs of extra pods that nobody needs and, from now on, nobody is given."""
+        ``unready``: those that are not ready although nobody has been in line for long.
+        """
         target = self._pools.get(environment_uid)
         if target is None:
             return []
-        return [uid for uid in target.surplus(size) if target.retire(uid)]
+        return [uid for uid in (*target.surplus(size), *unready) if target.retire(uid)]
 
     async def choose(
         self, environment: environment_types.Environment, function_uid: str, *, further: bool

@@ -188,3 +188,32 @@ def test_pods_known_to_be_slow_start_all_at_once() -> None:
         target.request(ticket, "f")
     target.assignments()
     assert target.wanted(64, 0.0) == 60
+
+
+def test_a_pod_that_went_before_the_answer_came_is_not_waited_for() -> None:
+    target = pool.Pool()
+    target.pod_asked(0.0)
+    target.pod_unready("uid-x", now=0.1)
+    target.pod_gone("uid-x")
+    target.pod_answered("uid-x")
+    assert target.starting_count == 0
+    assert target.is_empty
+
+
+def test_a_pod_that_becomes_ready_after_it_was_retired_is_given_to_nobody() -> None:
+    target = pool.Pool()
+    target.pod_unready("uid-a", "h1")
+    assert target.retire("uid-a")
+    target.pod_ready(a_pod("a"))
+    target.request(1, "f")
+    assert given(target) == []
+    assert not target.retire("uid-a")
+
+
+def test_a_pool_whose_environment_becomes_shared_keeps_its_pods_in_the_pool() -> None:
+    target = pool.Pool()
+    target.pod_ready(a_pod("a"))
+    target.shared = True
+    target.request(1, "f")
+    target.request(2, "g")
+    assert given(target) == [(1, "a"), (2, "a")]
