@@ -259,7 +259,7 @@ class App:
             await self.catalog.wait_synced()
             # Environments first: pools know their runtime before pods are offered to them.
             group.run(self.environments.run(), "environments")
-            self.switches.start(self.dispatch, self._switched)
+            self.switches.start(self.dispatch, self._switched, self.functions.warn)
             self.pods.start(self.poolmgr)
             self.functions.start(self.dispatch)
             for _, reconciler in self.workloads:

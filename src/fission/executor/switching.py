@@ -2,9 +2,10 @@
 
 While pods of another type than the Function's are ready and none of its own type is, those of the
 old type stay as they are and routers go on with them. The new type is asked for an address at once,
-as a caller would: nobody else would ask, as long as the old one answers. When it has one, or cannot
-get one, the old type's objects go their ordinary way. Nothing of this is remembered anywhere: an
-executor that starts in the middle sees the same pods and comes to the same conclusion.
+as a caller would: nobody else would ask, as long as the old one answers. When it has one, the old
+type's objects go their ordinary way. While it cannot get one the old type serves on, an Event says
+so, and it is tried again. Nothing of this is remembered anywhere: an executor that starts in the
+middle sees the same pods and comes to the same conclusion.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from fission.api import function_defaults, function_types, labels
 from fission.base import errors, tasks
@@ -25,6 +26,12 @@ logger = logging.getLogger(__name__)
 Obj = dict[str, Any]
 Generation = tuple[str, int]
 """UID and generation of a function."""
+Warn = Callable[[function_types.Function, str], None]
+"""Tells a function's owner what is wrong although the function can be called."""
+
+FIRST_RETRY_SECONDS: Final = 5.0
+LARGEST_RETRY_SECONDS: Final = 60.0
+"""Each try may cost a pod of the pool."""
 
 
 class Switches:
@@ -38,14 +45,16 @@ class Switches:
         self._group = group
         self._dispatch: dispatch.Dispatch | None = None
         self._over: Callable[[str], None] = lambda key: None
+        self._warn: Warn = lambda function, message: None
         self._ended: dict[str, int] = {}
-        """UID → the generation whose switch is over, one way or the other."""
+        """UID → the generation whose switch is over."""
         self._running: set[Generation] = set()
 
-    def start(self, executors: dispatch.Dispatch, over: Callable[[str], None]) -> None:
+    def start(self, executors: dispatch.Dispatch, over: Callable[[str], None], warn: Warn) -> None:
         """``over`` is told of a function (``namespace/name``) whose old objects may go."""
         self._dispatch = executors
         self._over = over
+        self._warn = warn
         self._catalog.functions.add_handler(self._on_function)
 
     def holds(self, function: function_types.Function) -> bool:
@@ -94,20 +103,46 @@ class Switches:
         self, executors: dispatch.Dispatch, function: function_types.Function
     ) -> None:
         key, metadata = catalog.function_key(function), function.metadata
-        generation = (metadata.uid, metadata.generation)
+        delay = FIRST_RETRY_SECONDS
+        try:
+            while not await self._is_switched(executors, function):
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, LARGEST_RETRY_SECONDS)
+                if not self._is_present(function) or not self._serves_otherwise(function):
+                    break
+        finally:
+            self._running.discard((metadata.uid, metadata.generation))
+        if self._is_present(function):
+            self._ended[metadata.uid] = metadata.generation
+        self._over(key)
+
+    async def _is_switched(
+        self, executors: dispatch.Dispatch, function: function_types.Function
+    ) -> bool:
+        """Ask the new type for an address; False, and the owner is told, when it has none."""
+        own = function_defaults.executor_type(function.spec)
         try:
             executor = executors.executor(function)
-            address = await executor.get_service(function)
-            executor.untap(metadata, address)
-            logger.info("executor type switched", extra={"function": key})
-        except (errors.Error, asyncio.CancelledError) as error:
-            logger.warning("executor type switched, but: %s", error, extra={"function": key})
-            if isinstance(error, asyncio.CancelledError):
-                raise
-        finally:
-            self._running.discard(generation)
-            self._ended[metadata.uid] = metadata.generation
-            self._over(key)
+            executor.untap(function.metadata, await executor.get_service(function))
+        except errors.Error as error:
+            if self._is_present(function):
+                self._warn(
+                    function,
+                    f"pods of the executor type before {own} serve on, as it has none: {error}",
+                )
+            return False
+        key = catalog.function_key(function)
+        logger.info("executor type switched", extra={"function": key, "executorType": own})
+        return True
+
+    def _is_present(self, function: function_types.Function) -> bool:
+        """Whether the function is still what it was when its switch began."""
+        metadata = function.metadata
+        found = self._catalog.functions.lister.get(metadata.namespace, metadata.name)
+        return found is not None and (found.metadata.uid, found.metadata.generation) == (
+            metadata.uid,
+            metadata.generation,
+        )
 
     def _on_function(
         self, old: function_types.Function | None, new: function_types.Function | None

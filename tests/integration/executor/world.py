@@ -117,6 +117,9 @@ class Node:
             await self._report(pod, "", {"waiting": waiting}, ready=False)
             return
         uid, address = metadata["uid"], f"127.77.0.{next(self._addresses)}"
+        if _fetcher_of(pod) is None:  # a container function's: nothing speaks with its program
+            await self._report(pod, address, {"running": {}}, ready=True)
+            return
         sockets = [_listening(address), _listening(address)]
         ports = {
             str(declared): opened.getsockname()[1]
@@ -458,9 +461,8 @@ async def executor(
         await asyncio.gather(running, return_exceptions=True)
 
 
-def _fetcher_of(pod: Obj) -> Obj:
-    found: Obj = next(c for c in pod["spec"]["containers"] if c["name"] == "fetcher")
-    return found
+def _fetcher_of(pod: Obj) -> Any:
+    return next((c for c in pod["spec"]["containers"] if c["name"] == "fetcher"), None)
 
 
 def _listening(address: str) -> socket.socket:
