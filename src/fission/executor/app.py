@@ -34,6 +34,7 @@ from fission.executor import (
 from fission.executor.container import maker as container_maker
 from fission.executor.newdeploy import maker as newdeploy_maker
 from fission.executor.poolmgr import (
+    deaths,
     environment_reconciler,
     fetchers,
     growth,
@@ -93,6 +94,7 @@ class App:
         self.catalog = known = catalog.Catalog(deps.kube, settings)
         self.cache = cache = fscache.FunctionServiceCache()
         self.recorder = events.Recorder(deps.kube, "executor", clock=deps.clock)
+        self.deaths = deaths.Deaths(self.recorder)
         self.switches = switching.Switches(known, cache, self._group)
         self.pools = pools.Pools(known, settings, deps.clock)
         calls = fetchers.Fetchers(deps.http, deps.masters, deps.clock, self.leadership.fence)
@@ -238,6 +240,7 @@ class App:
                 report=self.functions.report,
                 warn=self.functions.warn,
                 started=self._note_start,
+                ended=self.deaths.tell_last,
             )
             reconciler = workload_reconciler.Reconciler(
                 deps.kube,

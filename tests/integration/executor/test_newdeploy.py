@@ -86,6 +86,23 @@ async def test_an_image_that_cannot_be_had_ends_the_wait_with_its_name(tmp_path:
         assert "no image matches nowhere/at-all" in text
 
 
+async def test_what_the_cluster_refuses_is_told_instead_of_waited_for(tmp_path: Path) -> None:
+    async with world.cluster(tmp_path) as here:
+        await here.create_environment(poolsize=0)
+        odd = {"limits": {"cpu": "lots"}}
+        function = await here.create_function(InvokeStrategy=strategy(), resources=odd)
+        code, text = await here.ask(function)
+        assert code == 500
+        assert "the cluster refuses what the function asks for" in text
+        assert "quantities must match" in text
+
+        async def not_ready() -> bool:
+            found = await here.condition("hello")
+            return found.get("reason") == "InvalidPodSpec"
+
+        await here.eventually(not_ready)
+
+
 async def test_least_pods_are_there_before_the_first_call_and_follow_updates(
     tmp_path: Path,
 ) -> None:

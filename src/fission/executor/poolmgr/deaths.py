@@ -40,7 +40,12 @@ def describe(pod: Obj) -> Death | None:
     annotations = meta_labels.annotations_of(pod)
     if objectmeta.is_deleting(pod) or resources.DRAIN_UNTIL in annotations:
         return None
-    if not pods.runtime_ended(pod):
+    return last(pod) if pods.runtime_ended(pod) else None
+
+
+def last(pod: Obj) -> Death | None:
+    """How a container of the function's ended last; None if none did or the pod is to go."""
+    if objectmeta.is_deleting(pod):
         return None
     for container in pods.runtime_statuses(pod):
         ended = (container.get("state") or {}).get("terminated") or (
@@ -89,7 +94,13 @@ class Deaths:
 
     def tell(self, function: function_types.Function, pod: Obj) -> None:
         """Record an Event on the Function, if the pod's runtime has ended."""
-        death = describe(pod)
+        self._tell(function, pod, describe(pod))
+
+    def tell_last(self, function: function_types.Function, pod: Obj) -> None:
+        """The same of a pod that nobody but this function ever had."""
+        self._tell(function, pod, last(pod))
+
+    def _tell(self, function: function_types.Function, pod: Obj, death: Death | None) -> None:
         if death is None:
             return
         key = (pod["metadata"]["uid"], death.at)

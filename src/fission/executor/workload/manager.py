@@ -33,6 +33,9 @@ Warn = Callable[[function_types.Function, str], None]
 Started = Callable[[function_types.Function, coldstart.ColdStart], None]
 """Told how long those who waited did, and for what."""
 
+Ended = Callable[[function_types.Function, Obj], None]
+"""Told of every change of a function's pod: what ran in it may have ended."""
+
 MARGIN_SECONDS = 10.0
 """Beyond the function's specialization timeout, for the way there and back; Fission's."""
 
@@ -71,6 +74,7 @@ class Manager:
         report: Report,
         warn: Warn,
         started: Started,
+        ended: Ended,
     ) -> None:
         self.executor_type = executor_type
         self._catalog = known
@@ -79,6 +83,7 @@ class Manager:
         self._report = report
         self._warn = warn
         self._started = started
+        self._ended = ended
         self.lingering = lingering.Lingering()
         self._crashes = crashes.Crashes(clocks.format_rfc3339(clock.now()))
         self._crashed: set[str] = set()
@@ -226,6 +231,11 @@ class Manager:
             self._crashed.add(objectmeta.uid_of(new))
             for key in catalog.function_of(new):
                 self._wake(key)
+        if old is not None and new is not None:
+            for key in catalog.function_of(new):
+                function = self._catalog.functions.lister.get(*key.split("/", 1))
+                if function is not None:
+                    self._ended(function, new)
         self._on_deployment(old, new)
 
     def _on_function(

@@ -18,7 +18,7 @@ from fission.executor.workload import manager, objects, plan, scaling
 from fission.kube import actions, apply, workqueue
 from fission.kube import client as kube_client
 from fission.kube import reconcile as loops
-from fission.meta import gvk, objectmeta
+from fission.meta import gvk, objectmeta, status
 from fission.meta import labels as meta_labels
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 Obj = dict[str, Any]
 
 WORKERS = 4
+_REFUSALS = (status.Invalid, status.BadRequest, status.Forbidden)
 END_GRACE_SECONDS = 1
 """Nothing worth waiting for runs in such a pod."""
 
@@ -121,7 +122,14 @@ class Reconciler:
         except errors.ExecutorError as error:
             self._front.failed(function, error)
             return None
-        return await self._present(function, existing, desired, current)
+        try:
+            return await self._present(function, existing, desired, current)
+        except _REFUSALS as error:
+            refused = f"the cluster refuses what the function asks for: {error.message}"
+            self._front.failed(function, errors.InvalidPodSpec(refused))
+            if isinstance(error, status.Forbidden):
+                raise  # it may be allowed without a change of the function: quotas, roles
+            return None
 
     async def _present(
         self,

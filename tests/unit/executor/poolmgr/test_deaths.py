@@ -82,3 +82,12 @@ def test_of_long_last_words_the_end_is_kept() -> None:
     assert death is not None
     assert death.message.endswith("the end")
     assert len(death.message) < 1000
+
+
+def test_of_a_pod_of_its_own_every_end_counts_but_one_that_was_asked_for() -> None:
+    restarted = {"state": {"running": {}}, "lastState": {"terminated": OOM}, "restartCount": 1}
+    death = deaths.last(a_pod(restarted))
+    assert death is not None
+    assert death.reason == "OOMKilled"
+    assert deaths.last(a_pod(restarted, deletionTimestamp="2026-01-01T00:00:00Z")) is None
+    assert deaths.last(a_pod({"state": {"running": {}}})) is None
