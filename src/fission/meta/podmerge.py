@@ -52,8 +52,8 @@ def _merge(base: Obj, patch: Obj, where: str) -> Obj:
     merged = dict(base)
     for key, value in patch.items():
         mine = merged.get(key)
-        if value is None:
-            continue
+        if value is None or (value == "" and mine is not None):
+            continue  # Go's types, in which all this is declared, do not tell these from absent
         if isinstance(mine, dict) and isinstance(value, dict):
             merged[key] = _merge(mine, value, f"{where}.{key}")
         elif isinstance(mine, list) and isinstance(value, list):

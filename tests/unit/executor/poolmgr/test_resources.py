@@ -226,3 +226,9 @@ def test_pools_that_should_not_be_are_deleted(
     planned = poolplan.plan_pool(uid, found, desired)
     assert [action.name for action in planned if isinstance(action, actions.Delete)] == deleted
     assert len(planned) == len(deleted)
+
+
+def test_empty_text_is_as_absent_when_containers_are_merged() -> None:
+    base = {"name": "python", "image": "fission/python-env"}
+    merged = podmerge.merge_container(base, {"image": "", "workingDir": ""})
+    assert merged["image"] == "fission/python-env"
