@@ -39,6 +39,14 @@ def mark_package_not_ready(
     return _mark(function, conditions.PACKAGE_READY, conditions.FALSE, reason, message, now)
 
 
+def drop_package(function: function_types.Function) -> bool:
+    """It has no package: nothing is said of one."""
+    there = function.status.conditions
+    kept = [one for one in there if one.get("type") != conditions.PACKAGE_READY]
+    function.status.conditions = kept
+    return len(kept) != len(there)
+
+
 def is_ready(function: function_types.Function) -> bool:
     """Ready as of the spec that it has."""
     return conditions.is_ready(function.status, function.metadata.generation)

@@ -167,7 +167,7 @@ class FunctionReconciler:
         except errors.ForeignReference as error:
             return verdicts.Surroundings(executor=(error.reason, error.message))
         if function_defaults.executor_type(function.spec) == function_types.CONTAINER:
-            return verdicts.Surroundings()
+            return verdicts.Surroundings(has_package=False)
         environment = None
         namespace, name = catalog.environment_key(function).split("/", 1)
         if self._catalog.environments.lister.get(namespace, name) is None:

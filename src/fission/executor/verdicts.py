@@ -37,6 +37,8 @@ class Surroundings:
     executor: tuple[str, str] | None = None
     environment: tuple[str, str] | None = None
     package: tuple[str, str] | None = None
+    has_package: bool = True
+    """A container function has none, and no condition that speaks of one."""
 
 
 def plan_status(
@@ -52,7 +54,9 @@ def plan_status(
     if verdict is None or verdict.generation != generation:
         verdict = _remembered(function)
     moved = False
-    if around.package is not None:
+    if not around.has_package:
+        moved |= function_lifecycle.drop_package(changed)
+    elif around.package is not None:
         moved |= function_lifecycle.mark_package_not_ready(changed, *around.package, now)
     elif around.executor is None:
         moved |= function_lifecycle.mark_package_ready(changed, now)

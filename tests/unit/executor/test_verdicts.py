@@ -69,6 +69,15 @@ def test_nothing_new_is_nothing_to_write() -> None:
     assert verdicts.plan_status(function, WELL, verdicts.Verdict(1), later) is None
 
 
+def test_a_function_without_a_package_has_no_condition_that_speaks_of_one() -> None:
+    function = a_function("container")
+    function.status = verdicts.plan_status(function, WELL, None, NOW) or function.status
+    assert conditions.get(function.status.conditions, "PackageReady")
+    status = verdicts.plan_status(function, verdicts.Surroundings(has_package=False), None, NOW)
+    assert status is not None
+    assert [one["type"] for one in status.conditions] == ["Ready"]
+
+
 def test_of_a_long_traceback_the_end_is_kept() -> None:
     assert verdicts.tail("x" * 10 + "end", 5) == "…xend"
 
