@@ -333,7 +333,9 @@ class Front(asyncio.Protocol):
             return
         if not self.keeps_alive:
             if self._keep_alive and not self.told_close:
-                self.close_when_idle()  # shutdown began after the answer's head was written
+                # shutdown began after the answer's head was written: one more may come, or has
+                self.expect_within(ending.LAST_SECONDS)
+                self.loop.call_soon(self._resume)
             else:
                 self.transport.close()
             return

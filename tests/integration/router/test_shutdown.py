@@ -177,6 +177,35 @@ async def test_an_answer_that_began_before_does_not_end_the_next_request():
             await closing
 
 
+async def test_a_request_sent_before_the_answer_to_the_one_before_is_answered_too():
+    go = asyncio.Event()
+
+    async def stream(request: servers.Request) -> servers.Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"one"
+            await go.wait()
+            yield b"two"
+
+        return servers.Response(200, [], pieces())
+
+    async with a_served_function(stream) as (routed, address):
+        loop = asyncio.get_running_loop()
+        with socket.create_connection(address) as client:
+            client.sendall(REQUEST + REQUEST)
+            client.setblocking(False)
+            got = b""
+            while b"one" not in got:
+                got += await loop.sock_recv(client, 65536)
+            assert b"Connection: close" not in got
+            closing = asyncio.create_task(routed.core.public.close(5.0))
+            await asyncio.sleep(0)
+            go.set()
+            got += await all_of(client)
+            assert got.count(b"HTTP/1.1 200 ") == 2
+            assert got.count(b"\r\nConnection: close\r\n") == 1
+            await closing
+
+
 async def test_nobody_who_is_silent_holds_it_up_for_long():
     async with a_served_function() as (routed, address):
         loop = asyncio.get_running_loop()
