@@ -140,13 +140,18 @@ class Core:
         self._on_table(table)
 
     async def _resolve(self, address: slots.Address) -> slots.Address:
-        """A Service's name becomes one of its pods, by the slices; any other host stays."""
-        host, _ = address
-        service, dot, rest = host.partition(".")
-        if not dot or not service or service.isdecimal() or ":" in host:
+        """A Service's name becomes one of its pods, by the slices; nothing asks DNS."""
+        if not slots.is_name(address):
             return address
-        found = self.index.of_service(rest.partition(".")[0], service)
-        return random.choice(found) if found else address
+        service, _, rest = address[0].partition(".")
+        namespace = rest.partition(".")[0]
+        found = self.index.of_service(namespace, service)
+        if not found:
+            raise OSError(
+                f"no EndpointSlice shows a ready pod of Service {service!r}"
+                f" in namespace {namespace!r}"
+            )
+        return random.choice(found)
 
     # Paths of the router itself
 

@@ -88,8 +88,8 @@ class EndpointIndex:
         found = self._find(uid, executor_type, generation)
         if found is None:
             found = self._make(uid, executor_type, generation, limit)
-            if not found.ready_count:
-                found.previous = self._before(uid, found, pool_limit)
+        if not found.ready_count and found.previous is None:
+            found.previous = self._before(uid, found, pool_limit)
         found.limit = limit
         return found
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fission.router import config
 from fission_http import server as servers
 from tests.support import routing, waiting
 
@@ -184,6 +185,15 @@ async def test_the_executor_type_changes_without_a_failed_request(old: str, new:
             assert (await routed.call("POST", "/hello")).status == 200
         assert (len(before.requests), len(after.requests)) == (6, 3)
         assert routed.executor.calls.total() == 1
+
+
+async def test_a_service_without_a_slice_is_named_and_not_looked_up_elsewhere():
+    settings = config.Config(max_retries=1)
+    async with routing.a_router(settings) as routed:
+        with pytest.raises(OSError, match="no EndpointSlice shows a ready pod of Service"):
+            await routed.core.pool.connect(NAME, 1.0)
+        with pytest.raises(OSError, match="localhost"):
+            await routed.core.pool.connect(("localhost", 80), 1.0)
 
 
 async def test_a_crashed_pod_is_out_before_the_next_request():

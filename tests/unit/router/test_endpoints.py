@@ -149,3 +149,13 @@ def test_functions_that_are_gone_are_forgotten():
     index.keep_only([first], {"uid-hello"})
     assert slots_of(index, "uid-hello", 1) is first
     assert slots_of(index, "uid-hello", 2) is not second
+
+
+def test_an_executor_type_that_comes_back_has_the_pods_of_the_one_between_meanwhile():
+    index = an_index()
+    first = slots_of(index, "uid-hello", 1, "newdeploy")
+    pooled = routing.a_slice("a", [("127.0.0.1", 1)], generation=2)
+    index.changed(None, pooled)
+    between = slots_of(index, "uid-hello", 2)
+    assert slots_of(index, "uid-hello", 3, "newdeploy") is first
+    assert first.previous is between
