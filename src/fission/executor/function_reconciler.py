@@ -28,11 +28,11 @@ from fission.executor import (
     dispatch,
     errors,
     function_services,
+    requests,
     switching,
     verdicts,
 )
 from fission.executor.poolmgr import resources as pool_resources
-from fission.executor.poolmgr import specialize
 from fission.kube import apply, events, reconcile, workqueue
 from fission.kube import client as kube_client
 from fission.meta import labels as meta_labels
@@ -163,7 +163,7 @@ class FunctionReconciler:
             message = self._dispatch.unsupported(function)
             return verdicts.Surroundings(executor=(errors.UnsupportedExecutorType.reason, message))
         try:
-            specialize.check_reach(function)
+            requests.check_reach(function)
         except errors.ForeignReference as error:
             return verdicts.Surroundings(executor=(error.reason, error.message))
         if function_defaults.executor_type(function.spec) == function_types.CONTAINER:
@@ -181,7 +181,7 @@ class FunctionReconciler:
         if package is None:
             return errors.PackageNotFound.reason, f"package {key} does not exist"
         try:
-            specialize.check_loadable(package)
+            requests.check_loadable(package)
         except errors.PackageNotReady as error:
             return error.reason, verdicts.tail(error.message)
         return None

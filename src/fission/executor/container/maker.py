@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from fission.api import function_types
-from fission.executor import catalog, podparts
+from fission.executor import catalog, podparts, requests
 from fission.executor.container import resources
-from fission.executor.poolmgr import specialize
 from fission.executor.workload import objects
 
 
@@ -18,7 +17,7 @@ class Maker:
 
     async def make(self, function: function_types.Function) -> objects.Objects:
         """The objects; raises ExecutorError when something that they need is missing."""
-        specialize.check_reach(function)
+        requests.check_reach(function)
         await self._catalog.check_settings(function)
         place = objects.Place(
             self._catalog.place_of(function.metadata.namespace),

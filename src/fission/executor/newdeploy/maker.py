@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from fission.api import function_types
-from fission.executor import catalog, podparts
+from fission.executor import catalog, podparts, requests
 from fission.executor.newdeploy import resources
-from fission.executor.poolmgr import specialize
 from fission.executor.workload import objects
 
 
@@ -27,9 +26,9 @@ class Maker:
 
     async def make(self, function: function_types.Function) -> objects.Objects:
         """The objects; raises ExecutorError when something that they need is missing."""
-        specialize.check_reach(function)
+        requests.check_reach(function)
         environment = await self._catalog.environment(function)
-        specialize.check_loadable(await self._catalog.package(function))
+        requests.check_loadable(await self._catalog.package(function))
         await self._catalog.check_settings(function)
         namespace = self._catalog.place_of(function.metadata.namespace)
         await self._provide(namespace)

@@ -11,8 +11,7 @@ from typing import Any
 from fission.api import environment_types, function_types, package_types
 from fission.contracts import environment as runtime_wire
 from fission.contracts import fetcher as wire
-from fission.executor import podparts
-from fission.executor.poolmgr import specialize
+from fission.executor import podparts, requests
 from fission.executor.workload import objects
 
 Obj = dict[str, Any]
@@ -71,7 +70,7 @@ def startup_request(
     package.metadata.namespace = reference.namespace or function.metadata.namespace
     # Its own version moves with every line of a build log; this one when the function is to change.
     package.metadata.resource_version = reference.resource_version
-    request = specialize.make_request(function, environment, package, "")
+    request = requests.make_request(function, environment, package, "")
     request.fetch.archive = None
     request.fetch.env = []  # the container has them
     request.fetch.env_from = []

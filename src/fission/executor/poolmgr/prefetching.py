@@ -13,7 +13,7 @@ from typing import Final
 
 from fission.api import environment_defaults, environment_types, function_types, package_types
 from fission.base import archives
-from fission.executor import catalog, errors
+from fission.executor import catalog, errors, requests
 from fission.executor.poolmgr import fetchers, pools, specialize
 from fission.kube import reconcile, workqueue
 from fission_http import errors as http_errors
@@ -118,7 +118,7 @@ def is_worthwhile(
 ) -> bool:
     """Whether there is something to unpack or download, which can be found again. Pure."""
     try:
-        specialize.check_loadable(package)
+        requests.check_loadable(package)
     except errors.PackageNotReady:
         return False
     archive = package.spec.deployment

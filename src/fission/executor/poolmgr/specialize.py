@@ -17,15 +17,12 @@ from fission.api import (
     environment_types,
     function_defaults,
     function_types,
-    function_validation,
-    package_lifecycle,
     package_types,
 )
 from fission.base import clock as clocks
 from fission.contracts import coldstart, storage
-from fission.contracts import environment as runtime_wire
 from fission.contracts import fetcher as wire
-from fission.executor import catalog, errors, fscache
+from fission.executor import catalog, errors, fscache, requests
 from fission.executor.poolmgr import (
     failures,
     fetchers,
@@ -37,7 +34,6 @@ from fission.executor.poolmgr import (
     turns,
 )
 from fission.kube import peers
-from fission.meta import objectmeta
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +41,6 @@ MAX_PODS_TRIED: Final = 8
 """Lost pods are rare; more than this in one request is a fault that should be seen."""
 LEASE_MARGIN_SECONDS: Final = 60.0
 """Beyond the function's own timeout: how long a request of a silent router counts."""
-_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 PodEvent = Callable[[pool.GenericPod], None]
 
@@ -94,10 +89,10 @@ class Specializer:
         ``further``: the function has other pods, or they are on the way.
         """
         watch = _Watch(self._clock)
-        check_reach(function)
+        requests.check_reach(function)
         environment = await self._catalog.environment(function)
         package = await self._catalog.package(function)
-        check_loadable(package)
+        requests.check_loadable(package)
         await self._catalog.check_settings(function)
         settings_hash = self._catalog.settings_hash(function)
         request = await self.request(function, environment, package)
@@ -149,8 +144,10 @@ class Specializer:
         package: package_types.Package,
     ) -> wire.FunctionSpecializeRequest:
         """What a fetcher is asked for."""
-        check_shared(function, environment)
-        request = make_request(function, environment, package, await self._storage_url(package))
+        requests.check_shared(function, environment)
+        request = requests.make_request(
+            function, environment, package, await self._storage_url(package)
+        )
         request.fetch.env = function.spec.env
         request.fetch.env_from = function.spec.env_from
         return request
@@ -197,98 +194,6 @@ class _Watch:
         return coldstart.make(self._clock.now(), self._last - self._began, steps)
 
 
-def check_reach(function: function_types.Function) -> None:
-    """Raise ForeignReference for a function that names what is another namespace's."""
-    faults = function_validation.validate_reach(function)
-    if faults:
-        raise errors.ForeignReference("; ".join(map(str, faults)))
-
-
-def check_shared(
-    function: function_types.Function, environment: environment_types.Environment
-) -> None:
-    """Raise SpecializationFailed for what one function cannot have where functions share a pod."""
-    if not environment_defaults.is_infinite(environment.spec):
-        return
-    spec = function.spec
-    named = [
-        f"spec.{field}"
-        for field, is_given in (
-            ("env", spec.env),
-            ("envFrom", spec.env_from),
-            ("secrets.mountPath", any(each.mount_path for each in spec.secrets)),
-            ("configmaps.mountPath", any(each.mount_path for each in spec.config_maps)),
-        )
-        if is_given
-    ]
-    if named:
-        raise errors.SpecializationFailed(
-            f"{' and '.join(named)} of function {function.metadata.namespace}/"
-            f"{function.metadata.name}: not in environment {environment.metadata.name}, whose "
-            "allowedFunctionsPerContainer is infinite, as its functions share one process; leave "
-            "them out, or use an environment of single functions",
-            final=True,
-        )
-
-
-def check_loadable(package: package_types.Package) -> None:
-    """Raise PackageNotReady for a package that holds nothing to load (yet)."""
-    name = f"package {package.metadata.namespace}/{package.metadata.name}"
-    if not package_lifecycle.is_loadable(package):
-        status = package.status.build_status or package_types.PENDING
-        log = package.status.build_log.strip()
-        message = f"{name} cannot be loaded: its build status is {status!r}"
-        raise errors.PackageNotReady(f"{message}\n{log[-2000:]}" if log else message)
-    if package.spec.deployment.is_empty():
-        raise errors.PackageNotReady(f"{name} has no deployment archive")
-
-
-def make_request(
-    function: function_types.Function,
-    environment: environment_types.Environment,
-    package: package_types.Package,
-    storage_url: str,
-) -> wire.FunctionSpecializeRequest:
-    """What the fetcher is asked for. Pure."""
-    metadata = function.metadata
-    filename = environment_defaults.archive_filename(environment.spec, metadata.uid)
-    shared = environment_defaults.is_infinite(environment.spec)
-    annotations = {k: v for k, v in metadata.annotations.items() if k != _LAST_APPLIED}
-    return wire.FunctionSpecializeRequest(
-        fetch=wire.FunctionFetchRequest(
-            fetch_type=wire.FETCH_DEPLOYMENT,
-            package=objectmeta.ObjectMeta(
-                name=package.metadata.name,
-                namespace=package.metadata.namespace,
-                resource_version=package.metadata.resource_version,
-            ),
-            storagesvc_url=storage_url,
-            filename=filename,
-            secret_list=_in_namespace(function.spec.secrets, metadata.namespace),
-            config_map_list=_in_namespace(function.spec.config_maps, metadata.namespace),
-            keep_archive=environment.spec.keep_archive,
-            archive=package.spec.deployment,
-            function_uid=metadata.uid,
-            package_resource_version=package.metadata.resource_version,
-        ),
-        load=runtime_wire.FunctionLoadRequest(
-            file_path=f"{wire.USER_FUNCTION_DIR}/{filename}",
-            function_name=function.spec.package.function_name,
-            function_metadata=objectmeta.ObjectMeta(
-                name=metadata.name,
-                namespace=metadata.namespace,
-                uid=metadata.uid,
-                resource_version=metadata.resource_version,
-                generation=metadata.generation,
-                labels=metadata.labels,
-                annotations=annotations,
-            ),
-            env_version=environment_defaults.version(environment.spec),
-            requests_per_pod=0 if shared else function_defaults.requests_per_pod(function.spec),
-        ),
-    )
-
-
 def make_service(
     function: function_types.Function, pod: pool.GenericPod, now: float, *, once: bool
 ) -> fscache.FunctionService:
@@ -305,14 +210,3 @@ def make_service(
         lease_seconds=timeout + LEASE_MARGIN_SECONDS,
         once=once,
     )
-
-
-def _in_namespace(
-    references: list[function_types.MountedReference], namespace: str
-) -> list[function_types.MountedReference]:
-    return [
-        function_types.MountedReference(
-            namespace=each.namespace or namespace, name=each.name, mount_path=each.mount_path
-        )
-        for each in references
-    ]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fission.api import environment_types, function_types
-from fission.executor import catalog, errors
-from fission.executor.poolmgr import specialize
+from fission.executor import catalog, errors, requests
 
 
 def a_function(**spec: object) -> function_types.Function:
@@ -41,9 +40,9 @@ def test_functions_that_share_a_process_have_nothing_of_their_own_in_it(
     spec: dict[str, object], named: str
 ) -> None:
     function = a_function(**spec)
-    specialize.check_shared(function, an_environment())
+    requests.check_shared(function, an_environment())
     with pytest.raises(errors.SpecializationFailed) as refused:
-        specialize.check_shared(function, an_environment("infinite"))
+        requests.check_shared(function, an_environment("infinite"))
     assert refused.value.final
     assert refused.value.message.startswith(f"{named} function here/f: not in environment many")
 
