@@ -7,8 +7,9 @@ What may be repeated: an attempt that sent nothing (the connection was refused o
 request that the pod refused unseen (`X-Fission-Busy`); and, once, a request without a body and
 effect (GET and its like) on a kept connection that ended before a byte of the answer, because pods
 close idle connections too. Anything else may have been processed, so it fails. Bodies up to
-`REPLAY_BYTES` are kept until the answer begins, so that the first two are not limited to requests
-without a body.
+`REPLAY_BYTES` (while memory allows, `LARGE_REPLAY_BYTES`) are kept until the answer begins, so that
+the first two are not limited to requests without a body. What a pod refused after more of its body
+went there fails with 503 and `Retry-After`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,12 @@ _log = logging.getLogger(__name__)
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 REPLAY_BYTES: Final = 64 * 1024
 """Body kept for another attempt: what most requests need, little enough for thousands at once."""
+
+LARGE_REPLAY_BYTES: Final = 1024 * 1024
+"""Kept of a larger body: a pod that refuses does so at the head, long before that much is sent."""
+
+LARGE_REPLAYS: Final = 64
+"""Larger bodies kept at once; the bound of the memory that they take."""
 
 JITTER: Final = 0.2
 SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
@@ -59,6 +66,8 @@ class Exchange:
     _held: list[bytes] | None = None
     """The body so far, raw, for another attempt; None when it grew too large or is not needed."""
     _held_bytes = 0
+    _held_large = False
+    """Counts among the `LARGE_REPLAYS`."""
     _received = 0
     upstream_full = False
     """The pod takes less than the client sends."""
@@ -199,8 +208,7 @@ class Exchange:
         held = self._held
         if held:
             data = data + b"".join(held)
-            if self._held_bytes > REPLAY_BYTES:
-                self._held = None
+            self._hold_some()
         upstream.transport.write(data)
         self._attempted = True
         if target.stream_idle_seconds is None:
@@ -246,11 +254,27 @@ class Exchange:
             self._held.append(piece)
             self._held_bytes += end
             if self._upstream is not None and self._held_bytes > REPLAY_BYTES:
-                self._held = None
+                self._hold_some()
         if self._upstream is not None:
             self._upstream.transport.write(piece)
         self._adjust_client()
         return end
+
+    def _hold_some(self) -> None:
+        """Keep the body that was sent only within the bounds."""
+        if self._held_bytes <= REPLAY_BYTES:
+            return
+        if not self._held_large and self._shared.large_replays < LARGE_REPLAYS:
+            self._held_large = True
+            self._shared.large_replays += 1
+        if not self._held_large or self._held_bytes > LARGE_REPLAY_BYTES:
+            self._hold_none()
+
+    def _hold_none(self) -> None:
+        self._held = None
+        if self._held_large:
+            self._held_large = False
+            self._shared.large_replays -= 1
 
     def _adjust_client(self) -> None:
         if not self.wants_body and not self.upstream_full:
@@ -291,12 +315,15 @@ class Exchange:
                 break
             self._buffer = rest
         self._buffer = b""
-        if head.status == 503 and b"\r\nx-fission-busy:" in head.lower and self._try_elsewhere():
+        if head.status == 503 and b"\r\nx-fission-busy:" in head.lower:
+            self._try_elsewhere()
             return
         if head.status == 101:
             self._open_tunnel(head, rest)
             return
         self._response = head
+        if self._held_large:
+            self._hold_none()
         self._held = None
         self._framing = framing = bodies.response_framing(self._head.method, head)
         if framing is bodies.Framing.LENGTH:
@@ -390,7 +417,7 @@ class Exchange:
             return
         self._response = head
         self._tunnel = True
-        self._held = None
+        self._hold_none()
         self._front.expect_nothing()
         self._front.transport.write(self._client_head(head) + rest)
         self.wants_body = True
@@ -508,6 +535,8 @@ class Exchange:
 
     def _finish(self, status: int, now: float) -> None:
         self._ended = True
+        if self._held_large:
+            self._hold_none()
         self._let_go(now - self._attached_at if self._attempted else None)
         target = self._plan.target
         method = self._head.method.decode("ascii")
@@ -531,21 +560,23 @@ class Exchange:
             now = self._shared.loop.time()
             self._shared.slots.release(self._plan.target, endpoint, held_seconds, now)
 
-    def _try_elsewhere(self) -> bool:
+    def _try_elsewhere(self) -> None:
         """The pod is full and did not look at the request: find another, if it can be repeated."""
+        now = self._shared.loop.time()
+        if self._endpoint is not None:
+            self._shared.slots.busy(self._plan.target, self._endpoint, now)
+        self._let_go(None)
         if self._held is None:
-            return False
+            self._fail(failures.pod_busy())
+            return
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
             upstream.drop()
-        endpoint = self._endpoint
-        if endpoint is not None:
-            self._shared.slots.busy(self._plan.target, endpoint, self._shared.loop.time())
-        self._let_go(None)
         self._buffer = b""
+        self.upstream_full = False
         self._front.expect_nothing()
         self._open_later(None)
-        return True
+        self._adjust_client()
 
     def _watch_stream(self, idle_seconds: float) -> None:
         left = self._stream_until - self._shared.loop.time()

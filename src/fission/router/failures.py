@@ -53,6 +53,12 @@ def capacity_exceeded(message: str) -> Failure:
     return Failure(429, "executor", invocation.CAPACITY_EXCEEDED, message, retry_after_seconds=1)
 
 
+def pod_busy() -> Failure:
+    """The pod was full, and too much of the body had gone there to send it to another."""
+    text = "the pod was busy with requests of others, and the body is too large to be sent again"
+    return Failure(503, "router", invocation.CAPACITY_EXCEEDED, text, retry_after_seconds=1)
+
+
 def executor_unavailable(message: str) -> Failure:
     """Nobody can give the function a pod."""
     return Failure(500, "executor", invocation.EXECUTOR_UNAVAILABLE, message)

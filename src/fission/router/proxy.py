@@ -65,6 +65,8 @@ class Shared:
         self.loop = loop
         self.fronts: set[Front] = set()
         self.tasks: set[asyncio.Task[None]] = set()
+        self.large_replays = 0
+        """Large bodies kept for another attempt."""
         self.closing = False
         self.drained = asyncio.Event()
         self.drained.set()

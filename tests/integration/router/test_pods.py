@@ -391,6 +391,51 @@ async def test_a_pod_that_says_it_is_busy_is_passed_over():
     await second.stop()
 
 
+@pytest.mark.parametrize("size", [200_000, 900_000])
+async def test_a_large_body_meets_a_busy_pod_and_goes_to_another(size):
+    async def busy(request: servers.Request) -> servers.Response:
+        return servers.Response(503, [("X-Fission-Busy", "1")], b"full")
+
+    first, second = await routing.Pod(busy).start(), await routing.Pod(hello).start()
+    async with routing.a_router() as routed:
+        routed.add(
+            routing.a_function(),
+            routing.a_trigger("t", relativeurl="/hello", methods=["POST"]),
+            routing.a_slice("s1", [first.address]),
+        )
+        routed.executor.addresses = [second.address]
+        answer = await routed.call("POST", "/hello", body=b"x" * size)
+        assert (answer.status, answer.body) == (200, b"hello")
+        assert second.requests[0].body_length == size
+        assert routed.core.public._shared.large_replays == 0
+    await first.stop()
+    await second.stop()
+
+
+async def test_a_body_too_large_to_be_sent_again_is_refused_in_the_routers_words():
+    async def busy_at_last(request: servers.Request) -> servers.Response:
+        await request.read(8 << 20)
+        return servers.Response(503, [("X-Fission-Busy", "1")], b"full")
+
+    pod = await routing.Pod(busy_at_last).start()
+    async with routing.a_router() as routed:
+        routed.add(
+            routing.a_function(),
+            routing.a_trigger("t", relativeurl="/hello", methods=["POST"]),
+            routing.a_slice("s1", [pod.address]),
+        )
+        answer = await routed.call("POST", "/hello", body=b"x" * (4 << 20))
+        assert answer.status == 503
+        assert answer.headers["retry-after"] == "1"
+        assert "x-fission-busy" not in answer.headers
+        body = answer.json()
+        assert (body["component"], body["reason"]) == ("router", "capacity_exceeded")
+        assert routed.core.public._shared.large_replays == 0
+        (function,) = routed.core.catalog.functions()
+        await waiting.until(lambda: not any(each.in_flight for each in function.slots.known))
+    await pod.stop()
+
+
 async def test_a_request_waits_while_every_pod_is_busy_for_others():
     """Another router's requests run there: a place in line, not an error, until the deadline."""
     refusals = 15
