@@ -117,7 +117,6 @@ class App:
                 instance_id=deps.instance_id,
                 recorder=self.recorder,
                 clock=deps.clock,
-                started_at=deps.clock.now(),
             ),
             self._group,
         )

@@ -171,6 +171,30 @@ async def is_scaled(here: world.World, wanted: int) -> bool:
     return await replicas(here) == [wanted]
 
 
+async def test_a_deployment_that_was_deleted_is_made_anew_and_serves(tmp_path: Path) -> None:
+    clock = world.Clock()
+    async with world.cluster(tmp_path, clock=clock, newdeploy_reaper_interval_seconds=0.05) as here:
+        await here.create_environment(poolsize=0)
+        function = await here.create_function(InvokeStrategy=strategy(), idletimeout=60)
+        await here.address(function)
+        clock.ahead_seconds += 70
+        await here.eventually(lambda: is_scaled(here, 0))
+        patch = {"spec": {"InvokeStrategy": strategy(1)}}
+        await here.kube.patch(resources.FUNCTIONS, "hello", patch, "default")
+        await here.eventually(lambda: is_scaled(here, 1))
+        [before] = (await objects(here))["Deployment"]
+        await here.kube.delete(
+            gvk.DEPLOYMENTS, name_of(before), "default", propagation="Background"
+        )
+
+        async def is_new() -> bool:
+            found = [objectmeta.uid_of(one) for one in (await objects(here))["Deployment"]]
+            return bool(found) and found != [objectmeta.uid_of(before)]
+
+        await here.eventually(is_new)
+        await here.address(function)
+
+
 async def test_another_secret_replaces_the_pods(tmp_path: Path) -> None:
     async with world.cluster(tmp_path) as here:
         await here.create_environment(poolsize=0)

@@ -63,8 +63,6 @@ class Deps:
     instance_id: str
     recorder: events.Recorder
     clock: clocks.Clock
-    started_at: datetime.datetime
-    """Pods that are older may have been claimed by an earlier process."""
 
 
 class PodReconciler:
@@ -74,6 +72,8 @@ class PodReconciler:
         self._deps = deps
         self._group = group
         self._manager: manager.PoolManager | None = None
+        self._began_at = deps.clock.now()
+        """Pods that are older may have been claimed by another process."""
         self._claims = claims.Claims(
             claims.Deps(
                 catalog=deps.catalog,
@@ -94,6 +94,7 @@ class PodReconciler:
     def start(self, front: manager.PoolManager) -> None:
         """Begin to listen; ``front`` delivers what removed services free."""
         self._manager = front
+        self._began_at = self._deps.clock.now()
         known = self._deps.catalog
         known.pods.add_handler(self._on_pod)
         known.functions.add_handler(self._on_function)
@@ -283,7 +284,7 @@ class PodReconciler:
 
     def _on_generic(self, pod: Obj) -> None:
         created_at = clocks.parse_rfc3339(pod["metadata"]["creationTimestamp"])
-        is_new = created_at > self._deps.started_at or not podstate.is_ready(pod)
+        is_new = created_at > self._began_at or not podstate.is_ready(pod)
         if is_new or self._claims.is_free(pod):
             self._deps.pools.offer(pod)
 

@@ -48,8 +48,8 @@ class Use:
     waiting: set[asyncio.Future[None]] = field(default_factory=set)
     closing: bool = False
     """Its pods are being taken away at this moment: they are not to be given out."""
-    least_generation: int = 0
-    """Of its Deployment: what is older shows a size that has been changed since."""
+    closed_as: tuple[str, int] = ("", 0)
+    """UID and generation of its Deployment: what is older shows a size that was changed since."""
     stuck_since: float | None = None
     reported: str | None = None
     """What was last said of the function, by generation; without text it is up."""
@@ -85,7 +85,7 @@ class Manager:
         self._started = started
         self._ended = ended
         self.lingering = lingering.Lingering()
-        self._crashes = crashes.Crashes(clocks.format_rfc3339(clock.now()))
+        self._crashes = crashes.Crashes("")
         self._crashed: set[str] = set()
         """UIDs of pods that have to go."""
         self._uses: dict[str, Use] = {}
@@ -94,6 +94,7 @@ class Manager:
     def start(self, wake: Callable[[str], None]) -> None:
         """Begin to listen; ``wake`` has a function (``namespace/name``) reconciled."""
         self._wake = wake
+        self._crashes = crashes.Crashes(clocks.format_rfc3339(self._clock.now()))
         self._catalog.workload_pods.add_handler(self._on_pod)
         self._catalog.workload_deployments.add_handler(self._on_deployment)
         self._catalog.functions.add_handler(self._on_function)
@@ -148,11 +149,12 @@ class Manager:
         """Its pods are about to be taken away."""
         self._use(uid).closing = True
 
-    def closed(self, uid: str, generation: int) -> None:
-        """They are, as of a generation of the Deployment; 0 when nothing was written."""
+    def closed(self, uid: str, deployment: Obj | None) -> None:
+        """They are, as of a Deployment; None when nothing was written."""
         use = self._use(uid)
         use.closing = False
-        use.least_generation = max(use.least_generation, generation)
+        if deployment is not None:
+            use.closed_as = (objectmeta.uid_of(deployment), _generation_of(deployment))
 
     def declared(self, uid: str) -> None:
         """The pods that somebody waits for are declared."""
@@ -310,7 +312,8 @@ class Manager:
         )
         if use.closing or deployment is None:
             return readiness.Coming()
-        if int(deployment["metadata"].get("generation") or 0) < use.least_generation:
+        closed_uid, generation = use.closed_as
+        if objectmeta.uid_of(deployment) == closed_uid and _generation_of(deployment) < generation:
             return readiness.Coming()
         uid = function.metadata.uid
         alive = [pod for pod in self._pods(uid) if objectmeta.uid_of(pod) not in self._crashed]
@@ -388,6 +391,10 @@ class Manager:
         if use is None:
             use = self._uses[uid] = Use(self._clock.monotonic())
         return use
+
+
+def _generation_of(deployment: Obj) -> int:
+    return int(deployment["metadata"].get("generation") or 0)
 
 
 def _again(error: errors.ExecutorError) -> base_errors.Error:

@@ -148,16 +148,16 @@ class Reconciler:
         if is_closing:
             logger.info("scaling to zero", extra={"function": catalog.function_key(function)})
             self._front.closing(uid)
-        generation = 0
+        deployment: Obj | None = None
         try:
             for action in planned:
                 written = await apply.apply_one(self._client, action)
                 if written is not None and _is_of_deployment(action):
-                    generation = int(written["metadata"].get("generation") or 0)
+                    deployment = written
                     self._front.declared(uid)
         finally:
             if is_closing:
-                self._front.closed(uid, generation)
+                self._front.closed(uid, deployment)
                 if self._front.need(uid).waiting:
                     self.queue.add(catalog.function_key(function))
         return loops.DONE
