@@ -153,6 +153,7 @@ def test_cold_starts_by_step_the_newest_first():
         pods=(
             a_pod("old", annotations=start("2026-01-01T00:00:00Z", 12.5, pod=1, fetch=4, load=7.5)),
             a_pod("odd", annotations={"fission.io/cold-start": "{"}),
+            a_pod("own", annotations={"fission.io/cold-start": '{"totalMs": 1, "steps": 5}'}),
             a_pod("none"),
         ),
         deployments=(
@@ -163,6 +164,7 @@ def test_cold_starts_by_step_the_newest_first():
     assert diagnosis.cold_starts(facts) == [
         ("2026-01-01T00:00:01Z", "250 ms", "<none>", "d"),
         ("2026-01-01T00:00:00Z", "12.5 ms", "pod 1, fetch 4, load 7.5", "old"),
+        ("", "1 ms", "<none>", "own"),
     ]
 
 

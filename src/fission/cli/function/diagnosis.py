@@ -164,7 +164,7 @@ def cold_starts(facts: Facts) -> list[tuple[str, ...]]:
             f"{_milliseconds(start.get('totalMs'))} ms",
             ", ".join(
                 f"{step.get('name')} {_milliseconds(step.get('ms'))}"
-                for step in start.get("steps") or ()
+                for step in _list(start.get("steps"))
                 if isinstance(step, dict)
             )
             or output.NONE,
@@ -180,6 +180,10 @@ def _parse(text: str | None) -> Obj | None:
     except ValueError:
         return None
     return start if isinstance(start, dict) else None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _milliseconds(value: Any) -> str:
