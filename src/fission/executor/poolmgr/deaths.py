@@ -81,7 +81,7 @@ def _memory_limit(pod: Obj, name: str) -> str:
     for container in pod.get("spec", {}).get("containers", ()):
         if container.get("name") == name:
             limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
-            return f", limit {limit}," if limit else ""
+            return f", limit {limit}" if limit else ""
     return ""
 
 

@@ -36,7 +36,7 @@ _CONTAINER: Final = ("name", "ready", "restartCount", "state", "lastState")
 
 
 def pod(wire: Obj) -> Obj:
-    """Whose it is, whether it serves, and what keeps it from that."""
+    """Whose it is, whether it serves, what keeps it from that, and what may end it."""
     status = wire.get("status") or {}
     kept = {name: status[name] for name in _POD_STATUS if name in status}
     kept["conditions"] = [
@@ -46,7 +46,21 @@ def pod(wire: Obj) -> Obj:
         {name: one[name] for name in _CONTAINER if name in one}
         for one in status.get("containerStatuses") or ()
     ]
-    return {"metadata": _metadata(wire, with_annotations=False), "status": kept}
+    return {
+        "metadata": _metadata(wire, with_annotations=False),
+        "spec": {"containers": _memory_limits(wire)},
+        "status": kept,
+    }
+
+
+def _memory_limits(wire: Obj) -> list[Obj]:
+    """Of the containers that have one: who is killed for it is told how much it was."""
+    found = []
+    for one in (wire.get("spec") or {}).get("containers") or ():
+        limit = ((one.get("resources") or {}).get("limits") or {}).get("memory")
+        if limit:
+            found.append({"name": one["name"], "resources": {"limits": {"memory": limit}}})
+    return found
 
 
 def deployment(wire: Obj) -> Obj:

@@ -34,7 +34,7 @@ CRASH = {"exitCode": 3, "reason": "Error", "message": "boom\n", "finishedAt": "t
         (
             {"state": {"terminated": OOM}},
             "OOMKilled",
-            "container python of pod pod-1 was killed for its use of memory, limit 64Mi, "
+            "container python of pod pod-1 was killed for its use of memory, limit 64Mi "
             "(OOMKilled, exit code 137)",
         ),
         (
