@@ -206,6 +206,17 @@ async def test_logs_are_what_the_users_container_printed(good, pod):
     )
 
 
+async def test_a_cause_that_is_told_is_not_repeated_from_the_logs(fission, pod, router):
+    router.status = 500
+    error = {"component": "executor", "reason": "specialization_failed", "message": "two"}
+    router.body = json.dumps(error | {"requestId": "r", "traceId": ""}).encode()
+
+    result = await fission(*TEST)
+
+    assert "two" in result.err
+    assert "three" not in result.out + result.err
+
+
 async def test_a_failed_call_is_followed_by_the_logs(fission, pod, router):
     router.status, router.body = 500, b"broken"
 

@@ -137,10 +137,11 @@ async def _show_failure(
     session.out.note(diagnose(name, answer))
     if answer.status not in (401, 403):
         error = invocation.decode_error(answer.body)
-        ran = error is None
         if error is not None and error.reason == invocation.SPECIALIZATION_FAILED:
             session.out.note(f"more of it: fission fn describe --name {name}")
-        await _show_logs(session, function, _LABEL_SECONDS if ran else 0)
+            if error.message:  # a pod that tries again and again has logged nothing else
+                raise errors.CallFailed("error getting function response")
+        await _show_logs(session, function, _LABEL_SECONDS if error is None else 0)
     raise errors.CallFailed("error getting function response")
 
 
