@@ -1,13 +1,16 @@
 """The first process of a container whose program listens for itself: it holds the handed sockets.
 
 Connections that come in on them are passed on, byte by byte, to the port on which the program
-listens. Nothing is accepted before the program can be reached: until then connections wait in the
-backlog, as they do for programs that take over the sockets. Beside that it is an init: it passes
-signals on, reaps, and ends with the program's status, after the last bytes are delivered.
+listens. Nothing is accepted while the program cannot take it, before it listens or when its own
+backlog is full: connections wait in ours, as they do for programs that take over the sockets. One
+thread does all of it, so nothing here may wait. Beside that it is an init: it passes signals on,
+reaps, and ends with the program's status, after the last bytes are delivered.
 """
 
 import contextlib
+import errno
 import os
+import select
 import selectors
 import signal
 import socket
@@ -19,6 +22,8 @@ from dataclasses import dataclass, field
 CHUNK_BYTES = 64 * 1024
 BATCH = 64
 """Connections accepted at a time."""
+ANSWER_MILLISECONDS = 5
+"""A kernel that is busy may take this long to join two loopback sockets; then a backlog is full."""
 FIRST_TRY_SECONDS = 0.005
 LONGEST_TRY_SECONDS = 0.1
 LAST_BYTES_SECONDS = 2.0
@@ -26,7 +31,11 @@ LAST_BYTES_SECONDS = 2.0
 _RESET = struct.pack("ii", 1, 0)
 
 
-@dataclass(frozen=True)
+class Busy(Exception):
+    """The program listens and takes nothing more at the moment, or we have no descriptor left."""
+
+
+@dataclass(eq=False)
 class Door:
     """A handed socket and the port behind it."""
 
@@ -34,18 +43,35 @@ class Door:
     port: int
     hosts: tuple[str, ...]
     """Tried in turn: programs listen on the pod's address, on loopback, or everywhere."""
+    waiting: socket.socket | None = None
+    """A connection that was accepted before the program turned out to be busy."""
 
     def connect(self) -> socket.socket | None:
-        """A connection to the program; None while nobody listens. Loopback answers at once."""
+        """A connection to the program, without waiting; None while nobody listens. Raises Busy."""
         for host in self.hosts:
-            one = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
             try:
-                one.connect((host, self.port))
-            except OSError:
-                one.close()
-                continue
-            return one
+                one = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+            except OSError as error:
+                raise Busy from error
+            one.setblocking(False)
+            found = _connect(one, (host, self.port))
+            if found == 0:
+                return one
+            one.close()
+            if found in (errno.EALREADY, errno.EINPROGRESS):
+                raise Busy
         return None
+
+
+def _connect(one: socket.socket, address: tuple[str, int]) -> int:
+    """Ask for a connection; loopback answers at once, unless the other side's backlog is full."""
+    found = one.connect_ex(address)
+    if found == errno.EINPROGRESS:
+        poll = select.poll()
+        poll.register(one, select.POLLOUT)
+        if poll.poll(ANSWER_MILLISECONDS):
+            found = one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    return found
 
 
 @dataclass(eq=False)
@@ -100,15 +126,27 @@ class Relay:
                 self._serve_one(key, events)
 
     def _open_doors(self) -> None:
-        """Accept where the program listens by now."""
+        """Accept where the program can be reached by now."""
         for door in list(self._closed_doors):
-            first = door.connect()
+            try:
+                first = door.connect()
+            except Busy:
+                continue
             if first is None:
                 continue
-            first.close()
+            if door.waiting is not None:
+                self._join(door.waiting, first)
+                door.waiting = None
+            else:
+                first.close()
             self._closed_doors.remove(door)
             door.listener.setblocking(False)
             self._selector.register(door.listener, selectors.EVENT_READ, door)
+
+    def _close_door(self, door: Door) -> None:
+        """For a moment; who comes meanwhile waits in the backlog."""
+        self._selector.unregister(door.listener)
+        self._closed_doors.append(door)
 
     def _serve_one(self, key: selectors.SelectorKey, events: int) -> None:
         if isinstance(key.data, Door):
@@ -126,20 +164,31 @@ class Relay:
         for _ in range(BATCH):
             try:
                 outside, _ = door.listener.accept()
-            except OSError:
+            except BlockingIOError:
                 return
-            inside = door.connect()
+            except OSError:  # no descriptor is left; asking again at once would not change that
+                self._close_door(door)
+                return
+            try:
+                inside = door.connect()
+            except Busy:
+                door.waiting = outside
+                self._close_door(door)
+                return
             if inside is None:
                 outside.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 outside.close()
                 continue
-            first, second = End(outside), End(inside)
-            first.peer, second.peer = second, first
-            for end in (first, second):
-                end.sock.setblocking(False)
-                end.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._ends.add(end)
-                self._selector.register(end.sock, selectors.EVENT_READ, end)
+            self._join(outside, inside)
+
+    def _join(self, outside: socket.socket, inside: socket.socket) -> None:
+        first, second = End(outside), End(inside)
+        first.peer, second.peer = second, first
+        for end in (first, second):
+            end.sock.setblocking(False)
+            end.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._ends.add(end)
+            self._selector.register(end.sock, selectors.EVENT_READ, end)
 
     def _read(self, end: End) -> None:
         try:
