@@ -23,6 +23,8 @@ Obj = dict[str, Any]
 PERIOD_SECONDS = 2.0
 LATE = "Pod was active on the node longer than the specified deadline"
 STORAGE = "ephemeral-storage"
+MAX_SHOWN_CHARS = 200
+"""Of a path: a pod may nest folders deeper than any path may be long."""
 _BLOCK_BYTES = 512
 
 
@@ -103,8 +105,9 @@ def over(bounds: Iterable[Bound], volumes: Mapping[str, Path], logs: Path) -> st
         for folder in folders:
             try:
                 left -= used_bytes(folder, left)
-            except PermissionError as error:
-                return f"{bound.message} ({error.filename} cannot be read)"
+            except OSError as error:
+                shown = str(error.filename)[:MAX_SHOWN_CHARS]
+                return f"{bound.message} ({shown} cannot be read: {error.strerror})"
         if left < 0:
             return bound.message
     return ""
@@ -122,6 +125,6 @@ def used_bytes(folder: Path, enough: int) -> int:
                     total += found.st_blocks * _BLOCK_BYTES
                     if stat.S_ISDIR(found.st_mode):
                         pending.append(entry.path)
-        except FileNotFoundError:  # removed while we looked
+        except (FileNotFoundError, NotADirectoryError):  # removed or replaced while we looked
             continue
     return total

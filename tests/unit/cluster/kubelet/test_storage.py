@@ -1,4 +1,5 @@
 import os
+import shutil
 
 import pytest
 
@@ -50,3 +51,18 @@ def test_nothing_is_hidden_by_closing_a_folder(tmp_path):
         assert "cannot be read" in storage.over(bounds, {"v": tmp_path}, tmp_path / "logs")
     finally:
         closed.chmod(0o700)
+
+
+def test_nothing_is_hidden_deeper_than_a_path_may_lead(tmp_path):
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("d" * 250, dir_fd=here)
+        inner = os.open("d" * 250, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(here)
+    bounds = storage.bounds_of(a_pod("1Gi"))
+    message = storage.over(bounds, {"v": tmp_path}, tmp_path / "logs")
+    assert "cannot be read: File name too long" in message
+    assert len(message) < 400
+    shutil.rmtree(tmp_path / ("d" * 250))
