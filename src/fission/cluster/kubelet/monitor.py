@@ -155,7 +155,8 @@ class Monitor:
 def memory_limits(pod: Obj) -> dict[str, int]:
     """Container → bytes that it may use, for those that declare a limit. Pure."""
     found = {}
-    for container in pod["spec"]["containers"]:
+    spec = pod["spec"]
+    for container in (*(spec.get("initContainers") or ()), *spec["containers"]):
         text = ((container.get("resources") or {}).get("limits") or {}).get("memory")
         if text:
             found[container["name"]] = quantity.whole(text)

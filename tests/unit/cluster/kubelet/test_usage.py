@@ -169,3 +169,11 @@ def test_a_container_above_a_limit_that_nobody_holds_is_ended_also_between_looks
     watch.look()
     watch.look(whole=False)
     assert (over.killed, fine.killed) == (["c", "c"], [])
+
+
+def test_init_containers_have_limits_too():
+    def container(name, memory):
+        return {"name": name, "resources": {"limits": {"memory": memory}}}
+
+    spec = {"initContainers": [container("first", "1Ki")], "containers": [container("c", "2Ki")]}
+    assert monitor.memory_limits({"spec": spec}) == {"first": 1024, "c": 2048}
