@@ -112,8 +112,9 @@ class SharedProcess:
             if await self._ensure():
                 await self._ask(member.id, member.message(), member.descriptors)
         except errors.CannotRun:
-            del self._members[member.id]
-            _close(member)
+            if self._members.get(member.id) is member:  # else it was removed and closed meanwhile
+                del self._members[member.id]
+                _close(member)
             raise
         finally:
             if old is not None:
