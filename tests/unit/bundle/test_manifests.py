@@ -97,6 +97,18 @@ def test_no_component_may_do_everything() -> None:
             assert "*" not in rule["apiGroups"]
 
 
+def test_what_every_account_may_do_is_to_find_storagesvc() -> None:
+    everybody = [
+        binding["roleRef"]["name"]
+        for binding in (*of_kind("RoleBinding"), *of_kind("ClusterRoleBinding"))
+        if any(subject["kind"] == "Group" for subject in binding["subjects"])
+    ]
+    rules = [role["rules"] for role in of_kind("Role") if role["metadata"]["name"] in everybody]
+    endpoints = {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"]}
+    assert everybody == ["fission-storagesvc-finder"]
+    assert rules == [[{**endpoints, "verbs": ["list"]}]]
+
+
 def test_the_digest_changes_with_any_object() -> None:
     assert install.digest(OBJECTS) == install.digest(list(OBJECTS))
     assert install.digest(OBJECTS) != install.digest(OBJECTS[1:])
