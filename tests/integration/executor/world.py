@@ -74,6 +74,8 @@ class Node:
         self.pods: dict[str, RunningPod] = {}
         self.accepts: Callable[[Obj], bool] = lambda pod: True
         """Pods that are refused stay as an image that cannot be pulled leaves them."""
+        self.lingers = False
+        """Whether pods that are deleted serve on, as those do that sleep before they stop."""
         self.before_load: Callable[[], Any] = lambda: None
 
     async def run(self) -> None:
@@ -104,7 +106,7 @@ class Node:
             await self._start(new)
 
     async def _stop(self, uid: str) -> None:
-        pod = self.pods.get(uid)
+        pod = None if self.lingers else self.pods.get(uid)
         if pod is not None:
             # Kept until it has stopped: the node's own end may cut this short, and stops it then.
             await pod.stop()
