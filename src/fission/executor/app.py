@@ -17,7 +17,7 @@ import yaml
 from fission.api import function_types, labels
 from fission.base import clock as clocks
 from fission.base import errors as base_errors
-from fission.base import ids, tasks
+from fission.base import ids, tasks, turns
 from fission.contracts import coldstart, signing
 from fission.contracts import executor as wire
 from fission.executor import (
@@ -45,7 +45,6 @@ from fission.executor.poolmgr import (
     reaper,
     records,
     specialize,
-    turns,
     websockets,
 )
 from fission.executor.workload import manager as workload_manager
@@ -101,7 +100,7 @@ class App:
         self.records = records.Records(
             deps.kube,
             self._record_of_gone_pod,
-            is_line=self.pools.is_line,
+            is_line=lambda pod: self.pools.waiting(pod.environment_uid) > 0,
             clock=deps.clock,
         )
         self.pods = pod_reconciler.PodReconciler(
@@ -150,7 +149,11 @@ class App:
             calls,
             self.records,
             peers.Peers(deps.kube, endpoint_slices=known.endpoint_slices.lister),
-            turns.Turns(settings.specialization_concurrency),
+            turns.Turns(
+                settings.specialization_concurrency,
+                settings.specialization_concurrency // 2,
+                specialize.HOLD_SECONDS,
+            ),
             namespace=settings.namespace,
             instance_id=deps.instance_id,
             clock=deps.clock,

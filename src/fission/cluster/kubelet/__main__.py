@@ -71,6 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         service_urls=dict(chosen.service_url),
         pod_max_pids=chosen.pod_max_pids,
         usage_seconds=measured.usage_seconds,
+        pod_starts=measured.pod_starts,
     )
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     try:

@@ -38,6 +38,7 @@ from fission.cluster.kubelet import (
     pod_worker,
     records,
     spawners,
+    startturns,
     status_writer,
     usage,
     volumes,
@@ -86,6 +87,8 @@ class Options:
     """Processes and threads that one container of a confined image may have."""
     usage_seconds: float = usage.PERIOD_SECONDS
     """Between two looks at what pods use, which the metrics API tells."""
+    pod_starts: int = 0
+    """Confined pods that come up at once; 0: two for each processor."""
 
 
 class Kubelet:
@@ -223,6 +226,7 @@ class Kubelet:
             api=status_writer.PodApi(self._client),
             http=self._http,
             recorder=self._recorder,
+            starts=startturns.make(options.pod_starts),
             secret=self._secret,
             config_map=self._config_map,
         )

@@ -15,3 +15,6 @@ class Config:
     usage_seconds: float = settings.setting("FISSION_USAGE_PERIOD", usage.PERIOD_SECONDS)
     """Between two looks at what pods use. The metrics API tells rates over the last two, and
     autoscalers follow them."""
+    pod_starts: int = settings.setting("FISSION_POD_STARTS", 0)
+    """Pods with a sandbox that come up at once; owners of pods take turns. 0: two for each
+    processor, as a start computes for half of its time. More at once would all be ready later."""

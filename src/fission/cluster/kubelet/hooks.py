@@ -17,6 +17,7 @@ from fission_http import errors as http_errors
 Obj = dict[str, Any]
 
 SLEEP_COMMANDS = ("sleep", "/bin/sleep", "/usr/bin/sleep")
+DEFAULT_GRACE_SECONDS = 30.0
 POST_START_SECONDS = 60.0
 """Longest wait for a hook that runs after the start; Kubernetes has no bound of its own."""
 
@@ -100,3 +101,8 @@ async def _request(
         ssl_context=probes.unverified() if scheme == "https" else None,
     )
     await response.aclose()
+
+
+def grace_seconds(pod: dict[str, Any]) -> float:
+    """How long the pod's containers have to end."""
+    return float(pod["spec"].get("terminationGracePeriodSeconds") or DEFAULT_GRACE_SECONDS)

@@ -21,7 +21,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fission.base import errors as base_errors
 from fission.cluster.kubelet import errors
@@ -120,13 +120,27 @@ def last_segment(reference: str) -> str:
     return segment.split(":", 1)[0]
 
 
+MAX_REMEMBERED: Final = 1000
+"""References whose image is known without looking; images do not change while a kubelet runs."""
+
+
 class Catalog:
     """All images that this node knows."""
 
     def __init__(self, images: Iterable[Image]) -> None:
         self.images = tuple(images)
+        self._found: dict[str, Image] = {}
 
     def find(self, reference: str) -> Image:
+        """The image of that name; asked several times for each step of each pod."""
+        found = self._found.get(reference)
+        if found is None:
+            if len(self._found) >= MAX_REMEMBERED:
+                self._found.clear()
+            found = self._found[reference] = self._find(reference)
+        return found
+
+    def _find(self, reference: str) -> Image:
         segment = last_segment(reference)
         best: tuple[tuple[bool, int], Image] | None = None
         for image in self.images:

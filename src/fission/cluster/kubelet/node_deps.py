@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fission.base import clock as clocks
+from fission.base import turns
 from fission.cluster.kubelet import addresses, launcher, paths, status_writer, volumes
 from fission.kube import events
 from fission_http import client as http_client
@@ -28,5 +29,6 @@ class Deps:
     api: status_writer.PodApi
     http: http_client.Client
     recorder: events.Recorder
+    starts: turns.Turns
     secret: Callable[[str, str], Awaitable[Obj | None]]
     config_map: Callable[[str, str], Awaitable[Obj | None]]

@@ -36,6 +36,7 @@ from fission.cluster.kubelet import (
     records,
     references,
     spawners,
+    startturns,
     status_writer,
     storage,
 )
@@ -48,7 +49,6 @@ Obj = dict[str, Any]
 
 FIRST_PREPARE_RETRY_SECONDS = 0.2
 LONGEST_PREPARE_RETRY_SECONDS = 10.0
-DEFAULT_GRACE_SECONDS = 30.0
 DRAIN_SECONDS = 0.25
 """From deletion to SIGTERM where no hook waits: callers take a moment to hear that it goes."""
 
@@ -76,6 +76,7 @@ class PodWorker:
         self._renew_at: float | None = None
         self._renew = asyncio.Event()
         self._mounted = asyncio.Event()
+        self._is_up = asyncio.Event()
         self._vanished = False
         self._over_limit: set[str] = set()
         self._found = dict(found)
@@ -193,7 +194,7 @@ class PodWorker:
                 self._warn(error.reason, str(error))
                 self._inbox.put_nowait(podstate.Fail(error.reason, str(error), self._now()))
             else:
-                self._tasks.spawn(self._prepare(), "prepare")
+                self._tasks.spawn(self._come_up(), "prepare")
                 self._tasks.spawn(self._watch_bounds(), "bounds")
             self._writer.poke()
         self._note_deletion()
@@ -210,6 +211,8 @@ class PodWorker:
             changed = decision.state != self._state
             self._state = decision.state
             wake_at = decision.wake_at
+            if podstate.is_settled(self._rules, self._state):
+                self._is_up.set()
             if changed:
                 self._write_record()
             for action in decision.actions:
@@ -254,8 +257,18 @@ class PodWorker:
 
     # -- address and volumes ----------------------------------------------------------------
 
+    async def _come_up(self) -> None:
+        """In its turn, unless it was up before or is the platform's."""
+        if self._restored or not self._deps.launcher.is_confined(self._pod):
+            await self._prepare()
+        else:
+            async with self._deps.starts.turn(startturns.owner_of(self._pod)):
+                await self._prepare()
+                await self._is_up.wait()
+        await self._keep_mounted()
+
     async def _prepare(self) -> None:
-        """Address, sockets, volumes; then keep the volumes fresh."""
+        """Address, sockets, volumes: tried until they are there, or refused."""
         wait = FIRST_PREPARE_RETRY_SECONDS
         while True:
             try:
@@ -276,7 +289,10 @@ class PodWorker:
             wait = min(LONGEST_PREPARE_RETRY_SECONDS, wait * 2)
         self._mounted.set()
         self._inbox.put_nowait(podstate.SandboxReady())
-        while True:
+
+    async def _keep_mounted(self) -> None:
+        """Keep the volumes fresh."""
+        while self._mounted.is_set():
             self._renew.clear()
             timeout = None
             if self._renew_at is not None:
@@ -299,7 +315,6 @@ class PodWorker:
                 for port in declared
             }
             self._endpoint, self._sockets = self._deps.addresses.acquire(sorted(ports))
-            self._write_record()
         wanted = dict(self._endpoint.port_map)
         if podports.port_map(self._pod) != wanted:
             # Before any status names the address: nobody must connect to the declared port.
@@ -407,7 +422,7 @@ class PodWorker:
         def report(kind: str, healthy: bool, own_grace: float | None) -> None:
             if not healthy:
                 self._warn("Unhealthy", f"{kind.capitalize()} probe of container {name} failed")
-            given = self._grace_seconds if own_grace is None else float(own_grace)
+            given = hooks.grace_seconds(self._pod) if own_grace is None else float(own_grace)
             if self._state.of(name).attempt == attempt:
                 self._inbox.put_nowait(podstate.Probed(name, kind, healthy, given))
 
@@ -417,11 +432,6 @@ class PodWorker:
     def _execute(self, name: str, attempt: int) -> probes.Execute:
         return functools.partial(self._deps.launcher.run, self._pod, name, attempt)
 
-    @property
-    def _grace_seconds(self) -> float:
-        given = self._pod["spec"].get("terminationGracePeriodSeconds")
-        return float(given or DEFAULT_GRACE_SECONDS)
-
     async def _after_start(self, name: str, attempt: int, endpoint: addresses.Endpoint) -> None:
         """The container counts as started when its hook is done; if that fails, it is ended."""
         execute, longest = self._execute(name, attempt), hooks.POST_START_SECONDS
@@ -430,7 +440,7 @@ class PodWorker:
         )
         if failure:
             self._warn("FailedPostStartHook", failure)
-            stop = podstate.Probed(name, "liveness", False, self._grace_seconds)
+            stop = podstate.Probed(name, "liveness", False, hooks.grace_seconds(self._pod))
             asyncio.get_running_loop().call_soon(self._inbox.put_nowait, stop)
 
     async def _stop(self, name: str, attempt: int, grace_seconds: float) -> None:
@@ -514,7 +524,7 @@ class PodWorker:
                         podstate.StartFailed(name, "RunContainerError", "the node was restarted")
                     )
                 else:
-                    self._forgive(name)
+                    self._state = podstate.forgive(self._state, name)
                     self._tasks.spawn(self._ended(name, attempt, lost), f"end {name}")
                 continue
             await self._deps.launcher.adopt(self._pod, name, attempt, state)
@@ -525,14 +535,6 @@ class PodWorker:
                 self._watch_health(name, attempt)
             else:
                 self._tasks.spawn(self._ended(name, attempt, state), f"end {name}")
-
-    def _forgive(self, name: str) -> None:
-        """The node went down with this container in it: no reason to start it any later."""
-        containers = tuple(
-            dataclasses.replace(c, backoff_seconds=0.0) if c.name == name else c
-            for c in self._state.containers
-        )
-        self._state = dataclasses.replace(self._state, containers=containers)
 
     def _reattach_shared(self, container: podstate.Container) -> bool:
         try:
@@ -582,10 +584,10 @@ class PodWorker:
 
     def _warn(self, reason: str, message: str) -> None:
         log.info("pod has a problem: %s", message, extra=self._fields(reason=reason))
-        self._deps.recorder.event(_identified(self._pod), "Warning", reason, message)
+        self._deps.recorder.event(podstatus.identified(self._pod), "Warning", reason, message)
 
     def _tell(self, reason: str, message: str) -> None:
-        self._deps.recorder.event(_identified(self._pod), "Normal", reason, message)
+        self._deps.recorder.event(podstatus.identified(self._pod), "Normal", reason, message)
 
     def _fields(self, **more: str) -> dict[str, str]:
         return {
@@ -594,7 +596,3 @@ class PodWorker:
             "uid": self.uid,
             **more,
         }
-
-
-def _identified(pod: Obj) -> Obj:
-    return pod if pod.get("kind") else {"apiVersion": "v1", "kind": "Pod", **pod}

@@ -341,6 +341,13 @@ def is_initialized(rules: PodRules, state: PodState) -> bool:
     return next_init(rules, state) is None
 
 
+def is_settled(rules: PodRules, state: PodState) -> bool:
+    """Whether every main container serves, or none is going to."""
+    if state.deleting or is_over(rules, state):
+        return True
+    return all(c.ready for c in state.containers if rules.of(c.name).kind is Kind.MAIN)
+
+
 def next_init(rules: PodRules, state: PodState) -> Container | None:
     """The init container or sidecar that the others wait for."""
     mains_started = any(
@@ -560,6 +567,11 @@ def _wake_at(rules: PodRules, state: PodState, now: float) -> float | None:
         elif not container.has_process and not ending and container.not_before > now:
             times.append(container.not_before)
     return min(times, default=None)
+
+
+def forgive(state: PodState, name: str) -> PodState:
+    """The node went down with this container in it: no reason to start it any later."""
+    return _with(state, dataclasses.replace(state.of(name), backoff_seconds=0.0))
 
 
 def _with(state: PodState, changed: Container) -> PodState:

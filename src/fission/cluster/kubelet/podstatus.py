@@ -326,3 +326,8 @@ def _terminated(ended: podstate.Termination) -> dict[str, Any]:
     if ended.container_id:
         value["containerID"] = ended.container_id
     return value
+
+
+def identified(pod: dict[str, Any]) -> dict[str, Any]:
+    """The pod with kind and version, as an Event's subject needs them."""
+    return pod if pod.get("kind") else {"apiVersion": "v1", "kind": "Pod", **pod}

@@ -7,13 +7,14 @@ for one boot: processes and loopback sockets do not outlive it.
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from fission.cluster.kubelet import addresses, podstate
 
@@ -50,12 +51,11 @@ def parse_container_id(text: str) -> tuple[str, str, int] | None:
 
 def write(path: Path, record: PodRecord) -> None:
     """Replace the file whole. No fsync: a power cut ends the processes that it is about."""
-    data = json.dumps(encode(record), separators=(",", ":"))
     path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w") as output:
-        output.write(data)
+    with os.fdopen(fd, "wb") as output:
+        output.write(encode(record))
     temporary.replace(path)
 
 
@@ -69,17 +69,14 @@ def read_all(pods: Path) -> list[PodRecord]:
         if not path.is_file():
             continue
         try:
-            found.append(decode(json.loads(path.read_text())))
+            found.append(decode(orjson.loads(path.read_bytes())))
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.error("record was not readable: %s", error, extra={"path": str(path)})
     return found
 
 
-def encode(record: PodRecord) -> dict[str, Any]:
-    raw = dataclasses.asdict(record)
-    for container in raw["state"]["containers"]:
-        container["phase"] = container["phase"].value
-    return raw
+def encode(record: PodRecord) -> bytes:
+    return orjson.dumps(record, option=orjson.OPT_NON_STR_KEYS)
 
 
 def decode(raw: dict[str, Any]) -> PodRecord:

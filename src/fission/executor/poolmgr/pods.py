@@ -95,6 +95,7 @@ def generic_pod(pod: Obj) -> pool.GenericPod:
         restarts=restarts(pod),
         extra=meta_labels.of(pod).get(labels.POOL_EXTRA) == "true",
         start_seconds=start_seconds(pod),
+        environment_uid=meta_labels.of(pod).get(labels.ENVIRONMENT_UID, ""),
     )
 
 

@@ -36,8 +36,8 @@ is a processor."""
 FAST_STARTS_AT_ONCE: Final = max(4, 2 * (os.cpu_count() or 1))
 """More of those at once would all be ready late; so they are ready one after another, and the
 first serve those in line meanwhile. Starts that wait for something else go side by side: twice as
-many for each second that the oldest takes, and all at once where extra pods were slow before."""
-REMEMBERED_STARTS: Final = 8
+many for each second that the oldest takes, and all at once where extra pods were slow before. Where
+pods were ready that fast once, slow ones are a sign of load: twice as many at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class GenericPod:
     """Made for a request in line, beyond the pool's size."""
     start_seconds: float | None = None
     """From its creation until it was ready, where that is known."""
+    environment_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Pool:
         self._generic: dict[str, GenericPod] = {}
         self._starting: dict[str, _Starting] = {}
         self._asked: collections.deque[float] = collections.deque()
-        self._start_seconds: collections.deque[float] = collections.deque(maxlen=REMEMBERED_STARTS)
+        self._fastest_seconds: float | None = None
         self._taken: set[str] = set()
         self._gone_early: set[str] = set()
         """Pods that came and went while an answer about an extra pod is out: perhaps that one."""
@@ -113,10 +114,11 @@ class Pool:
         """How many extra pods to ask for now; ``limit`` bounds those that start at once."""
         if not self._waiting:
             return 0
-        if not self._start_seconds or min(self._start_seconds) <= FAST_START_SECONDS:
+        fastest = self._fastest_seconds
+        if fastest is None or fastest <= FAST_START_SECONDS:
             began = [*self._asked, *(one.since for one in self._starting.values())]
             taking = now - min(began) if began else 0.0
-            doublings = min(int(taking / FAST_START_SECONDS), 16)
+            doublings = min(int(taking / FAST_START_SECONDS), 16 if fastest is None else 1)
             limit = min(limit, FAST_STARTS_AT_ONCE * 2**doublings)
         return max(0, min(self.waiting_count, limit) - self.starting_count)
 
@@ -139,7 +141,9 @@ class Pool:
         if pod.uid in self._taken:
             return
         if pod.extra and pod.start_seconds is not None and pod.uid not in self._generic:
-            self._start_seconds.append(pod.start_seconds)
+            known = self._fastest_seconds
+            took = pod.start_seconds
+            self._fastest_seconds = took if known is None else min(took, known)
         self._generic[pod.uid] = pod
 
     def pod_unready(self, uid: str, runtime_hash: str = "", now: float = 0.0) -> None:

@@ -35,6 +35,8 @@ class Pools:
         self._clock = clock
         self._pools: dict[str, pool.Pool] = {}
         self._environments: dict[str, environment_types.Environment] = {}
+        self._hopeless: dict[str, tuple[float, str | None]] = {}
+        """Environment UID → when somebody last looked at its pods, and what was found."""
         self._refusals: dict[str, str] = {}
         """Environment UID → why the last extra pod could not be made."""
         self.on_want: Callable[[environment_types.Environment, int], None] = lambda _, __: None
@@ -53,10 +55,6 @@ class Pools:
             }
             for uid, one in self._pools.items()
         ]
-
-    def is_line(self) -> bool:
-        """Whether anybody waits for a pod."""
-        return bool(self._waiting) and any(one.waiting_count for one in self._pools.values())
 
     def has_present(self, environment: environment_types.Environment) -> bool:
         """Whether a pod of the environment's present runtime is there for the next request, as far
@@ -80,6 +78,7 @@ class Pools:
         self._pools.pop(uid, None)
         self._environments.pop(uid, None)
         self._refusals.pop(uid, None)
+        self._hopeless.pop(uid, None)
 
     def offer(self, found: Obj) -> None:
         """A generic pod, or one that was generic a moment ago, changed."""
@@ -231,7 +230,11 @@ class Pools:
                 )
 
     def _why_hopeless(self, environment: environment_types.Environment) -> str | None:
-        reason = pods.why_hopeless(self._pool_pods(environment))
+        uid, now = environment.metadata.uid, self._clock.monotonic()
+        looked_at, reason = self._hopeless.get(uid, (-LOOK_SECONDS, None))
+        if now - looked_at >= LOOK_SECONDS:  # once for all in line
+            reason = pods.why_hopeless(self._pool_pods(environment))
+            self._hopeless[uid] = now, reason
         refusal = self._refusals.get(environment.metadata.uid)
         return reason and (f"another pod was refused: {refusal}" if refusal else reason)
 

@@ -1,9 +1,10 @@
 """What the API must know of specialized pods, written behind the answer and never lost.
 
 A record is the patch that takes a pod out of the pool and into its function's endpoints. It is
-retried until it is written or the pod is gone. While requests stand in line for a pod it waits for
-them, though not for long: what the API server has to do then is start pods. Should this process
-die before that, the fetcher's claim tells the next one what the labels do not.
+retried until it is written or the pod is gone. While requests stand in line for a pod of the same
+environment it waits for them, though not for long: what the API server has to do then is start
+pods. Other pools do not wait, as a pool is filled up again when the record is written. Should this
+process die before that, the fetcher's claim tells the next one what the labels do not.
 """
 
 from __future__ import annotations
@@ -48,10 +49,10 @@ class Records:
         client: kube_client.Client,
         on_gone: Callable[[pool.GenericPod], None],
         *,
-        is_line: Callable[[], bool],
+        is_line: Callable[[pool.GenericPod], bool],
         clock: clocks.Clock,
     ) -> None:
-        """``is_line``: whether anybody waits for a pod."""
+        """``is_line``: whether anybody waits for a pod of the environment of this one."""
         self._client = client
         self._on_gone = on_gone
         self._is_line = is_line
@@ -85,7 +86,7 @@ class Records:
         record = self._records.get(uid)
         if record is None:
             return None
-        if self._is_line() and self._clock.monotonic() - self._put_at[uid] < HOLD_SECONDS:
+        if self._is_line(record.pod) and self._clock.monotonic() - self._put_at[uid] < HOLD_SECONDS:
             return reconcile.Result(requeue_after_seconds=LOOK_SECONDS)
         pod = record.pod
         try:

@@ -20,6 +20,7 @@ from fission.api import (
     package_types,
 )
 from fission.base import clock as clocks
+from fission.base import turns
 from fission.contracts import coldstart, storage
 from fission.contracts import fetcher as wire
 from fission.executor import catalog, errors, fscache, requests
@@ -31,12 +32,13 @@ from fission.executor.poolmgr import (
     pools,
     records,
     resources,
-    turns,
 )
 from fission.kube import peers
 
 logger = logging.getLogger(__name__)
 
+HOLD_SECONDS: Final = 0.25
+"""How long a load counts: one that only computes is over by then, others hold up nobody."""
 MAX_PODS_TRIED: Final = 8
 """Lost pods are rare; more than this in one request is a fault that should be seen."""
 LEASE_MARGIN_SECONDS: Final = 60.0

@@ -39,7 +39,7 @@ def test_a_record_comes_back_as_it_was(state):
     endpoint = addresses.Endpoint("127.1.2.3", {8888: 20001})
     record = records.PodRecord("boot", "u", "ns", "p", endpoint, state, 5.0)
 
-    assert records.decode(json.loads(json.dumps(records.encode(record)))) == record
+    assert records.decode(json.loads(records.encode(record))) == record
 
 
 def test_damaged_records_are_left_out(tmp_path):

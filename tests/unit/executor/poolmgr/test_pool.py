@@ -181,6 +181,19 @@ def test_pods_that_only_need_a_processor_start_a_few_at_a_time() -> None:
     assert target.wanted(64, 60.0) == 60 - some
 
 
+def test_slow_starts_of_a_fast_node_are_a_sign_of_load() -> None:
+    target = pool.Pool()
+    target.pod_ready(dataclasses.replace(a_pod("a"), extra=True, start_seconds=0.0))
+    for ticket in range(61):
+        target.request(ticket, "f")
+    target.assignments()
+    target.pod_asked(0.0)
+    assert target.wanted(64, 60.0) == 2 * pool.FAST_STARTS_AT_ONCE - 1
+    target.pod_ready(dataclasses.replace(a_pod("b"), extra=True, start_seconds=9.0))
+    target.assignments()
+    assert target.wanted(64, 60.0) == 2 * pool.FAST_STARTS_AT_ONCE - 1
+
+
 def test_pods_known_to_be_slow_start_all_at_once() -> None:
     target = pool.Pool()
     target.pod_ready(dataclasses.replace(a_pod("a"), extra=True, start_seconds=3.0))

@@ -13,7 +13,7 @@ from fission.cluster.reconcilers import informers as informers_module
 from fission.cluster.reconcilers.endpointslice import plan as planning
 from fission.kube import apply, client, lister, workqueue
 from fission.kube import reconcile as reconciling
-from fission.meta import gvk, labels, objectmeta, selectors
+from fission.meta import gvk, labels, objectmeta
 
 Obj = dict[str, Any]
 
@@ -53,12 +53,12 @@ class EndpointSliceReconciler:
 
     def _pod_changed(self, old: Obj | None, new: Obj | None) -> None:
         namespace = objectmeta.namespace_of(new or old or {})
+        found = [labels.of(pod) for pod in (old, new) if pod is not None]
         for service in self._services.lister.list(namespace):
             wanted = (service.get("spec") or {}).get("selector")
             if not wanted:
                 continue
-            selector = selectors.LabelSelector.from_labels(wanted)
-            if any(pod is not None and selector.matches(labels.of(pod)) for pod in (old, new)):
+            if any(wanted.items() <= each.items() for each in found):
                 self.queue.add(lister.key_of(service))
 
     def _slice_changed(self, old: Obj | None, new: Obj | None) -> None:

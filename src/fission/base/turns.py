@@ -1,9 +1,10 @@
-"""Who may load next: bounded, and fair between functions.
+"""Whose turn it is: so many at once, and fair between owners.
 
-``Line`` is pure. At most ``limit`` starts hold a slot, one function at most half of them, so that a
-function which comes alone finds one whatever another does. Functions take turns; the requests of
-one are served in order. A slot is held until the function is loaded, but no longer than
-``HOLD_SECONDS``: a start that is still not over then waits for something, and the next may go.
+``Line`` is pure. At most ``limit`` tickets hold a slot, one owner's at most ``share`` of them, so
+that an owner who comes alone finds one whatever another does. The next is of the owner who holds
+the fewest; equals take turns, and the tickets of one are served in order. A slot is held until the
+work is over, but no longer than some time: work that is still not over then waits for something,
+and the next may go.
 """
 
 from __future__ import annotations
@@ -13,18 +14,14 @@ import collections
 import contextlib
 import itertools
 from collections.abc import AsyncIterator
-from typing import Final
-
-HOLD_SECONDS: Final = 0.25
-"""A start that only computes is over by then; longer ones must not hold up the others."""
 
 
 class Line:
     """Tickets that hold a slot, and those that wait for one."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, share: int) -> None:
         self._limit = limit
-        self._share = max(1, limit // 2)
+        self._share = max(1, share)
         self._held: dict[int, str] = {}
         self._holds: collections.Counter[str] = collections.Counter()
         self._waiting: collections.OrderedDict[str, collections.deque[int]] = (
@@ -39,24 +36,24 @@ class Line:
     def waiting_count(self) -> int:
         return sum(len(tickets) for tickets in self._waiting.values())
 
-    def request(self, ticket: int, function_uid: str) -> list[int]:
+    def request(self, ticket: int, owner: str) -> list[int]:
         """Stand in line; returns the tickets that go now, perhaps this one."""
-        self._waiting.setdefault(function_uid, collections.deque()).append(ticket)
+        self._waiting.setdefault(owner, collections.deque()).append(ticket)
         return self._next()
 
     def leave(self, ticket: int) -> list[int]:
         """Give up the slot or the place, whichever it has; returns the tickets that go now."""
-        function_uid = self._held.pop(ticket, None)
-        if function_uid is not None:
-            self._holds[function_uid] -= 1
-            if not self._holds[function_uid]:
-                del self._holds[function_uid]
+        owner = self._held.pop(ticket, None)
+        if owner is not None:
+            self._holds[owner] -= 1
+            if not self._holds[owner]:
+                del self._holds[owner]
             return self._next()
-        for waiting_uid, tickets in self._waiting.items():
+        for waiting_owner, tickets in self._waiting.items():
             if ticket in tickets:
                 tickets.remove(ticket)
                 if not tickets:
-                    del self._waiting[waiting_uid]
+                    del self._waiting[waiting_owner]
                 break
         return []
 
@@ -70,31 +67,32 @@ class Line:
         return going
 
     def _take(self) -> int | None:
-        for function_uid, tickets in self._waiting.items():
-            if self._holds[function_uid] >= self._share:
-                continue
-            ticket = tickets.popleft()
-            self._held[ticket] = function_uid
-            self._holds[function_uid] += 1
-            self._waiting.move_to_end(function_uid)
-            if not tickets:
-                del self._waiting[function_uid]
-            return ticket
-        return None
+        may = [owner for owner in self._waiting if self._holds[owner] < self._share]
+        if not may:
+            return None
+        owner = min(may, key=self._holds.__getitem__)  # of equals, whose last turn is longest ago
+        tickets = self._waiting[owner]
+        ticket = tickets.popleft()
+        self._held[ticket] = owner
+        self._holds[owner] += 1
+        self._waiting.move_to_end(owner)
+        if not tickets:
+            del self._waiting[owner]
+        return ticket
 
 
 class Turns:
     """Waiting for a turn; a limit of 0 makes nobody wait."""
 
-    def __init__(self, limit: int, hold_seconds: float = HOLD_SECONDS) -> None:
-        self._line = Line(limit) if limit > 0 else None
+    def __init__(self, limit: int, share: int, hold_seconds: float) -> None:
+        self._line = Line(limit, share) if limit > 0 else None
         self._hold_seconds = hold_seconds
         self._tickets = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[None]] = {}
 
     @contextlib.asynccontextmanager
-    async def turn(self, function_uid: str) -> AsyncIterator[None]:
-        """Run the block when it is the function's turn."""
+    async def turn(self, owner: str) -> AsyncIterator[None]:
+        """Run the block when it is the owner's turn."""
         if self._line is None:
             yield
             return
@@ -102,7 +100,7 @@ class Turns:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         self._waiting[ticket] = future
-        self._go(self._line.request(ticket, function_uid))
+        self._go(self._line.request(ticket, owner))
         timer = None
         try:
             await future

@@ -1,4 +1,4 @@
-"""Who may load next."""
+"""Whose turn it is."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fission.executor.poolmgr import turns
+from fission.base import turns
 
 
 def test_there_are_as_many_slots_as_the_limit_says() -> None:
-    line = turns.Line(2)
+    line = turns.Line(2, 1)
     assert line.request(1, "a") == [1]
     assert line.request(2, "b") == [2]
     assert line.request(3, "c") == []
     assert line.leave(1) == [3]
 
 
-def test_one_function_gets_half_of_them_at_most() -> None:
-    line = turns.Line(4)
+def test_one_owner_gets_its_share_at_most() -> None:
+    line = turns.Line(4, 2)
     assert [line.request(ticket, "burst") for ticket in range(1, 5)] == [[1], [2], [], []]
     assert line.request(5, "other") == [5]
 
 
-def test_functions_take_turns() -> None:
-    line = turns.Line(2)
+def test_owners_take_turns() -> None:
+    line = turns.Line(2, 1)
     for ticket in range(1, 5):
         line.request(ticket, "burst")
     line.request(10, "x")
@@ -36,7 +36,7 @@ def test_functions_take_turns() -> None:
 
 
 def test_who_left_the_line_is_not_called() -> None:
-    line = turns.Line(1)
+    line = turns.Line(1, 1)
     line.request(1, "a")
     line.request(2, "b")
     line.leave(2)
@@ -53,13 +53,13 @@ def test_who_left_the_line_is_not_called() -> None:
 def test_no_slot_is_idle_while_somebody_may_have_it(
     limit: int, steps: list[tuple[str, int, str]]
 ) -> None:
-    line = turns.Line(limit)
     share = max(1, limit // 2)
+    line = turns.Line(limit, share)
     state: dict[int, tuple[str, bool]] = {}
-    for number, (what, index, function_uid) in enumerate(steps):
+    for number, (what, index, owner) in enumerate(steps):
         if what == "come":
-            state[number] = (function_uid, False)
-            going = line.request(number, function_uid)
+            state[number] = (owner, False)
+            going = line.request(number, owner)
         else:
             tickets = sorted(state)
             if not tickets:
@@ -77,14 +77,52 @@ def test_no_slot_is_idle_while_somebody_may_have_it(
             assert all(has_slot or held.count(uid) >= share for uid, has_slot in state.values())
 
 
+@given(
+    st.integers(1, 6),
+    st.integers(1, 6),
+    st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), min_size=1, max_size=60),
+)
+def test_nobody_starves_and_an_owners_order_is_kept(
+    limit: int, share: int, steps: list[tuple[str, bool]]
+) -> None:
+    line = turns.Line(limit, share)
+    owners: dict[int, str] = {}
+    served: list[int] = []
+    for ticket, (owner, ends_one) in enumerate(steps):
+        owners[ticket] = owner
+        served += line.request(ticket, owner)
+        if ends_one and line.held_count:
+            served += line.leave(next(t for t in served if t in owners))
+            owners.pop(next(t for t in served if t in owners))
+    while line.held_count:
+        ticket = next(t for t in served if t in owners)
+        del owners[ticket]
+        served += line.leave(ticket)
+    assert sorted(served) == list(range(len(steps)))
+    for owner in "abcd":
+        own = [ticket for ticket in served if steps[ticket][0] == owner]
+        assert own == sorted(own)
+
+
+def test_who_holds_the_fewest_goes_first() -> None:
+    line = turns.Line(3, 2)
+    for ticket in range(10):
+        line.request(ticket, "burst")
+    assert line.request(20, "other") == [20]
+    line.request(21, "other")
+    line.request(30, "third")
+    assert line.leave(0) == [30]
+    assert line.leave(1) == [2]
+
+
 async def test_a_slow_start_gives_its_slot_up() -> None:
-    chosen = turns.Turns(1, hold_seconds=0.0)
+    chosen = turns.Turns(1, 1, hold_seconds=0.0)
     async with chosen.turn("slow"), asyncio.timeout(5), chosen.turn("other"):
         pass
 
 
 async def test_who_goes_away_while_waiting_leaves_no_trace() -> None:
-    chosen = turns.Turns(1, hold_seconds=60.0)
+    chosen = turns.Turns(1, 1, hold_seconds=60.0)
     async with chosen.turn("a"):
 
         async def wait() -> None:
@@ -100,6 +138,6 @@ async def test_who_goes_away_while_waiting_leaves_no_trace() -> None:
 
 
 async def test_without_a_limit_nobody_waits() -> None:
-    chosen = turns.Turns(0)
+    chosen = turns.Turns(0, 0, 0.0)
     async with chosen.turn("a"), chosen.turn("a"), chosen.turn("a"):
         pass

@@ -1,0 +1,119 @@
+"""What a noisy function costs another's cold start: its burst, its failures, its slow start.
+
+The noise is a function that holds its pod for 200 ms and is called by 50 at once, again and again;
+one whose import raises, 20 times a second; one whose import takes 5 s, by ten at once. Meanwhile
+functions of the same environment, or of another, are called cold four times a second. The ratio is
+of the p95 beside the noise and alone, in the same platform, one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import urllib.parse
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import libdeclare
+import libload
+import libplatform
+
+POOL_SIZE = 5
+CALLS = 12
+EVERY_SECONDS = 0.25
+BURST = 50
+FAILURES_PER_SECOND = 20
+SLOW_CALLS = 10
+TARGET_RATIO = 2.0
+ENVIRONMENTS = ("noisy", "other")
+SOURCES = {
+    "quiet": b"def main():\n    return 'quiet'\n",
+    "burst": b"import time\ndef main():\n    time.sleep(0.2)\n    return 'burst'\n",
+    "failing": b"raise RuntimeError('this function does not load')\n",
+    "slow": b"import time\ntime.sleep(5)\ndef main():\n    return 'slow'\n",
+}
+Noise = Callable[[str], Coroutine[Any, Any, Any]]
+
+
+def run() -> dict[str, Any]:
+    """Measure; returns a row for each kind of noise and environment beside it."""
+    noises: dict[str, Noise | None] = {
+        "alone": None,
+        "burst": lambda netloc: libload.burst(netloc, ["/burst"] * BURST),
+        "failing": lambda netloc: libload.opened(netloc, "/failing", FAILURES_PER_SECOND, 1.0),
+        "slow": lambda netloc: libload.burst(netloc, ["/slow"] * SLOW_CALLS),
+    }
+    found: dict[tuple[str, str], list[libload.Answer]] = {}
+    with libplatform.running() as platform:
+        for name in ENVIRONMENTS:
+            platform.make_environment(POOL_SIZE, name)
+        netloc = urllib.parse.urlsplit(platform.status()["router"]).netloc
+        asyncio.run(_declare(platform, netloc, list(noises)))
+        for kind, noise in noises.items():
+            for name in ENVIRONMENTS:
+                for each in ENVIRONMENTS:
+                    platform.wait_pool(POOL_SIZE, 0.5, each)
+                found[kind, name] = asyncio.run(_beside(netloc, noise, _paths(kind, name)))
+    rows = [_row(kind, name, found[kind, name], found["alone", name]) for kind, name in found]
+    worst = max(float(row["ratio"]) for row in rows)
+    return {
+        "title": "a cold start beside a noisy function",
+        "rows": rows,
+        "ratio": worst,
+        "load": round(os.getloadavg()[0], 1),
+        "summary": f"p95 beside noise is at most {worst} of alone (target {TARGET_RATIO:.0f})",
+    }
+
+
+async def _beside(netloc: str, noise: Noise | None, paths: list[str]) -> list[libload.Answer]:
+    """First calls at even distances while the noise goes on."""
+
+    async def make_noise() -> None:
+        while noise is not None:
+            await noise(netloc)
+
+    making = asyncio.create_task(make_noise())
+    answers = []
+    for path in paths:
+        began = time.monotonic()
+        answers += await libload.burst(netloc, [path])
+        await asyncio.sleep(max(0.0, began + EVERY_SECONDS - time.monotonic()))
+    making.cancel()
+    await asyncio.gather(making, return_exceptions=True)
+    return answers
+
+
+def _paths(kind: str, name: str) -> list[str]:
+    return [f"/{kind}-{name}-{number}" for number in range(CALLS)]
+
+
+async def _declare(platform: libplatform.Platform, netloc: str, kinds: list[str]) -> None:
+    pairs = [(path[1:], name) for k in kinds for name in ENVIRONMENTS for path in _paths(k, name)]
+    noisy = [kind for kind in kinds if kind in SOURCES]
+    async with libdeclare.connected(platform.home) as client:
+        packages = [libdeclare.package(f"quiet-{e}", SOURCES["quiet"], e) for e in ENVIRONMENTS]
+        packages += [libdeclare.package(kind, SOURCES[kind], "noisy") for kind in noisy]
+        await libdeclare.create_all(client, packages)
+        functions = [libdeclare.function(path, f"quiet-{e}", e) for path, e in pairs]
+        functions += [libdeclare.function(kind, kind, "noisy") for kind in noisy]
+        await libdeclare.create_all(client, functions)
+        names = [path for path, _ in pairs] + noisy
+        await libdeclare.create_all(client, [libdeclare.route(name) for name in names])
+    await libload.wait_routes(netloc, [f"/{name}" for name in names])
+
+
+def _row(
+    kind: str, name: str, answers: list[libload.Answer], alone: list[libload.Answer]
+) -> dict[str, Any]:
+    taken, baseline = ([e.seconds * 1000 for e in each] for each in (answers, alone))
+    p95 = libload.percentile(taken, 0.95)
+    return {
+        "noise": kind,
+        "environment": "the same" if name == "noisy" else name,
+        "requests": len(answers),
+        "answered": sum(each.status == 200 for each in answers),
+        "p50 ms": round(libload.percentile(taken, 0.5), 1),
+        "p95 ms": round(p95, 1),
+        "ratio": round(p95 / libload.percentile(baseline, 0.95), 2),
+    }
