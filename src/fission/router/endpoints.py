@@ -75,6 +75,7 @@ class EndpointIndex:
         self._now = now
         self._slices: dict[tuple[str, str], Shown] = {}
         self._by_uid: dict[Uid, set[tuple[str, str]]] = {}
+        self._by_address: dict[slots.Address, set[tuple[str, str]]] = {}
         self._slots: dict[Uid, list[slots.Slots]] = {}
 
     def slots_of(
@@ -102,9 +103,9 @@ class EndpointIndex:
         return self._slots.get(uid, [])
 
     def refused(self, address: slots.Address, now: float) -> None:
-        """Nobody listens at an address any more, whoever's it is."""
-        for found in self._slots.values():
-            for each in found:
+        """Nobody listens at an address that a slice shows, whoever's it is."""
+        for uid in {self._slices[key].uid for key in self._by_address.get(address, ())}:
+            for each in self._slots.get(uid, ()):
                 each.refused_at(address, now)
 
     def keep_only(self, wanted: Iterable[slots.Slots], uids: set[Uid]) -> None:
@@ -132,13 +133,14 @@ class EndpointIndex:
         before = self._slices.pop(key, None)
         touched = {before.uid} if before is not None else set()
         if before is not None:
-            members = self._by_uid[before.uid]
-            members.discard(key)
-            if not members:
-                del self._by_uid[before.uid]
+            _take_out(self._by_uid, before.uid, key)
+            for address in before.addresses:
+                _take_out(self._by_address, address, key)
         if new is not None:
             shown = self._slices[key] = read_slice(new)
             self._by_uid.setdefault(shown.uid, set()).add(key)
+            for address in shown.addresses:
+                self._by_address.setdefault(address, set()).add(key)
             touched.add(shown.uid)
         for uid in touched:
             for found in self._slots.get(uid, ()):
@@ -190,3 +192,10 @@ class EndpointIndex:
             ):
                 found |= shown.addresses
         return found
+
+
+def _take_out(members: dict[Any, set[tuple[str, str]]], name: object, key: tuple[str, str]) -> None:
+    left = members[name]
+    left.discard(key)
+    if not left:
+        del members[name]

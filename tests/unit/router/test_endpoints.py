@@ -159,3 +159,19 @@ def test_an_executor_type_that_comes_back_has_the_pods_of_the_one_between_meanwh
     between = slots_of(index, "uid-hello", 2)
     assert slots_of(index, "uid-hello", 3, "newdeploy") is first
     assert first.previous is between
+
+
+def test_an_address_that_refuses_is_out_for_those_whose_slices_show_it():
+    index = an_index()
+    shared = ("127.0.0.1", 1)
+    first = routing.a_slice("a", [shared, ("127.0.0.2", 1)])
+    index.changed(None, first)
+    index.changed(None, routing.a_slice("b", [shared], function="other"))
+    mine, others = slots_of(index, "uid-hello", 1), slots_of(index, "uid-other", 1)
+    index.refused(("127.9.9.9", 1), 0.0)
+    index.refused(shared, 0.0)
+    assert ready(mine) == [("127.0.0.2", 1)]
+    assert ready(others) == []
+    index.changed(first, None)
+    index.refused(("127.0.0.2", 1), 0.0)
+    assert not index._by_address.keys() - {shared}
