@@ -66,3 +66,8 @@ def test_nothing_is_hidden_deeper_than_a_path_may_lead(tmp_path):
     assert "cannot be read: File name too long" in message
     assert len(message) < 400
     shutil.rmtree(tmp_path / ("d" * 250))
+
+
+def test_what_takes_long_to_count_is_counted_less_often():
+    assert storage.rest_after(0.01) == storage.PERIOD_SECONDS
+    assert storage.rest_after(3.0) == 60.0
