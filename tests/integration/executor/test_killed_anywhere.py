@@ -24,6 +24,9 @@ from tests.support import waiting as waits
 POOL_SIZE = 2
 WRITES = 5
 """Of a cold start and an update: the fetcher's claim, the record, the Service, the same again."""
+BURST = POOL_SIZE + 2
+BURST_WRITES = range(1, 4)
+"""Of a burst: claims among extra pods that are made."""
 
 
 class MortalHttp(http_client.Client):
@@ -48,15 +51,17 @@ class MortalHttp(http_client.Client):
         return await super().request(method, url, *args, **kwargs)
 
 
-async def one_life(here: world.World, number: int, writes: int, sends_last: bool) -> None:
-    """A cold start and an update of a function, ended at a write."""
+async def one_life(
+    here: world.World, number: int, writes: int, sends_last: bool, burst: int
+) -> None:
+    """A cold start, or a burst of them, and an update of a function, ended at a write."""
     function = await here.create_function(f"fn-{number}", code="one")
     async with MortalHttp() as http:
         kube = kube_client.Client(here.credentials, http=http)
         async with world.executor(kube, http, here.masters, here.settings) as (built, url):
             await waits.until(lambda: ready(built) >= 1, seconds=10.0)
             http.left, http.sends_last = writes, sends_last
-            caller = asyncio.ensure_future(live(here, url, function))
+            caller = asyncio.ensure_future(live(here, url, function, burst))
             died = asyncio.ensure_future(http.died.wait())
             await asyncio.wait({caller, died}, timeout=3.0, return_when=asyncio.FIRST_COMPLETED)
             for task in (caller, died):
@@ -65,10 +70,11 @@ async def one_life(here: world.World, number: int, writes: int, sends_last: bool
             assert http.died.is_set(), f"it made less than {writes} writes"
 
 
-async def live(here: world.World, url: str, function: function_types.Function) -> None:
+async def live(here: world.World, url: str, function: function_types.Function, burst: int) -> None:
     """What callers and the owner of a function do."""
     own = dataclasses.replace(here, url=url)
-    await own.labelled(await own.address(function))
+    for address in await asyncio.gather(*(own.address(function) for _ in range(burst))):
+        await own.labelled(address)
     updated = await own.update_function(function.metadata.name, "two")
     await own.labelled(await own.address(updated))
 
@@ -85,9 +91,10 @@ async def test_nothing_is_lost_doubled_or_leaked_wherever_an_executor_dies(
         await first.ready_pods(POOL_SIZE)
         await first.stop_executor()
         number = 0
-        for writes in range(WRITES):
+        ends = [(writes, 1) for writes in range(WRITES)]
+        for writes, burst in (*ends, *((writes, BURST) for writes in BURST_WRITES)):
             for sends_last in (False, True):
-                await one_life(first, number, writes, sends_last)
+                await one_life(first, number, writes, sends_last, burst)
                 number += 1
         async with world.executor(first.kube, first.http, first.masters, first.settings) as (
             built,
