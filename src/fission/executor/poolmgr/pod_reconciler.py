@@ -329,6 +329,9 @@ class PodReconciler:
     # Small things.
 
     def _doom(self, namespace: str, name: str, uid: str, verdict: pods.Drain | pods.Delete) -> None:
+        found = self._deps.catalog.pods.lister.get(namespace, name)
+        if found is None or found["metadata"]["uid"] != uid:
+            return  # it has gone by itself
         self._doomed[uid] = verdict
         self.queue.add(f"{namespace}/{name}")
 
