@@ -100,6 +100,7 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._continue_owed = False
         self._keep_alive = True
+        self._told_close = False
         self._lingering = False
         self._served = False
         self._reading_paused = False
@@ -310,10 +311,12 @@ class Connection(asyncio.Protocol):
             self._linger()
             return
         self._body = None
-        if not self._keep_alive or self._shared.closing:
+        if self._told_close:
             self._transport.close()
             return
-        self._expect_within(self._limits.idle_seconds)
+        # where shutdown began after the answer's head was written, one more request may come
+        ends = not self._keep_alive or self._shared.closing
+        self._expect_within(ending.LAST_SECONDS if ends else self._limits.idle_seconds)
         self._next_request()
         self._adjust_reading()
 
@@ -396,7 +399,8 @@ class Connection(asyncio.Protocol):
             lines = f"Content-Length: {length}\r\n"
         else:
             lines = ""
-        if not self._keep_alive:
+        self._told_close = not self._keep_alive
+        if self._told_close:
             lines += "Connection: close\r\n"
         elif request.head.version_minor == 0:
             lines += "Connection: keep-alive\r\n"

@@ -325,3 +325,31 @@ async def test_close_answers_a_request_that_is_on_its_way():
             assert answer.endswith(b"GET /last  ")
             writer.close()
         await closing
+
+
+async def test_close_answers_a_request_behind_a_stream_that_promised_to_go_on():
+    go = asyncio.Event()
+
+    async def handle(request: servers.Request) -> servers.Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"one"
+            await go.wait()
+            yield b"two"
+
+        return servers.Response(200, [], pieces())
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = await servers.serve(handle, [listening])
+    reader, writer = await asyncio.open_connection(*listening.getsockname())
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert b"Connection: close" not in await reader.readuntil(b"one\r\n")
+    closing = asyncio.create_task(server.close(5))
+    await asyncio.sleep(0)
+    go.set()
+    await reader.readuntil(b"0\r\n\r\n")
+    writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 5)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nConnection: close\r\n" in answer
+    writer.close()
+    await closing
