@@ -41,8 +41,9 @@ class Config:
     """Requests of one function that may wait for a pod; 429 beyond."""
     max_starting_per_function: int = settings.setting("ROUTER_MAX_STARTING_PER_FUNCTION", 20)
     """Pods of one function asked for at once; the executor's own bound."""
-    max_starting: int = settings.setting("ROUTER_MAX_STARTING", 100)
-    """Pods asked for at once in all."""
+    max_starting: int = settings.setting("ROUTER_MAX_STARTING", 1000)
+    """Pods asked for at once in all. Wide: a call waits for its pod, so a burst in an environment
+    that is out of pods must not use up the calls for those that have some."""
     max_body_bytes: int = settings.setting("ROUTER_MAX_BODY_BYTES", 256 * 1024 * 1024)
     """Longest request body; 413 beyond."""
     max_head_bytes: int = settings.setting("ROUTER_MAX_HEAD_BYTES", 32 * 1024)
