@@ -43,7 +43,7 @@ async def test_a_burst_gets_pods_beyond_the_pool_and_leaves_the_pool_as_it_was(
 
 
 async def test_extra_pods_go_with_their_environment(tmp_path: Path) -> None:
-    async with world.cluster(tmp_path) as here:
+    async with world.cluster(tmp_path, hopeless_seconds=0.2) as here:
         here.node.accepts = lambda pod: "fission.io/pool-extra" not in pod["metadata"]["labels"]
         await here.create_environment(poolsize=0)
         function = await here.create_function()
