@@ -11,6 +11,7 @@ otherwise                         wait in line, within the function's timeout
 
 A pod is asked for when those there are will not be free sooner than a new one could be there, or
 than one may be made to wait (`BEARABLE_SECONDS`): one for every `requestsPerPod` requests in line.
+A line that is short but does not end (`LASTING_SECONDS`) gets one more pod at a time.
 "No more" from the executor is believed for `FULL_SECONDS`; then a single call finds out whether
 that still holds.
 """
@@ -30,6 +31,14 @@ FULL_SECONDS: Final = 1.0
 
 BEARABLE_SECONDS: Final = 0.1
 """Whoever waits longer gets a pod, if there may be one more, even if it comes too late for him."""
+
+LASTING_SECONDS: Final = 1.0
+"""A line for so long is no burst: the pods are too few. Ten times what a start takes, so that a
+moment's line costs none."""
+
+LASTING_WAIT_SECONDS: Final = 0.025
+"""A shorter wait is no reason, however long the line lasts: clients that call without a pause would
+otherwise make a pod each, and a function is not faster for having more pods than processors."""
 
 UNHELPFUL_SECONDS: Final = 0.1
 """Pause after an answer that names a pod which is full already: the executor has yet to see it."""
@@ -70,8 +79,10 @@ def asks_due(own: slots.Slots, now: float, max_asking: int) -> int:
     if own.ready_count:
         waited = now - next(iter(own.waiting)).since
         bearable = min(own.cold_start_seconds, BEARABLE_SECONDS)
-        if max(expected_wait_seconds(own), waited) < bearable:
-            return 0
+        wait = max(expected_wait_seconds(own), waited)
+        if wait < bearable:
+            lasting = now - own.line_since >= LASTING_SECONDS
+            return int(lasting and wait >= LASTING_WAIT_SECONDS and not own.asking)
     per_pod = max(min(own.limit, float(len(own.waiting))), 1.0)
     needed = 1 if own.full else math.ceil(len(own.waiting) / per_pod)
     return max(0, min(needed, max_asking) - own.asking)
@@ -80,6 +91,7 @@ def asks_due(own: slots.Slots, now: float, max_asking: int) -> int:
 def given(own: slots.Slots, address: slots.Address, now: float, took: float) -> slots.Endpoint:
     """The executor named a pod; those in line are served. `took` seconds after it was asked."""
     _had_answer(own, took)
+    own.line_since = now
     endpoint = own.provide(address, now)
     if own.executor_type == slots.POOLED:
         endpoint.untaps_owed += 1

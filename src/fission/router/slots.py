@@ -123,6 +123,7 @@ class Slots:
         "full_until",
         "generation",
         "limit",
+        "line_since",
         "previous",
         "service_seconds",
         "waiting",
@@ -143,6 +144,8 @@ class Slots:
         self._turn = 0
         self.waiting: collections.OrderedDict[Waiter, None] = _EMPTY
         """In order of arrival; `join` and `leave` change it."""
+        self.line_since = 0.0
+        """Since when there was somebody in line at every moment; moved on when a pod is had."""
         self.previous: Slots | None = None
         """Pods of the executor type before this one, which serve until there are others."""
         self.asking = 0
@@ -189,8 +192,10 @@ class Slots:
 
     def join(self, waiter: Waiter, *, first: bool = False) -> None:
         """Get in line; at its head again who had a slot that was none."""
-        if self.waiting is _EMPTY:
-            self.waiting = collections.OrderedDict()
+        if not self.waiting:
+            self.line_since = waiter.since
+            if self.waiting is _EMPTY:
+                self.waiting = collections.OrderedDict()
         self.waiting[waiter] = None
         if first:
             self.waiting.move_to_end(waiter, last=False)

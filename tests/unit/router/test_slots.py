@@ -14,10 +14,9 @@ A, B, C = ("127.0.0.1", 1), ("127.0.0.2", 1), ("127.0.0.3", 1)
 class Waiter:
     """Takes what it is offered, once."""
 
-    since = 0.0
-
-    def __init__(self, interested: bool = True) -> None:
+    def __init__(self, interested: bool = True, since: float = 0.0) -> None:
         self.interested = interested
+        self.since = since
         self.got: slots.Endpoint | None = None
 
     def offer(self, endpoint: slots.Endpoint) -> bool:
@@ -165,6 +164,35 @@ def test_a_slow_start_is_no_reason_to_wait_long_for_a_pod_in_use():
     own.cold_start_seconds = 2.0
     join(own, Waiter())
     assert demand.asks_due(own, 0.0, 20) == 1
+
+
+def test_a_short_line_that_does_not_end_gets_one_more_pod():
+    own = some(1, A)
+    own.service_seconds = 0.02
+    running = own.try_acquire(0.0)
+    assert running is not None
+    join(own, *(Waiter(since=0.0) for _ in range(3)))
+    assert demand.asks_due(own, 0.01, 20) == 0
+    for moment in (0.5, 0.99, 1.0):  # four clients without a pause: always three in line
+        join(own, *(Waiter(since=moment) for _ in range(3)))
+        while len(own.waiting) > 3:
+            own.release(running, 0.02, moment)
+        assert demand.asks_due(own, moment, 20) == (moment >= demand.LASTING_SECONDS)
+    own.asking = 1
+    assert demand.asks_due(own, 1.0, 20) == 0
+    own.asking = 0
+    demand.given(own, B, 1.0, 0.1)
+    assert len(own.waiting) == 2
+    assert demand.asks_due(own, 1.01, 20) == 0
+
+
+def test_a_lasting_line_of_those_who_wait_for_a_moment_gets_none():
+    own = some(1, A)
+    own.service_seconds = 0.002
+    assert own.try_acquire(0.0) is not None
+    join(own, *(Waiter(since=9.0) for _ in range(3)))
+    own.line_since = 0.0
+    assert demand.asks_due(own, 9.001, 20) == 0
 
 
 class Machine(hs.RuleBasedStateMachine):
