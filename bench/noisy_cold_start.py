@@ -1,9 +1,10 @@
 """What a noisy function costs another's cold start: its burst, its failures, its slow start.
 
 The noise is a function that holds its pod for 200 ms and is called by 50 at once, again and again;
-one whose import raises, 20 times a second; one whose import takes 5 s, by ten at once. Meanwhile
-functions of the same environment, or of another, are called cold four times a second. The ratio is
-of the p95 beside the noise and alone, in the same platform, one after the other.
+one whose import raises, 20 times a second; one whose import takes 5 s, by ten at once, and then no
+more, since it would be warm. Each time another function makes the noise. Meanwhile functions of the
+same environment, or of another, are called cold four times a second. The ratio is of the p95 beside
+the noise and alone, in the same platform, one after the other.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import libload
 import libplatform
 
 POOL_SIZE = 5
-CALLS = 12
+CALLS = 20
 EVERY_SECONDS = 0.25
 BURST = 50
 FAILURES_PER_SECOND = 20
@@ -33,16 +34,18 @@ SOURCES = {
     "failing": b"raise RuntimeError('this function does not load')\n",
     "slow": b"import time\ntime.sleep(5)\ndef main():\n    return 'slow'\n",
 }
-Noise = Callable[[str], Coroutine[Any, Any, Any]]
+Noise = Callable[[str, str], Coroutine[Any, Any, Any]]
+"""Network location and path of the function → one go of the noise."""
+ONCE = ("slow",)
 
 
 def run() -> dict[str, Any]:
     """Measure; returns a row for each kind of noise and environment beside it."""
     noises: dict[str, Noise | None] = {
         "alone": None,
-        "burst": lambda netloc: libload.burst(netloc, ["/burst"] * BURST),
-        "failing": lambda netloc: libload.opened(netloc, "/failing", FAILURES_PER_SECOND, 1.0),
-        "slow": lambda netloc: libload.burst(netloc, ["/slow"] * SLOW_CALLS),
+        "burst": lambda netloc, path: libload.burst(netloc, [path] * BURST),
+        "failing": lambda netloc, path: libload.opened(netloc, path, FAILURES_PER_SECOND, 1.0),
+        "slow": lambda netloc, path: libload.burst(netloc, [path] * SLOW_CALLS),
     }
     found: dict[tuple[str, str], list[libload.Answer]] = {}
     with libplatform.running() as platform:
@@ -54,7 +57,7 @@ def run() -> dict[str, Any]:
             for name in ENVIRONMENTS:
                 for each in ENVIRONMENTS:
                     platform.wait_pool(POOL_SIZE, 0.5, each)
-                found[kind, name] = asyncio.run(_beside(netloc, noise, _paths(kind, name)))
+                found[kind, name] = asyncio.run(_beside(netloc, kind, name, noise))
     rows = [_row(kind, name, found[kind, name], found["alone", name]) for kind, name in found]
     worst = max(float(row["ratio"]) for row in rows)
     return {
@@ -66,16 +69,18 @@ def run() -> dict[str, Any]:
     }
 
 
-async def _beside(netloc: str, noise: Noise | None, paths: list[str]) -> list[libload.Answer]:
+async def _beside(netloc: str, kind: str, name: str, noise: Noise | None) -> list[libload.Answer]:
     """First calls at even distances while the noise goes on."""
 
     async def make_noise() -> None:
         while noise is not None:
-            await noise(netloc)
+            await noise(netloc, f"/{kind}-beside-{name}")
+            if kind in ONCE:
+                return
 
     making = asyncio.create_task(make_noise())
     answers = []
-    for path in paths:
+    for path in _paths(kind, name):
         began = time.monotonic()
         answers += await libload.burst(netloc, [path])
         await asyncio.sleep(max(0.0, began + EVERY_SECONDS - time.monotonic()))
@@ -90,15 +95,15 @@ def _paths(kind: str, name: str) -> list[str]:
 
 async def _declare(platform: libplatform.Platform, netloc: str, kinds: list[str]) -> None:
     pairs = [(path[1:], name) for k in kinds for name in ENVIRONMENTS for path in _paths(k, name)]
-    noisy = [kind for kind in kinds if kind in SOURCES]
+    noisy = [(f"{k}-beside-{e}", k) for k in kinds if k in SOURCES for e in ENVIRONMENTS]
     async with libdeclare.connected(platform.home) as client:
         packages = [libdeclare.package(f"quiet-{e}", SOURCES["quiet"], e) for e in ENVIRONMENTS]
-        packages += [libdeclare.package(kind, SOURCES[kind], "noisy") for kind in noisy]
+        packages += [libdeclare.package(k, SOURCES[k], "noisy") for k in kinds if k in SOURCES]
         await libdeclare.create_all(client, packages)
         functions = [libdeclare.function(path, f"quiet-{e}", e) for path, e in pairs]
-        functions += [libdeclare.function(kind, kind, "noisy") for kind in noisy]
+        functions += [libdeclare.function(path, kind, "noisy") for path, kind in noisy]
         await libdeclare.create_all(client, functions)
-        names = [path for path, _ in pairs] + noisy
+        names = [path for path, _ in pairs + noisy]
         await libdeclare.create_all(client, [libdeclare.route(name) for name in names])
     await libload.wait_routes(netloc, [f"/{name}" for name in names])
 
