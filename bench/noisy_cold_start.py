@@ -10,6 +10,7 @@ the noise and alone, in the same platform, one after the other.
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import time
 import urllib.parse
@@ -37,6 +38,7 @@ SOURCES = {
 Noise = Callable[[str, str], Coroutine[Any, Any, Any]]
 """Network location and path of the function → one go of the noise."""
 ONCE = ("slow",)
+FORKING = multiprocessing.get_context("fork")
 
 
 def run() -> dict[str, Any]:
@@ -57,7 +59,7 @@ def run() -> dict[str, Any]:
             for name in ENVIRONMENTS:
                 for each in ENVIRONMENTS:
                     platform.wait_pool(POOL_SIZE, 0.5, each)
-                found[kind, name] = asyncio.run(_beside(netloc, kind, name, noise))
+                found[kind, name] = _beside(netloc, kind, name, noise)
     rows = [_row(kind, name, found[kind, name], found["alone", name]) for kind, name in found]
     worst = max(float(row["ratio"]) for row in rows)
     return {
@@ -69,23 +71,40 @@ def run() -> dict[str, Any]:
     }
 
 
-async def _beside(netloc: str, kind: str, name: str, noise: Noise | None) -> list[libload.Answer]:
-    """First calls at even distances while the noise goes on."""
+def _beside(netloc: str, kind: str, name: str, noise: Noise | None) -> list[libload.Answer]:
+    """First calls at even distances while another process makes the noise.
 
-    async def make_noise() -> None:
-        while noise is not None:
-            await noise(netloc, f"/{kind}-beside-{name}")
-            if kind in ONCE:
-                return
+    In one process the answers to the noise would hold up those that are timed.
+    """
+    making = None
+    if noise is not None:
+        path = f"/{kind}-beside-{name}"
+        again = kind not in ONCE
+        making = FORKING.Process(target=_make_noise, args=(noise, netloc, path, again))
+        making.start()
+    try:
+        return asyncio.run(_call_cold(netloc, _paths(kind, name)))
+    finally:
+        if making is not None:
+            making.kill()
+            making.join()
 
-    making = asyncio.create_task(make_noise())
+
+def _make_noise(noise: Noise, netloc: str, path: str, again: bool) -> None:
+    async def make() -> None:
+        await noise(netloc, path)
+        while again:
+            await noise(netloc, path)
+
+    asyncio.run(make())
+
+
+async def _call_cold(netloc: str, paths: list[str]) -> list[libload.Answer]:
     answers = []
-    for path in _paths(kind, name):
+    for path in paths:
         began = time.monotonic()
         answers += await libload.burst(netloc, [path])
         await asyncio.sleep(max(0.0, began + EVERY_SECONDS - time.monotonic()))
-    making.cancel()
-    await asyncio.gather(making, return_exceptions=True)
     return answers
 
 
