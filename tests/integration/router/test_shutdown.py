@@ -15,7 +15,7 @@ from fission_http import server as servers
 from tests.support import routing, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 REQUEST = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 LOOPS = pytest.mark.parametrize(
@@ -147,10 +147,10 @@ async def test_half_a_head_is_waited_for():
             await closing
 
 
-async def test_an_answer_that_began_before_does_not_end_the_next_request():
-    go = asyncio.Event()
+def in_two_pieces(go: asyncio.Event) -> Callable[[servers.Request], Awaitable[servers.Response]]:
+    """A function whose answer begins at once and ends when it may."""
 
-    async def stream(request: servers.Request) -> servers.Response:
+    async def answer(request: servers.Request) -> servers.Response:
         async def pieces() -> AsyncIterator[bytes]:
             yield b"one"
             await go.wait()
@@ -158,7 +158,12 @@ async def test_an_answer_that_began_before_does_not_end_the_next_request():
 
         return servers.Response(200, [], pieces())
 
-    async with a_served_function(stream) as (routed, address):
+    return answer
+
+
+async def test_an_answer_that_began_before_does_not_end_the_next_request():
+    go = asyncio.Event()
+    async with a_served_function(in_two_pieces(go)) as (routed, address):
         loop = asyncio.get_running_loop()
         with socket.create_connection(address) as client:
             client.sendall(REQUEST)
@@ -179,16 +184,7 @@ async def test_an_answer_that_began_before_does_not_end_the_next_request():
 
 async def test_a_request_sent_before_the_answer_to_the_one_before_is_answered_too():
     go = asyncio.Event()
-
-    async def stream(request: servers.Request) -> servers.Response:
-        async def pieces() -> AsyncIterator[bytes]:
-            yield b"one"
-            await go.wait()
-            yield b"two"
-
-        return servers.Response(200, [], pieces())
-
-    async with a_served_function(stream) as (routed, address):
+    async with a_served_function(in_two_pieces(go)) as (routed, address):
         loop = asyncio.get_running_loop()
         with socket.create_connection(address) as client:
             client.sendall(REQUEST + REQUEST)
