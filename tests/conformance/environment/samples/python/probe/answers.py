@@ -39,7 +39,7 @@ def big():
 
 
 def slow():
-    print("started", file=sys.stderr)
+    sys.stderr.write("started\n")  # in one piece: calls run at the same time
     _wait()
     return "slept"
 
