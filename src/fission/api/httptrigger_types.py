@@ -175,7 +175,7 @@ class HTTPTriggerSpec(schema.Model):
     cors_config: Annotated[CorsConfig | None, schema.doc("Rules for other origins.")] = None
 
 
-class HTTPTriggerStatus(reference_types.Status):
+class HTTPTriggerStatus(reference_types.TriggerStatus):
     """What is known of a route. Written by the router."""
 
 

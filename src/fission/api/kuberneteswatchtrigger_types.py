@@ -35,7 +35,7 @@ class KubernetesWatchTriggerSpec(schema.Model):
     )
 
 
-class KubernetesWatchTriggerStatus(reference_types.Status):
+class KubernetesWatchTriggerStatus(reference_types.TriggerStatus):
     """What is known of a watch. Written by the kubewatcher."""
 
 

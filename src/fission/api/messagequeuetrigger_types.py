@@ -66,7 +66,7 @@ class MessageQueueTriggerSpec(schema.Model):
     ] = None
 
 
-class MessageQueueTriggerStatus(reference_types.Status):
+class MessageQueueTriggerStatus(reference_types.TriggerStatus):
     """What is known of a trigger. Written by mqtrigger."""
 
 

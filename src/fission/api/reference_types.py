@@ -83,3 +83,37 @@ class Status(schema.Model):
 
     observed_generation: ObservedGeneration = 0
     conditions: Conditions = field(default_factory=list)
+
+
+class DeliveryError(schema.Model):
+    """Why an event did not reach its function."""
+
+    at: Annotated[str, schema.doc("When, RFC 3339.")] = ""
+    message: Annotated[str, schema.doc("What happened, with the function's status.")] = ""
+
+
+class Delivery(schema.Model):
+    """What a trigger has handed over since it was made. Counts lag some seconds behind."""
+
+    delivered: Annotated[int, schema.doc("Events that the function accepted.", format="int64")] = 0
+    failed: Annotated[int, schema.doc("Events given up, after every attempt.", format="int64")] = 0
+    last_delivered: Annotated[str, schema.doc("When the function last accepted one, RFC 3339.")] = (
+        ""
+    )
+    last_error: Annotated[
+        DeliveryError | None, schema.doc("The latest failed attempt; kept after successes.")
+    ] = None
+    lag: Annotated[
+        int | None,
+        schema.doc(
+            "Events that wait to be handed over; absent where nobody knows.", format="int64"
+        ),
+    ] = None
+
+
+class TriggerStatus(Status):
+    """The status of whatever calls a function."""
+
+    delivery: Annotated[
+        Delivery | None, schema.doc("What was handed over; absent before the first event.")
+    ] = None

@@ -31,7 +31,7 @@ class TimeTriggerSpec(schema.Model):
     )
 
 
-class TimeTriggerStatus(reference_types.Status):
+class TimeTriggerStatus(reference_types.TriggerStatus):
     """What is known of a time trigger. Written by the timer."""
 
 

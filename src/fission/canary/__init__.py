@@ -1,0 +1,1 @@
+"""Canary: moves a trigger's traffic from one function to another while it watches failures."""

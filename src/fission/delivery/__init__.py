@@ -1,0 +1,1 @@
+"""What event sources share: handing an event to a function, and the record of it."""

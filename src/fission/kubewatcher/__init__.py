@@ -1,0 +1,1 @@
+"""Kubewatcher: calls a function when objects of a namespace change."""

@@ -1,0 +1,1 @@
+"""Mqtrigger: calls a function for each message of a topic."""

@@ -1,0 +1,1 @@
+"""Timer: calls functions at the times of a cron expression."""
