@@ -134,3 +134,21 @@ async def test_all_routes_of_a_function_go_at_once(good, bad):
         "Error: no route leads to function 'hello'"
     )
     assert await bad("route", "delete") == "Error: need either --name or --function argument"
+
+
+async def test_a_wide_list_and_a_description_show_what_was_delivered(good, cluster):
+    await good(*CREATE)
+    delivery = {"delivered": 12, "failed": 1, "lastDelivered": "2026-01-01T00:00:00Z"}
+    answer = await cluster.call(
+        "PATCH",
+        f"{PATH}/status",
+        {"status": {"delivery": delivery}},
+        "application/merge-patch+json",
+    )
+    assert answer.status == 200, answer.body
+
+    header, row = (await good("route", "list", "-o", "wide")).splitlines()
+
+    assert header.split()[-5:] == ["LAST_DELIVERY", "DELIVERED", "FAILED", "LAG", "LAST_ERROR"]
+    assert row.split()[-4:] == ["12", "1", "<none>", "<none>"]
+    assert "DELIVERY:" in await good("route", "get", "--name", "hello")

@@ -4,7 +4,7 @@ from typing import Any
 
 from fission.api import resources
 from fission.cli import command as commands
-from fission.cli import context, lookups, options, output, views
+from fission.cli import context, deliveries, lookups, options, output, views
 from fission.cli.httptrigger import table
 
 
@@ -20,3 +20,4 @@ async def command(session: context.Session, name: str, **flags: Any) -> None:
         return
     table.show(session, [trigger], wide=chosen == "wide")
     views.show_conditions(session, trigger)
+    deliveries.show(session, trigger)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fission.api import httptrigger_defaults, httptrigger_types, objects, reference_types
-from fission.cli import context, lookups, views
+from fission.cli import context, deliveries, lookups, views
 
 HEADER = (
     "NAME",
@@ -22,9 +22,15 @@ HEADER = (
 
 def show(session: context.Session, found: list[dict[str, Any]], *, wide: bool) -> None:
     """Print them."""
+    if not wide:
+        session.out.table(HEADER, [_row(each) for each in found])
+        return
     session.out.table(
-        (*HEADER, "AGE") if wide else HEADER,
-        [(*_row(each), views.age(session, each)) if wide else _row(each) for each in found],
+        (*HEADER, "AGE", *deliveries.HEADER),
+        [
+            (*_row(each), views.age(session, each), *deliveries.columns(session, each))
+            for each in found
+        ],
     )
 
 
