@@ -192,9 +192,9 @@ class Routed:
 
 @contextlib.asynccontextmanager
 async def a_router(
-    settings: config.Config | None = None, verify: gateway.Verify | None = None
+    settings: config.Config | None = None, verify: gateway.Verify | None = None, **more: Any
 ) -> AsyncIterator[Routed]:
-    """A router on free ports, with an executor."""
+    """A router on free ports, with an executor; `more` goes to `core.Core`."""
     executor = FakeExecutor()
     await executor.start()
     http = web_client.HttpClient()
@@ -205,7 +205,7 @@ async def a_router(
     client = executor_client.ExecutorClient(http, locate, 5.0)
     async with tasks.Tasks() as work, http_client.Client() as caller:
         settings = settings or config.Config()
-        data_plane = core.Core(settings, client, work, clocks.SystemClock(), verify=verify)
+        data_plane = core.Core(settings, client, work, clocks.SystemClock(), verify=verify, **more)
         public = socket.create_server(("127.0.0.1", 0))
         internal = socket.create_server(("127.0.0.1", 0))
         urls = [f"http://127.0.0.1:{item.getsockname()[1]}" for item in (public, internal)]

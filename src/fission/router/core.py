@@ -60,13 +60,19 @@ class Core:
         verify: gateway.Verify | None = None,
         on_table: Callable[[routetable.Table], None] = lambda table: None,
         ready: Callable[[], bool] = lambda: True,
+        on_end: proxy.OnEnd | None = None,
     ) -> None:
-        """`verify` checks signatures on the internal listener; `ready` is part of `/readyz`."""
+        """`verify` checks signatures on the internal listener; `ready` is part of `/readyz`.
+
+        `on_end` hears of each request that a trigger brought. It is called on the path of
+        requests and must cost next to nothing.
+        """
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._clock = clock
         self._ready = ready
         self._on_table = on_table
+        self._on_end = on_end
         self.metrics = metrics.Metrics()
         bounds = slots.Bounds(
             settings.provisional_seconds, settings.quarantine_seconds, settings.address_max_retries
@@ -120,6 +126,7 @@ class Core:
                 counts=self.metrics,
                 ids=ids,
                 loop=loop,
+                on_end=self._on_end,
             )
         )
 

@@ -20,7 +20,6 @@ import math
 import random
 from typing import TYPE_CHECKING, Final
 
-from fission.contracts import invocation
 from fission.router import executor_client, failures, headedit
 from fission_http import body as bodies
 from fission_http import head as heads
@@ -43,7 +42,6 @@ LARGE_REPLAYS: Final = 64
 
 JITTER: Final = 0.2
 SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
-CLIENT_CLOSED: Final = 499
 
 
 class Exchange:
@@ -490,10 +488,13 @@ class Exchange:
         if self._ended:
             return
         self._cancel()
-        status = 101 if self._tunnel else CLIENT_CLOSED
-        self._finish(status, self._shared.loop.time())
-        if status == CLIENT_CLOSED:
-            self._shared.counts.failed("router", invocation.CLIENT_DISCONNECT)
+        now = self._shared.loop.time()
+        if self._tunnel:
+            self._finish(101, now)
+            return
+        failure = failures.client_disconnect()
+        self._finish(failure.status, now, failure)
+        self._shared.counts.failed(failure.component, failure.reason)
 
     def expired(self) -> None:
         """A deadline passed."""
@@ -512,7 +513,7 @@ class Exchange:
             return
         began = self._response is not None
         self._cancel()
-        self._finish(failure.status, self._shared.loop.time())
+        self._finish(failure.status, self._shared.loop.time(), failure)
         self._shared.counts.failed(failure.component, failure.reason)
         _log.info(
             "a request failed: %s",
@@ -533,7 +534,7 @@ class Exchange:
         if upstream is not None:
             upstream.drop()
 
-    def _finish(self, status: int, now: float) -> None:
+    def _finish(self, status: int, now: float, failure: failures.Failure | None = None) -> None:
         self._ended = True
         if self._held_large:
             self._hold_none()
@@ -542,6 +543,8 @@ class Exchange:
         method = self._head.method.decode("ascii")
         overhead = self._attached_at - self._started
         self._shared.counts.called(target, self._plan.label, method, status, overhead)
+        if self._shared.on_end is not None and self._plan.route is not None:
+            self._shared.on_end(self._plan.route, status, failure)
         if self._shared.settings.access_log:
             _log.info(
                 "function access",

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fission.contracts import invocation
+
+CLIENT_CLOSED: Final = 499
+"""nginx's code for a client that did not wait; nobody reads it but logs and metrics."""
 
 
 class Failure(Exception):
@@ -82,3 +87,8 @@ def dial_error(message: str) -> Failure:
 def function_error(message: str) -> Failure:
     """The function's pod broke off, or answered what is not HTTP."""
     return Failure(500, "function", invocation.FUNCTION_ERROR, message)
+
+
+def client_disconnect() -> Failure:
+    """The client went away before its answer was complete."""
+    return Failure(CLIENT_CLOSED, "router", invocation.CLIENT_DISCONNECT, "the client went away")

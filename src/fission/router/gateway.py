@@ -37,6 +37,8 @@ class Plan:
     """Header lines of template variables."""
     cors_lines: bytes | None
     """Header lines for other origins in place of the function's; None: the function's stand."""
+    route: routes.Route | None = None
+    """The trigger's route; None where the function was called by its name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +133,7 @@ class PublicGateway:
             function = functions.pick(self._draw(functions.total))
         variables = headedit.format_variables(match.variables) if match.variables else b""
         seen = self._path(route, target, path, match)
-        return Plan(function, seen, route.path, variables, lines)
+        return Plan(function, seen, route.path, variables, lines, route)
 
     def _path(
         self, route: routes.Route, target: bytes, path: str, match: routetable.Match

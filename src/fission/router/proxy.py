@@ -31,7 +31,13 @@ from fission_http import head as heads
 from fission_http import headers as header_lists
 
 if TYPE_CHECKING:
-    from fission.router import capacity, config, metrics, requestids, upstream
+    from collections.abc import Callable
+
+    from fission.router import capacity, config, metrics, requestids, routes, upstream
+
+    OnEnd = Callable[[routes.Route, int, failures.Failure | None], None]
+    """Hears of the end of each request that a trigger brought: its status, and what the platform
+    answered in place of the function, if it did."""
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +61,7 @@ class Shared:
         counts: metrics.Metrics,
         ids: requestids.Source,
         loop: asyncio.AbstractEventLoop,
+        on_end: OnEnd | None = None,
     ) -> None:
         self.settings = settings
         self.routes = routes
@@ -63,6 +70,7 @@ class Shared:
         self.counts = counts
         self.ids = ids
         self.loop = loop
+        self.on_end = on_end
         self.fronts: set[Front] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.large_replays = 0
