@@ -47,6 +47,31 @@ def drop_package(function: function_types.Function) -> bool:
     return len(kept) != len(there)
 
 
+def mark_provisioned(
+    function: function_types.Function,
+    numbers: tuple[int, int, int],
+    said: tuple[str, str, str],
+    now: datetime.datetime,
+) -> bool:
+    """``numbers``: pods ready, aimed at, asked for; ``said``: the condition's value, reason and
+    message."""
+    status = function.status
+    before = (status.provisioned_ready, status.provisioned_target, status.provisioned_spec_target)
+    status.provisioned_ready, status.provisioned_target, status.provisioned_spec_target = numbers
+    return _mark(function, conditions.PROVISIONED, *said, now) or before != numbers
+
+
+def drop_provisioned(function: function_types.Function) -> bool:
+    """It keeps no pods ahead of requests: nothing is said of any."""
+    status = function.status
+    kept = [one for one in status.conditions if one.get("type") != conditions.PROVISIONED]
+    is_said = len(kept) != len(status.conditions)
+    numbers = status.provisioned_ready, status.provisioned_target, status.provisioned_spec_target
+    status.conditions = kept
+    status.provisioned_ready = status.provisioned_target = status.provisioned_spec_target = 0
+    return is_said or any(numbers)
+
+
 def is_ready(function: function_types.Function) -> bool:
     """Ready as of the spec that it has."""
     return conditions.is_ready(function.status, function.metadata.generation)

@@ -1,14 +1,19 @@
 """What is refused in a Function. Each check answers with the faults it found."""
 
+import re
 from typing import Final
 
 from fission.api import common_validation as common
-from fission.api import fielderrors, function_defaults, function_types
+from fission.api import durations, fielderrors, function_defaults, function_types
 from fission.api.fielderrors import FieldError
+from fission.base import cron
 
 _ENV_SOURCES: Final = ("secretKeyRef", "configMapKeyRef")
 _ENV_FROM_SOURCES: Final = ("secretRef", "configMapRef")
 _STRATEGIES: Final = ("", function_types.STRATEGY_EXECUTION)
+_MAX_WINDOWS: Final = 32
+_MAX_WINDOW_NAME: Final = 63
+_WINDOW_DURATION: Final = re.compile(r"[0-9]+(ns|us|µs|ms|s|m|h)\Z")
 _EXECUTOR_PATH: Final = "spec.InvokeStrategy.ExecutionStrategy"
 
 
@@ -187,13 +192,44 @@ def _validate_options(spec: function_types.FunctionSpec) -> list[FieldError]:
         if spec.tool.input_schema is None:
             errors.append(fielderrors.required("spec.tool.inputSchema"))
     if spec.provisioned_concurrency is not None:
-        if executor != function_types.POOLMGR:
-            errors.append(fielderrors.forbidden("spec.provisionedConcurrency", "poolmgr only"))
-        errors += common.validate_at_least(
-            "spec.provisionedConcurrency.target", spec.provisioned_concurrency.target, 1
-        )
+        errors += _validate_provisioned(spec, spec.provisioned_concurrency)
     if spec.invocation is not None:
         errors += _validate_invocation(spec.invocation)
+    return errors
+
+
+def _validate_provisioned(
+    spec: function_types.FunctionSpec, wanted: function_types.ProvisionedConcurrency
+) -> list[FieldError]:
+    path = "spec.provisionedConcurrency"
+    errors = common.validate_at_least(f"{path}.target", wanted.target, 1)
+    if function_defaults.executor_type(spec) != function_types.POOLMGR:
+        errors.append(fielderrors.forbidden(path, "poolmgr only"))
+    if spec.once_only:
+        detail = "not with onceOnly: a pod that serves one request cannot be kept for the next"
+        errors.append(fielderrors.forbidden(path, detail))
+    windows = wanted.windows
+    if len(windows) > _MAX_WINDOWS:
+        detail = f"at most {_MAX_WINDOWS} windows"
+        errors.append(fielderrors.invalid(f"{path}.windows", len(windows), detail))
+    errors += common.validate_unique_names(f"{path}.windows", [one.name for one in windows])
+    for index, window in enumerate(windows):
+        errors += _validate_window(window, f"{path}.windows[{index}]")
+    return errors
+
+
+def _validate_window(window: function_types.ProvisionedWindow, path: str) -> list[FieldError]:
+    errors = common.validate_at_least(f"{path}.target", window.target, 0)
+    if not 1 <= len(window.name) <= _MAX_WINDOW_NAME:
+        detail = f"must have 1 to {_MAX_WINDOW_NAME} characters"
+        errors.append(fielderrors.invalid(f"{path}.name", window.name, detail))
+    try:
+        cron.parse(window.start)
+    except cron.CronError as error:
+        errors.append(fielderrors.invalid(f"{path}.start", window.start, error.message))
+    if not _WINDOW_DURATION.match(window.duration) or not durations.parse_seconds(window.duration):
+        detail = 'must be one number above 0 and a unit, such as "10h" or "90m"'
+        errors.append(fielderrors.invalid(f"{path}.duration", window.duration, detail))
     return errors
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import prometheus_client
 import yaml
 
 from fission.api import function_types, labels
@@ -28,6 +29,7 @@ from fission.executor import (
     function_reconciler,
     handlers,
     leadership,
+    metrics,
     podparts,
     switching,
 )
@@ -42,6 +44,7 @@ from fission.executor.poolmgr import (
     pod_reconciler,
     pools,
     prefetching,
+    provisioning,
     reaper,
     records,
     specialize,
@@ -72,6 +75,7 @@ class Deps:
     clock: clocks.Clock
     instance_id: str
     podspec_patch: dict[str, Any]
+    registry: prometheus_client.CollectorRegistry = prometheus_client.REGISTRY
 
 
 class App:
@@ -170,11 +174,23 @@ class App:
             group=self._group,
             report=self.functions.report,
         )
+        self.provisioning = provisioning.Provisioning(
+            deps.kube,
+            known,
+            cache,
+            self.pools,
+            settings,
+            specialize=self.poolmgr.provision,
+            tell=self.functions.provisioned,
+            clock=deps.clock,
+            group=self._group,
+        )
         self.reaper = reaper.Reaper(
             cache,
             known,
             self.pods.drain,
             websockets.Websockets(known, calls).is_open,
+            kept=self.provisioning.kept,
             interval_seconds=settings.reap_every_seconds,
             clock=deps.clock,
         )
@@ -201,10 +217,15 @@ class App:
 
     async def run(self, sockets: Sequence[socket.socket]) -> None:
         """Serve until cancelled."""
-        async with self._group as group:
-            group.run(self.service.run(sockets), "service")
-            group.run(self.leadership.run(self._work), "work")
-            await group.wait()
+        counted = metrics.Metrics(self.provisioning)
+        self._deps.registry.register(counted)
+        try:
+            async with self._group as group:
+                group.run(self.service.run(sockets), "service")
+                group.run(self.leadership.run(self._work), "work")
+                await group.wait()
+        finally:
+            self._deps.registry.unregister(counted)
 
     def snapshot(self) -> dict[str, Any]:
         """What debugInfo shows."""
@@ -271,6 +292,7 @@ class App:
                 reconciler.start()
             await self.pods.adopt()
             self.prefetching.start()
+            self.provisioning.start()
             for work, name in (
                 (self.pods.run(), "pods"),
                 (self.functions.run(), "functions"),
@@ -278,6 +300,7 @@ class App:
                 (self.recorder.run(), "events"),
                 (self.reaper.run(), "reaper"),
                 (self.growth.run(), "growth"),
+                (self.provisioning.run(), "provisioning"),
                 (self.prefetching.run(), "prefetching"),
                 *((one.run(), front.executor_type) for front, one in self.workloads),
             ):

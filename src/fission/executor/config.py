@@ -70,6 +70,10 @@ class Config:
     costs, so this bounds what one burst can take of a node."""
     extra_pod_idle_seconds: float = settings.setting("EXECUTOR_POOL_EXTRA_IDLE", 10.0)
     """Seconds without a request in line before extra pods go: bursts come in rows."""
+    provisioned_max_per_function: int = settings.setting(
+        "EXECUTOR_PROVISIONED_MAX_PER_FUNCTION", 20
+    )
+    """Pods that one function may keep specialized ahead of requests; 0: none does."""
     adopt_existing: bool = settings.setting("ADOPT_EXISTING_RESOURCES", True)
     """Whether pods of an earlier executor are taken over; otherwise they are replaced."""
     enable_function_services: bool = settings.setting("ENABLE_FUNCTION_SERVICES", True)

@@ -8,6 +8,7 @@ requests. The rules, in the order in which a request meets them:
 a service has a free slot    use it: the one with the fewest requests
 a pod under way has spare    wait for it: a cold start already running is the shortest wait
 used < concurrency           specialize a pod, unless too many are under way: then wait in line
+a pod comes ahead of calls   wait for it, though it was to come after everybody else's: hurry it
 otherwise                    refuse: the concurrency limit is reached
 ===========================  ==================================================================
 
@@ -112,6 +113,8 @@ class _Group:
     services: dict[str, FunctionService] = field(default_factory=dict)
     pending: int = 0
     pending_once: int = 0
+    pending_ahead: int = 0
+    """Those that no request was there for when they began."""
     waiting: dict[int, bool] = field(default_factory=dict)
     """Tickets in order of arrival, and whether each wants a pod for itself alone."""
     waiting_once: int = 0
@@ -122,8 +125,14 @@ class _Group:
 
     @property
     def spare_under_way(self) -> int:
-        """Slots of pods being specialized beyond the one that each was started for."""
-        return (self.pending - self.pending_once) * (self.limits.requests_per_pod - 1)
+        """Slots of pods being specialized beyond the one that each was started for. Those ahead of
+        requests stand behind everybody in line, so who can have a pod at once waits for none."""
+        asked_for = self.pending - self.pending_once - self.pending_ahead
+        return asked_for * (self.limits.requests_per_pod - 1)
+
+    def is_awaitable(self, waiting: int) -> bool:
+        """Whether the pods that come ahead of requests have a slot for one more in line."""
+        return self.pending_ahead * self.limits.requests_per_pod > waiting - self.spare_under_way
 
     def free_service(
         self, now: float, among: list[FunctionService] | None = None
@@ -175,7 +184,8 @@ class FunctionServiceCache:
         shared_waiting = len(group.waiting) - group.waiting_once
         covered = not once and group.spare_under_way > shared_waiting
         if not covered:
-            if group.used >= group.limits.concurrency:
+            is_full = group.used >= group.limits.concurrency
+            if is_full and (once or not group.is_awaitable(shared_waiting)):
                 self._tidy(key)
                 return Refuse(f"concurrency '{limits.concurrency}' limit reached")
             if group.may_specialize():
@@ -187,23 +197,49 @@ class FunctionServiceCache:
         group.waiting_once += once
         return Wait(ticket)
 
-    def specialized(self, service: FunctionService, now: float) -> list[Grant]:
-        """A specialization ended well: the service counts its requester, the rest is for those
-        in line."""
+    def provision(self, key: FunctionKey, limits: Limits) -> bool:
+        """Whether a pod may be specialized that nobody asked for; it counts as under way then."""
+        group = self._groups.setdefault(key, _Group(limits))
+        group.limits = limits
+        if group.waiting or not group.may_specialize():
+            self._tidy(key)
+            return False
+        self._start(group, once=False)
+        group.pending_ahead += 1
+        return True
+
+    def is_ahead(self, key: FunctionKey) -> bool:
+        """Whether a pod of the group is under way that no request was there for."""
+        group = self._groups.get(key)
+        return group is not None and group.pending_ahead > 0
+
+    def specialized(
+        self, service: FunctionService, now: float, *, ahead: bool = False
+    ) -> list[Grant]:
+        """A specialization ended well: the service counts its requester, unless it was ``ahead`` of
+        any; the rest is for those in line."""
         group = self._groups[service.key]
         self._end(group, service.once)
-        service.active = 1
+        group.pending_ahead -= ahead
+        service.active = 0 if ahead else 1
         service.last_used_at = now
         self._add(group, service)
         return self._grants(group, now)
 
     def failed(
-        self, key: FunctionKey, now: float, *, once: bool = False, for_good: bool = False
+        self,
+        key: FunctionKey,
+        now: float,
+        *,
+        once: bool = False,
+        for_good: bool = False,
+        ahead: bool = False,
     ) -> list[Grant]:
         """A specialization failed. ``for_good``: the function itself is at fault, so everybody in
         line gets the same answer instead of wearing out another pod each."""
         group = self._groups[key]
         self._end(group, once)
+        group.pending_ahead -= ahead
         grants = []
         if for_good:
             grants = [Grant(ticket, None) for ticket in group.waiting]

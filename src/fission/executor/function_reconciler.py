@@ -32,6 +32,7 @@ from fission.executor import (
     switching,
     verdicts,
 )
+from fission.executor.poolmgr import provisioning_plan
 from fission.executor.poolmgr import resources as pool_resources
 from fission.kube import apply, events, reconcile, workqueue
 from fission.kube import client as kube_client
@@ -43,6 +44,8 @@ Obj = dict[str, Any]
 
 WORKERS = 4
 EVENT_MESSAGE_CHARS = 1000
+NO_NUMBERS: Obj = dict.fromkeys(("provisionedReady", "provisionedTarget", "provisionedSpecTarget"))
+"""What is 0 is not written; what was something else has to go."""
 
 
 class FunctionReconciler:
@@ -65,6 +68,7 @@ class FunctionReconciler:
         self._clock = clock
         self._dispatch: dispatch.Dispatch | None = None
         self._verdicts: dict[str, verdicts.Verdict] = {}
+        self._provisioned: dict[str, provisioning_plan.Report] = {}
         self._kept = function_services.Kept()
         self.queue: workqueue.WorkQueue[str] = workqueue.WorkQueue()
 
@@ -103,6 +107,14 @@ class FunctionReconciler:
             self._verdicts[function.metadata.uid] = verdict
             self.queue.add(catalog.function_key(function))
 
+    def provisioned(
+        self, function: function_types.Function, report: provisioning_plan.Report
+    ) -> None:
+        """How many pods the function keeps ahead of requests."""
+        if self._provisioned.get(function.metadata.uid) != report:
+            self._provisioned[function.metadata.uid] = report
+            self.queue.add(catalog.function_key(function))
+
     def warn(self, function: function_types.Function, message: str) -> None:
         """Tell the owner of a function that can be called what is wrong all the same."""
         text = verdicts.tail(message, EVENT_MESSAGE_CHARS)
@@ -132,11 +144,12 @@ class FunctionReconciler:
             self._around(function),
             self._verdicts.get(function.metadata.uid),
             self._clock.now(),
+            self._provisioned.get(function.metadata.uid),
         )
         if status is not None:
             patch = {
                 "metadata": {"resourceVersion": function.metadata.resource_version},
-                "status": objects.encode_part(status),
+                "status": {**NO_NUMBERS, **objects.encode_part(status)},
             }
             await self._client.patch(
                 resources.FUNCTIONS, name, patch, namespace, subresource="status"
@@ -194,6 +207,7 @@ class FunctionReconciler:
             return
         if new is None:
             self._verdicts.pop(one.metadata.uid, None)
+            self._provisioned.pop(one.metadata.uid, None)
         self.queue.add(catalog.function_key(one))
 
     def _on_environment(

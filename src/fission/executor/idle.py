@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from fission.executor import fscache
@@ -21,18 +21,22 @@ class Policy:
 
 
 def plan_reap(
-    services: Iterable[fscache.FunctionService], policy: Policy, now: float
+    services: Iterable[fscache.FunctionService],
+    policy: Policy,
+    now: float,
+    kept: Collection[str] = (),
 ) -> list[fscache.FunctionService]:
     """Choose among one function generation's services those to drain.
 
     Nothing that serves a request is chosen; ``retain_pods`` of the idle ones, the most recently
     used, are kept; a service that was given out once and is idle is never of use again, so it
-    goes first and is not retained.
+    goes first and is not retained. Pods whose UID is in ``kept`` stay, besides those.
     """
     idle = [
         service
         for service in services
-        if service.active_requests(now) == 0
+        if service.pod_uid not in kept
+        and service.active_requests(now) == 0
         and now - service.last_used_at > policy.idle_timeout_seconds
     ]
     spent = [service for service in idle if service.once]

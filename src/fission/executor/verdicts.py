@@ -14,6 +14,7 @@ from typing import Final
 
 from fission.api import conditions as kinds
 from fission.api import function_lifecycle, function_types
+from fission.executor.poolmgr import provisioning_plan
 from fission.meta import conditions
 
 MAX_MESSAGE_CHARS: Final = 4096
@@ -46,6 +47,7 @@ def plan_status(
     around: Surroundings,
     verdict: Verdict | None,
     now: datetime.datetime,
+    provisioned: provisioning_plan.Report | None = None,
 ) -> function_types.FunctionStatus | None:
     """The status to write, or None when the present one says it all."""
     changed = copy.copy(function)
@@ -53,7 +55,7 @@ def plan_status(
     generation = function.metadata.generation
     if verdict is None or verdict.generation != generation:
         verdict = _remembered(function)
-    moved = False
+    moved = _provisioned(changed, provisioned, now)
     if not around.has_package:
         moved |= function_lifecycle.drop_package(changed)
     elif around.package is not None:
@@ -68,6 +70,25 @@ def plan_status(
     else:
         moved |= function_lifecycle.mark_ready(changed, now)
     return changed.status if moved else None
+
+
+def _provisioned(
+    function: function_types.Function,
+    report: provisioning_plan.Report | None,
+    now: datetime.datetime,
+) -> bool:
+    if function.spec.provisioned_concurrency is None:
+        return function_lifecycle.drop_provisioned(function)
+    if report is None or report.generation != function.metadata.generation:
+        return False
+    if not report.reason:
+        return function_lifecycle.drop_provisioned(function)
+    return function_lifecycle.mark_provisioned(
+        function,
+        (report.ready, report.target, report.asked),
+        (report.value, report.reason, tail(report.message, MAX_MESSAGE_CHARS)),
+        now,
+    )
 
 
 def tail(message: str, limit: int = MAX_MESSAGE_CHARS) -> str:

@@ -17,6 +17,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import prometheus_client
+
 from fission.api import function_types, objects, resources
 from fission.base import clock as clocks
 from fission.base import ids
@@ -448,6 +450,7 @@ async def executor(
         clock=clock or clocks.SystemClock(),
         instance_id=ids.short_id(8),
         podspec_patch={},
+        registry=prometheus_client.CollectorRegistry(),
     )
     built = app.build(settings, deps)
     opened = listen.bind("127.0.0.1", 0)

@@ -197,6 +197,34 @@ def a_container_function(*, ports=({"containerPort": 80},), **spec):
     )
 
 
+def test_windows_of_provisioned_concurrency_are_read_beforehand():
+    block = function_types.ProvisionedConcurrency(
+        1,
+        [
+            function_types.ProvisionedWindow("day", "0 8 * * MON-FRI", "10h", 5),
+            function_types.ProvisionedWindow("day", "61 8 * * *", "1h30m", -1),
+            function_types.ProvisionedWindow("", "@daily", "0h", 0),
+        ],
+    )
+    found = {
+        str(one).split(":")[0]
+        for one in validation.validate(a_function(provisioned_concurrency=block))
+    }
+    path = "spec.provisionedConcurrency.windows"
+    assert found == {f"{path}[1].{name}" for name in ("name", "target", "start", "duration")} | {
+        f"{path}[2].{name}" for name in ("name", "duration")
+    }
+    many = function_types.ProvisionedConcurrency(
+        1, [function_types.ProvisionedWindow(f"w{n}", "@daily", "1h", 1) for n in range(33)]
+    )
+    (fault,) = validation.validate(a_function(provisioned_concurrency=many))
+    assert "at most 32" in str(fault)
+    (fault,) = validation.validate(
+        a_function(provisioned_concurrency=function_types.ProvisionedConcurrency(), once_only=True)
+    )
+    assert "onceOnly" in str(fault)
+
+
 def test_a_container_function_has_one_container_with_one_port():
     path = "spec.podspec.containers"
     assert messages(a_container_function()) == []

@@ -28,6 +28,7 @@ async def command(session: context.Session, name: str) -> None:
         ("Namespace:", lookups.namespace_of(raw)),
         *_code_rows(spec, package_build.package_of(raw)),
         ("Capacity:", format_capacity(spec)),
+        *_provisioned_rows(spec, raw.get("status") or {}),
         ("Invocable:", diagnosis.invocable(facts)),
         ("Created:", f"{views.age(session, raw)} ago"),
         ("Labels:", getmeta.format_map(raw["metadata"].get("labels"))),
@@ -91,6 +92,23 @@ def format_capacity(spec: function_types.FunctionSpec) -> str:
         if execution.hpa_metrics:
             text = f"{execution.min_scale} to {execution.max_scale} pods, scaled by hpaMetrics"
     return f"{text}; {idle}" if execution.min_scale < execution.max_scale else text
+
+
+def _provisioned_rows(
+    spec: function_types.FunctionSpec, status: dict[str, Any]
+) -> list[tuple[str, str]]:
+    """Pods kept ahead of requests: how many there are, are aimed at, and by which windows."""
+    wanted = spec.provisioned_concurrency
+    if wanted is None:
+        return []
+    ready, aimed = status.get("provisionedReady", 0), status.get("provisionedTarget", 0)
+    asked = status.get("provisionedSpecTarget", 0)
+    text = f"{ready} of {aimed} pods" + (f", {asked} asked for" if asked > aimed else "")
+    parts = [text, f"{wanted.target} outside of windows" if wanted.windows else ""]
+    parts += [
+        f"{one.name}: {one.target} for {one.duration} from {one.start}" for one in wanted.windows
+    ]
+    return [("Provisioned:", "; ".join(part for part in parts if part))]
 
 
 def _at_once(spec: function_types.FunctionSpec) -> str:

@@ -69,6 +69,19 @@ class PoolManager:
         self.deliver(grants)
         return True
 
+    async def provision(self, function: function_types.Function) -> bool:
+        """Specialize a pod that nobody asked for; False when there may be none now.
+
+        Raises ExecutorError when the function does not load.
+        """
+        key = fscache.FunctionKey(function.metadata.uid, function.metadata.generation)
+        if not self._cache.provision(key, self.limits(function)):
+            return False
+        waited: Address = asyncio.get_running_loop().create_future()
+        await self._specialize(function, key, False, waited, ahead=True)
+        waited.result()
+        return True
+
     def limits(self, function: function_types.Function) -> fscache.Limits:
         """What the function's spec and the settings allow."""
         return fscache.Limits(
@@ -108,6 +121,8 @@ class PoolManager:
             return decision.service.address
         async with self._in_time(function):
             if isinstance(decision, fscache.Wait):
+                if self._cache.is_ahead(key):
+                    self._specializer.hurry(key.uid)
                 decision = await self._wait(key, decision.ticket, once)
             match decision:
                 case fscache.Serve(service=service):
@@ -154,19 +169,22 @@ class PoolManager:
         key: fscache.FunctionKey,
         once: bool,
         waited: Address,
+        *,
+        ahead: bool = False,
     ) -> None:
         error: errors.ExecutorError
         uid, mark = key.uid, self._specializer.mark(function)
         known = self._failures.current(uid, mark, self._clock.monotonic())
         if known is not None:
-            self._failed(key, known, waited, once=once)
+            self._failed(key, known, waited, once=once, ahead=ahead)
             return
         try:
             async with self._in_time(function):
                 service = await self._specializer.specialize(
                     function,
                     once=once,
-                    further=self._cache.used(key) > 1,
+                    further=ahead or self._cache.used(key) > 1,
+                    ahead=ahead,
                     timeout_seconds=function_defaults.specialization_timeout_seconds(function.spec),
                 )
         except errors.ExecutorError as failure:
@@ -179,11 +197,11 @@ class PoolManager:
             error = errors.ExecutorError(f"the executor failed: {failure}")
         else:
             self._failures.worked(uid)
-            self._succeeded(function, service, waited)
+            self._succeeded(function, service, waited, ahead=ahead)
             return
         if isinstance(error, errors.SpecializationFailed):
             self._failures.failed(uid, mark, error, self._clock.monotonic())
-        self._failed(key, error, waited, once=once)
+        self._failed(key, error, waited, once=once, ahead=ahead)
         self._report(function, error)
 
     def _failed(
@@ -193,13 +211,15 @@ class PoolManager:
         waited: Address,
         *,
         once: bool,
+        ahead: bool,
     ) -> None:
         """Tell who asked and, where another pod would not help, all who stand in line."""
         for_good = isinstance(error, errors.MissingObject | errors.PackageNotReady) or (
             isinstance(error, errors.SpecializationFailed) and error.final
         )
         now = self._clock.monotonic()
-        self.deliver(self._cache.failed(key, now, once=once, for_good=for_good), error)
+        grants = self._cache.failed(key, now, once=once, for_good=for_good, ahead=ahead)
+        self.deliver(grants, error)
         if not waited.done():
             waited.set_exception(error)
 
@@ -208,11 +228,13 @@ class PoolManager:
         function: function_types.Function,
         service: fscache.FunctionService,
         waited: Address,
+        *,
+        ahead: bool,
     ) -> None:
-        self.deliver(self._cache.specialized(service, self._clock.monotonic()))
-        if waited.done():  # whoever asked has left; the pod is there for the next
+        self.deliver(self._cache.specialized(service, self._clock.monotonic(), ahead=ahead))
+        if waited.done() and not ahead:  # whoever asked has left; the pod is there for the next
             self.untap(function.metadata, service.address)
-        else:
+        elif not waited.done():
             waited.set_result(service)
         if self._catalog.pods.lister.get(service.namespace, service.pod) is None:
             self.remove(service)  # deleted while it was specialized

@@ -221,7 +221,7 @@ def drain_patch(until: datetime.datetime) -> Obj:
     """The patch by which a pod leaves its function's endpoints."""
     return {
         "metadata": {
-            "labels": {labels.SERVED: None},
+            "labels": {labels.SERVED: None, labels.PROVISIONED: None},
             "annotations": {resources.DRAIN_UNTIL: clocks.format_rfc3339(until)},
         }
     }

@@ -16,7 +16,8 @@ environment that allows any number of functions in a pod gives the same pod out 
 
 The last ready pod of a pool that can grow is kept for a function that has none: a burst leaves the
 next function's first request a warm start. A request of a function that has pods, or others on the
-way, is *further*; it gets every pod but that one, and the pool grows for it.
+way, is *further*; it gets every pod but that one, and the pool grows for it. What nobody asked for
+yet (a pod kept *ahead* of requests) comes after everybody who waits.
 
 A pool that has nothing to give grows by one *extra* pod for each request in line that no starting
 pod is for. Extra pods belong to no ReplicaSet, so nobody but ``retire`` chooses which of them goes
@@ -65,6 +66,12 @@ class _Starting:
 
 
 @dataclass(frozen=True, slots=True)
+class _Line:
+    function_uid: str
+    ahead: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Place:
     ticket: int
     further: bool
@@ -83,7 +90,7 @@ class Pool:
         self._taken: set[str] = set()
         self._gone_early: set[str] = set()
         """Pods that came and went while an answer about an extra pod is out: perhaps that one."""
-        self._waiting: collections.OrderedDict[str, collections.deque[_Place]] = (
+        self._waiting: collections.OrderedDict[_Line, collections.deque[_Place]] = (
             collections.OrderedDict()
         )
         self.reserve = 0
@@ -103,6 +110,11 @@ class Pool:
     @property
     def waiting_count(self) -> int:
         return sum(len(places) for places in self._waiting.values())
+
+    @property
+    def asked_count(self) -> int:
+        """Those in line for whom a request waits."""
+        return sum(len(places) for line, places in self._waiting.items() if not line.ahead)
 
     @property
     def starting_count(self) -> int:
@@ -183,19 +195,32 @@ class Pool:
         self._taken.discard(pod.uid)
         self._generic[pod.uid] = pod
 
-    def request(self, ticket: int, function_uid: str, *, further: bool = False) -> None:
-        """Stand in line for a pod; ``further``: the function has some already, or will have."""
-        place = _Place(ticket, further)
-        self._waiting.setdefault(function_uid, collections.deque()).append(place)
+    def request(
+        self, ticket: int, function_uid: str, *, further: bool = False, ahead: bool = False
+    ) -> None:
+        """Stand in line for a pod; ``further``: the function has some already, or will have;
+        ``ahead``: no request waits for it."""
+        line = _Line(function_uid, ahead)
+        self._waiting.setdefault(line, collections.deque()).append(_Place(ticket, further))
+
+    def hurry(self, function_uid: str) -> bool:
+        """What the function stands in line for ahead of requests is asked for now; whether it
+        did."""
+        places = self._waiting.pop(_Line(function_uid, ahead=True), None)
+        if places is None:
+            return False
+        line = _Line(function_uid, ahead=False)
+        self._waiting.setdefault(line, collections.deque()).extend(places)
+        return True
 
     def cancel(self, ticket: int) -> None:
         """Leave the line; nothing happens when the ticket has been served."""
-        for function_uid, places in self._waiting.items():
+        for line, places in self._waiting.items():
             for place in places:
                 if place.ticket == ticket:
                     places.remove(place)
                     if not places:
-                        del self._waiting[function_uid]
+                        del self._waiting[line]
                     return
 
     def assignments(self) -> list[tuple[int, GenericPod]]:
@@ -203,25 +228,28 @@ class Pool:
         given = []
         while self._waiting:
             pod = self._best()
-            function_uid = self._next()
-            if pod is None or function_uid is None:
+            line = self._next()
+            if pod is None or line is None:
                 break
-            places = self._waiting[function_uid]
+            places = self._waiting[line]
             given.append((places.popleft().ticket, pod))
-            self._waiting.move_to_end(function_uid)
+            self._waiting.move_to_end(line)
             if not places:
-                del self._waiting[function_uid]
+                del self._waiting[line]
             if not self.shared:
                 del self._generic[pod.uid]
                 self._taken.add(pod.uid)
         return given
 
-    def _next(self) -> str | None:
+    def _next(self) -> _Line | None:
         """Whose turn it is; where only the reserve is left, among those that may have it."""
         ready = sum(self._is_present(one.runtime_hash) for one in self._generic.values())
-        for function_uid, places in self._waiting.items():
+        is_asked_for = any(not line.ahead for line in self._waiting)
+        for line, places in self._waiting.items():
+            if line.ahead and is_asked_for:
+                continue
             if self.shared or ready > self.reserve or not places[0].further:
-                return function_uid
+                return line
         return None
 
     def look(self) -> GenericPod | None:

@@ -157,6 +157,11 @@ class Pools:
         target = self._pools.get(environment_uid)
         return target.waiting_count if target is not None else 0
 
+    def asked_for(self, environment_uid: str) -> int:
+        """How many requests wait for a pod of the environment."""
+        target = self._pools.get(environment_uid)
+        return target.asked_count if target is not None else 0
+
     def retire_surplus(
         self, environment_uid: str, size: int, unready: Iterable[str] = ()
     ) -> list[str]:
@@ -169,18 +174,31 @@ class Pools:
             return []
         return [uid for uid in (*target.surplus(size), *unready) if target.retire(uid)]
 
+    def hurry(self, function_uid: str) -> None:
+        """A request waits for the pods that the function was to have ahead of any."""
+        for environment_uid, target in self._pools.items():
+            if target.hurry(function_uid):
+                self._assign(environment_uid, target)
+                return
+
     async def choose(
-        self, environment: environment_types.Environment, function_uid: str, *, further: bool
+        self,
+        environment: environment_types.Environment,
+        function_uid: str,
+        *,
+        further: bool,
+        ahead: bool = False,
     ) -> pool.GenericPod:
         """A generic pod, now nobody else's; raises NoPod when there will be none in time.
 
-        ``further``: the function has pods already, or others on the way.
+        ``further``: the function has pods already, or others on the way. ``ahead``: no request
+        waits for it, so everybody who waits comes first.
         """
         target = self._pool(environment)
         ticket = next(self._tickets)
         future: asyncio.Future[pool.GenericPod] = asyncio.get_running_loop().create_future()
         self._waiting[ticket] = future
-        target.request(ticket, function_uid, further=further)
+        target.request(ticket, function_uid, further=further, ahead=ahead)
         self._environments[environment.metadata.uid] = environment
         self._assign(environment.metadata.uid, target)
         try:

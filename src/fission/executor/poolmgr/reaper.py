@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from fission.api import environment_defaults, function_defaults, function_types
 from fission.base import clock as clocks
@@ -13,6 +13,8 @@ from fission.executor import catalog, fscache, idle
 Drain = Callable[[fscache.FunctionService, str], None]
 IsHeld = Callable[[fscache.FunctionService], Awaitable[bool]]
 """Whether the pod is in use by something that the cache does not count."""
+Kept = Callable[[function_types.Function], Collection[str]]
+"""UIDs of a function's pods that stay however idle they are."""
 
 
 class Reaper:
@@ -25,9 +27,11 @@ class Reaper:
         drain: Drain,
         is_held: IsHeld,
         *,
+        kept: Kept,
         interval_seconds: float,
         clock: clocks.Clock,
     ) -> None:
+        self._kept = kept
         self._cache = cache
         self._catalog = known
         self._drain = drain
@@ -67,7 +71,7 @@ class Reaper:
             policy = idle.Policy(
                 function_defaults.idle_timeout_seconds(function.spec), function.spec.retain_pods
             )
-            planned += idle.plan_reap(members, policy, now)
+            planned += idle.plan_reap(members, policy, now, self._kept(function))
         return planned
 
     def _function(self, key: fscache.FunctionKey) -> function_types.Function | None:

@@ -85,10 +85,12 @@ class Specializer:
         once: bool,
         further: bool,
         timeout_seconds: float,
+        ahead: bool = False,
     ) -> fscache.FunctionService:
         """Return a service that runs the function; raises ExecutorError.
 
-        ``further``: the function has other pods, or they are on the way.
+        ``further``: the function has other pods, or they are on the way. ``ahead``: no request
+        waits for it.
         """
         watch = _Watch(self._clock)
         requests.check_reach(function)
@@ -101,7 +103,7 @@ class Specializer:
         watch.step(coldstart.LOOKUP)
         for _ in range(MAX_PODS_TRIED):
             uid = function.metadata.uid
-            pod = await self._pools.choose(environment, uid, further=further)
+            pod = await self._pools.choose(environment, uid, further=further, ahead=ahead)
             watch.step(coldstart.POD)
             try:
                 async with self._turns.turn(uid):
@@ -126,6 +128,10 @@ class Specializer:
             f"{MAX_PODS_TRIED} pods of environment {environment.metadata.name} were lost "
             "while they were specialized"
         )
+
+    def hurry(self, function_uid: str) -> None:
+        """A request waits for what was to be there ahead of any."""
+        self._pools.hurry(function_uid)
 
     def mark(self, function: function_types.Function) -> failures.Mark:
         """What of the function and around it decides whether it loads."""
