@@ -46,6 +46,11 @@ KUBERNETES_OBJECT_TYPE: Final = "X-Kubernetes-Object-Type"
 TOPIC: Final = "X-Fission-MQTrigger-Topic"
 RESPONSE_TOPIC: Final = "X-Fission-MQTrigger-RespTopic"
 ERROR_TOPIC: Final = "X-Fission-MQTrigger-ErrorTopic"
+MESSAGE_ID: Final = "X-Fission-MQTrigger-Message-Id"
+"""The same at every delivery of one message: whoever handles it can tell a duplicate."""
+MESSAGE_ATTEMPT: Final = "X-Fission-MQTrigger-Attempt"
+MESSAGE_KEY: Final = "X-Fission-MQTrigger-Key"
+MESSAGE_CAUSE: Final = "X-Fission-MQTrigger-Cause"
 
 COMPONENTS: Final = ("router", "executor", "fetcher", "function", "timeout")
 
@@ -59,6 +64,11 @@ EXECUTOR_UNAVAILABLE: Final = "executor_unavailable"
 CONNECTION_REFUSED: Final = "connection_refused"
 DIAL_ERROR: Final = "dial_error"
 FUNCTION_ERROR: Final = "function_error"
+BAD_REQUEST: Final = "bad_request"
+BODY_TOO_LARGE: Final = "body_too_large"
+CLIENT_SLOW: Final = "client_slow"
+GOING_AWAY: Final = "going_away"
+TOO_MANY_CONNECTIONS: Final = "too_many_connections"
 
 
 class ErrorBody(schema.Model):

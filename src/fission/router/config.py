@@ -52,16 +52,25 @@ class Config:
     """Client connections of one listener; 503 beyond."""
     client_head_seconds: float = settings.setting("ROUTER_HEAD_TIMEOUT", 10.0)
     """Time for a client to send a whole head; Fission's ReadHeaderTimeout."""
+    client_body_seconds: float = settings.setting("ROUTER_BODY_TIMEOUT", 30.0)
+    """How long a client may pause in the middle of a body that it sends; 408 then."""
+    client_write_seconds: float = settings.setting("ROUTER_WRITE_TIMEOUT", 30.0)
+    """How long a client may take nothing of an answer that waits for it; cut off then."""
     client_idle_seconds: float = settings.setting("ROUTER_IDLE_TIMEOUT", 75.0)
     """How long a client's connection without a request is kept; nginx's default."""
     stream_idle_seconds: float = settings.setting("ROUTER_STREAM_IDLE_TIMEOUT", 60.0)
     """Longest silence of a streaming function that names none."""
+    tunnel_idle_seconds: float = settings.setting("ROUTER_WEBSOCKET_IDLE_TIMEOUT", 3600.0)
+    """Longest silence of a WebSocket of a function that names none; 0: without end."""
+    peer_probe_seconds: float = settings.setting("ROUTER_ROUND_TRIP_KEEP_ALIVE_TIME", 30.0)
+    """Silence after which the kernel asks a peer whether it is there; another such time without
+    an answer ends the connection."""
     structured_errors: bool = settings.setting("ROUTER_STRUCTURED_ERRORS", True)
     """JSON error bodies; plain text otherwise."""
     debug: bool = settings.setting("DEBUG_ENV", False)
     """Tell details of errors to callers who ask with `X-Fission-Debug: true`."""
     access_log: bool = settings.setting("DISPLAY_ACCESS_LOG", False)
-    """One log record for each request."""
+    """A line of JSON on standard output for each request."""
     use_encoded_path: bool = settings.setting("USE_ENCODED_PATH", False)
     """Match routes on the path as it was sent, not as it reads."""
     grace_seconds: float = settings.setting("GRACEFUL_SHUTDOWN_TIMEOUT", 30.0)

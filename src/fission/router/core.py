@@ -15,10 +15,11 @@ import asyncio
 import datetime
 import json
 import random
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import fission
 from fission.router import (
+    accesslog,
     answers,
     capacity,
     catalog,
@@ -29,6 +30,7 @@ from fission.router import (
     proxy,
     requestids,
     slots,
+    sockets,
     tapper,
     upstream,
 )
@@ -41,6 +43,10 @@ if TYPE_CHECKING:
     from fission.base import clock as clocks
     from fission.base import tasks
     from fission.router import config, routetable
+
+
+LOG_SECONDS: Final = 1.0
+"""For the last lines of the access log."""
 
 
 class Executor(capacity.Executor, tapper.Reporter, Protocol):
@@ -94,6 +100,9 @@ class Core:
             keep_alive=settings.keep_alive,
             resolve=self._resolve,
             refused=lambda address: self.index.refused(address, loop.time()),
+            prepare=lambda sock: sockets.probe_peer(
+                sock, settings.peer_probe_seconds, settings.client_write_seconds
+            ),
         )
         self.tapper = tapper.Tapper(
             self.catalog.functions,
@@ -111,6 +120,7 @@ class Core:
         )
         internal = gateway.InternalGateway(self.catalog.lookup, verify=verify)
         ids = requestids.Source()
+        self._log = accesslog.AccessLog(loop, clock) if settings.access_log else None
         self.public = self._listener(public, ids, loop)
         self.internal = self._listener(internal, ids, loop)
 
@@ -127,6 +137,7 @@ class Core:
                 ids=ids,
                 loop=loop,
                 on_end=self._on_end,
+                log=self._log,
             )
         )
 
@@ -141,6 +152,8 @@ class Core:
         """Finish what runs, within the grace."""
         await asyncio.gather(self.public.close(grace_seconds), self.internal.close(grace_seconds))
         self.pool.close()
+        if self._log is not None:
+            await self._log.close(LOG_SECONDS)
 
     def _table_built(self, table: routetable.Table) -> None:
         self.metrics.table_applies += 1

@@ -20,7 +20,8 @@ import math
 import random
 from typing import TYPE_CHECKING, Final
 
-from fission.router import executor_client, failures, headedit
+from fission.router import accesslog, dialing, failures, headedit
+from fission.router import tunnel as tunnels
 from fission_http import body as bodies
 from fission_http import head as heads
 
@@ -56,7 +57,6 @@ class Exchange:
     _attempted = False
     _fresh_only = False
     _ended = False
-    _tunnel = False
     _left = 0
     _chunks: bodies.ChunkedScanner | None = None
     wants_body = False
@@ -77,6 +77,9 @@ class Exchange:
     _response_chunks: bodies.ChunkedScanner | None = None
     _client_full = False
     _stream_until = math.inf
+    _watched = False  # among those whose clients have to send on
+    _sent = 0
+    """Bytes of the answer's body that went to the client, as they are framed there."""
 
     def __init__(
         self,
@@ -159,33 +162,17 @@ class Exchange:
                 return upstream
             self._attempts += 1
             try:
-                return await self._shared.pool.connect(
-                    endpoint.address, settings.dial_timeout_seconds * 2 ** min(self._attempts, 6)
-                )
-            except OSError as error:
-                failure = self._dial_failed(endpoint, error)
+                return await dialing.connect(self._shared, endpoint, self._attempts, self._fields())
+            except failures.Failure as error:
+                failure = error
                 self._let_go(None)
                 if self._attempts >= settings.max_retries:
-                    raise failure from error
+                    raise
             if self._shared.loop.time() - self._started > self._plan.target.timeout_seconds:
                 raise failure
             if self._attempts > 1:
                 await asyncio.sleep(pause * (1 + JITTER * random.random()))
                 pause *= settings.backoff_factor
-
-    def _dial_failed(self, endpoint: slots.Endpoint, error: OSError) -> failures.Failure:
-        now = self._shared.loop.time()
-        address = executor_client.format_address(endpoint.address)
-        if isinstance(error, TimeoutError):
-            self._shared.slots.dial_failed(endpoint, now)
-            text = f"connecting to {address} took too long"
-            _log.info("a pod was not reached in time", extra={**self._fields(), "address": address})
-            return failures.dial_error(text)
-        self._shared.slots.refused(endpoint, now)
-        _log.info("dropped address", extra={**self._fields(), "address": address})
-        if isinstance(error, ConnectionRefusedError):
-            return failures.connection_refused(f"{address} refused the connection")
-        return failures.dial_error(f"connecting to {address} failed: {error}")
 
     def _attach(self, upstream: upstreams.Upstream) -> None:
         """Send the head, and as much of the body as there is."""
@@ -225,10 +212,6 @@ class Exchange:
 
     def client_data(self, data: bytes) -> int:
         """Bytes from the client; returns how many belong to this request."""
-        if self._tunnel:
-            if self._upstream is not None:
-                self._upstream.transport.write(data)
-            return len(data)
         try:
             if self._chunks is not None:
                 end = self._chunks.scan(data)
@@ -240,12 +223,10 @@ class Exchange:
                 self._received += end
                 self.wants_body = self._left > 0
         except bodies.BodyError as error:
-            self._fail(failures.Failure(400, "router", "bad_request", str(error)))
+            self._fail(failures.bad_request(str(error)))
             return len(data)
         if self._received > self._shared.routes.max_body_bytes:
-            limit = self._shared.routes.max_body_bytes
-            text = f"body larger than {limit} bytes"
-            self._fail(failures.Failure(413, "router", "body_too_large", text))
+            self._fail(failures.body_too_large(self._shared.routes.max_body_bytes))
             return len(data)
         piece = data if end == len(data) else data[:end]
         if self._held is not None:
@@ -255,8 +236,27 @@ class Exchange:
                 self._hold_some()
         if self._upstream is not None:
             self._upstream.transport.write(piece)
+            if self._plan.target.stream_idle_seconds is not None:
+                self._watch_stream(self._plan.target.stream_idle_seconds)
         self._adjust_client()
         return end
+
+    def watch_client(self) -> None:
+        """Have the client send on; where both sides may be silent, the stream's own limit holds."""
+        if self._plan.target.stream_idle_seconds is None:
+            self._watched = True
+            self._shared.senders.watch(self)
+
+    def progress(self) -> int | None:
+        """How much of the body came; None while the client has no part in the waiting."""
+        if not self.wants_body or self._front.reading_paused:
+            return None
+        return self._received
+
+    def stalled(self) -> None:
+        """The client sends no more of the body that it announced."""
+        self._watched = False
+        self._fail(failures.client_slow(self._shared.settings.client_body_seconds))
 
     def _hold_some(self) -> None:
         """Keep the body that was sent only within the bounds."""
@@ -289,9 +289,6 @@ class Exchange:
 
     def upstream_data(self, data: bytes) -> None:
         """Bytes from the pod."""
-        if self._tunnel:
-            self._front.transport.write(data)
-            return
         try:
             if self._response is None:
                 self._buffer = self._buffer + data if self._buffer else data
@@ -304,8 +301,10 @@ class Exchange:
             self._fail(failures.function_error(f"bad response body: {error}"))
 
     def _receive_head(self) -> None:
+        upstream, limit = self._upstream, self._shared.settings.max_head_bytes
+        assert upstream is not None, "bytes came from it"
         while True:
-            head = self._scan(self._buffer)
+            head = upstream.scan_head(self._buffer, limit)
             if head is None:
                 return
             rest = self._buffer[head.head_length :]
@@ -330,16 +329,6 @@ class Exchange:
             self._response_chunks = bodies.ChunkedScanner()
         self._receive_body(rest, self._client_head(head))
 
-    def _scan(self, buffer: bytes) -> heads.ResponseHead | None:
-        upstream = self._upstream
-        last = upstream.last_head if upstream is not None else None
-        if last is not None and buffer.startswith(last[0]):
-            return last[1]
-        head = heads.scan_response(buffer, self._shared.settings.max_head_bytes)
-        if head is not None and upstream is not None:
-            upstream.last_head = (buffer[: head.head_length], head)
-        return head
-
     def _client_head(self, head: heads.ResponseHead) -> bytes:
         """The head that the client gets."""
         plan = self._plan
@@ -357,7 +346,7 @@ class Exchange:
             keep = self._front.keeps_alive and not unframed and not self.wants_body
             connection = b"\r\nConnection: keep-alive" if keep else b"\r\nConnection: close"
             self._front.told_close = not keep
-        elif not self._front.keeps_alive or self.wants_body:
+        elif head.status != 101 and (not self._front.keeps_alive or self.wants_body):
             connection = b"\r\nConnection: close"
             self._front.told_close = True
         return b"%b%b%b\r\nX-Fission-Request-ID: %b\r\n\r\n" % (
@@ -383,6 +372,7 @@ class Exchange:
                 data = bodies.format_chunk(data)
         else:
             done, surplus, data = True, bool(data), b""
+        self._sent += len(data)
         if head or data:
             self._front.transport.write(head + data if head else data)
         if done:
@@ -393,9 +383,7 @@ class Exchange:
     def _scan_chunks(self, data: bytes) -> tuple[bytes, bool, bool]:
         scanner = self._response_chunks
         assert scanner is not None, "a chunked answer has a scanner"
-        decoded: list[bytes] | None = None
-        if self._shape is not None and self._shape.decode:
-            decoded = []
+        decoded: list[bytes] | None = [] if self._shape and self._shape.decode else None
         end = scanner.scan(data, 0, decoded)
         surplus = end < len(data)
         passed = b"".join(decoded) if decoded is not None else data[:end] if surplus else data
@@ -410,15 +398,37 @@ class Exchange:
     # Tunnels
 
     def _open_tunnel(self, head: heads.ResponseHead, rest: bytes) -> None:
-        if self._head.upgrade is None:
+        upstream = self._upstream
+        if self._head.upgrade is None or upstream is None:
             self._fail(failures.function_error("101 without a request for it"))
             return
         self._response = head
-        self._tunnel = True
         self._hold_none()
-        self._front.expect_nothing()
-        self._front.transport.write(self._client_head(head) + rest)
-        self.wants_body = True
+        self._upstream = None
+        answer = self._client_head(head) + rest
+        self._sent += len(rest)
+        self._front.transport.write(answer)
+        idle = self._plan.target.tunnel_idle_seconds or self._shared.settings.tunnel_idle_seconds
+        tunnel = tunnels.Tunnel(
+            self._front, upstream, self._tunnel_ended, idle or math.inf, self._stream_until
+        )
+        upstream.user = tunnel
+        upstream.last_head = None
+        self._front.become(tunnel)
+
+    def _tunnel_ended(
+        self, client_bytes: int, pod_bytes: int, failure: failures.Failure | None
+    ) -> None:
+        self._received += client_bytes
+        self._sent += pod_bytes
+        self._finish(101, self._shared.loop.time(), failure)
+        if failure is not None:
+            self._shared.counts.failed(failure.component, failure.reason)
+            _log.info(
+                "a tunnel was closed: %s",
+                failure.message,
+                extra={**self._fields(), "reason": failure.reason},
+            )
 
     # Ends
 
@@ -444,10 +454,6 @@ class Exchange:
     def upstream_lost(self, error: Exception | None) -> None:
         """The pod's connection ended."""
         upstream, self._upstream = self._upstream, None
-        if self._tunnel:
-            self._finish(101, self._shared.loop.time())
-            self._front.exchange_done(keep_alive=False)
-            return
         if self._response is None:
             if upstream is not None and self._can_repeat(upstream, error):
                 self._fresh_only = True
@@ -459,11 +465,11 @@ class Exchange:
             text = f"the function's pod closed the connection before it answered{why}"
             self._fail(failures.function_error(text))
         elif self._framing is bodies.Framing.CLOSE and error is None:
-            if self._shape is not None and self._shape.encode:
+            framed = self._shape is not None and self._shape.encode
+            if framed:
                 self._front.transport.write(bodies.LAST_CHUNK)
-            status = self._response.status
-            self._finish(status, self._shared.loop.time())
-            self._front.exchange_done(keep_alive=not self.wants_body and self._is_framed_out())
+            self._finish(self._response.status, self._shared.loop.time())
+            self._front.exchange_done(keep_alive=framed and not self.wants_body)
         else:
             self._fail(failures.function_error("the function's pod broke off its answer"))
 
@@ -480,26 +486,29 @@ class Exchange:
         more = self._attempts < self._shared.settings.max_retries
         return upstream.reused or (more and isinstance(error, ConnectionResetError))
 
-    def _is_framed_out(self) -> bool:
-        return self._shape is not None and self._shape.encode
-
-    def client_gone(self) -> None:
+    def client_gone(self, error: Exception | None = None) -> None:
         """Nobody waits for the answer."""
-        if self._ended:
-            return
-        self._cancel()
-        now = self._shared.loop.time()
-        if self._tunnel:
-            self._finish(101, now)
-            return
-        failure = failures.client_disconnect()
-        self._finish(failure.status, now, failure)
-        self._shared.counts.failed(failure.component, failure.reason)
+        if not self._ended:
+            self._cancel()
+            failure = failures.client_disconnect(str(error) if error else "")
+            self._finish(failure.status, self._shared.loop.time(), failure)
+            self._shared.counts.failed(failure.component, failure.reason)
+
+    def client_stalled(self, failure: failures.Failure) -> None:
+        """The client does not read."""
+        self._fail(failure, cut=True)
+
+    def going_away(self) -> None:
+        """The router ends soon; what runs may end in order."""
 
     def expired(self) -> None:
         """A deadline passed."""
         target = self._plan.target
-        if target.stream_idle_seconds is None:
+        if self._client_full:
+            failure = failures.client_unread(target.timeout_seconds)
+        elif self.wants_body and not self._response and not self._front.reading_paused:
+            failure = failures.client_slow(target.timeout_seconds)
+        elif target.stream_idle_seconds is None:
             failure = failures.function_timeout(target.timeout_seconds)
         elif self._shared.loop.time() >= self._stream_until:
             failure = failures.stream_max_duration(target.stream_max_seconds)
@@ -507,11 +516,11 @@ class Exchange:
             failure = failures.stream_idle(target.stream_idle_seconds)
         self._fail(failure)
 
-    def _fail(self, failure: failures.Failure) -> None:
-        """Tell the client, or cut it off when its answer has begun."""
+    def _fail(self, failure: failures.Failure, *, cut: bool = False) -> None:
+        """Tell the client, or cut it off (also when its answer has begun)."""
         if self._ended:
             return
-        began = self._response is not None
+        began = cut or self._response is not None
         self._cancel()
         self._finish(failure.status, self._shared.loop.time(), failure)
         self._shared.counts.failed(failure.component, failure.reason)
@@ -538,6 +547,8 @@ class Exchange:
         self._ended = True
         if self._held_large:
             self._hold_none()
+        if self._watched:
+            self._shared.senders.forget(self)
         self._let_go(now - self._attached_at if self._attempted else None)
         target = self._plan.target
         method = self._head.method.decode("ascii")
@@ -545,17 +556,12 @@ class Exchange:
         self._shared.counts.called(target, self._plan.label, method, status, overhead)
         if self._shared.on_end is not None and self._plan.route is not None:
             self._shared.on_end(self._plan.route, status, failure)
-        if self._shared.settings.access_log:
-            _log.info(
-                "function access",
-                extra={
-                    **self._fields(),
-                    "method": method,
-                    "url": self._head.target.decode("ascii"),
-                    "status": status,
-                    "latency_seconds": round(now - self._started, 6),
-                },
-            )
+        if self._shared.log is not None:
+            held = now - self._attached_at if self._attempted else None
+            served = accesslog.Served(target, self._plan.label, self._received, self._sent, held)
+            client, took = self._front.client, now - self._started
+            log = self._shared.log
+            log.add(client, self._head, self._request_id, status, took, served, failure)
 
     def _let_go(self, held_seconds: float | None) -> None:
         endpoint, self._endpoint = self._endpoint, None

@@ -20,13 +20,17 @@ class Failure(Exception):
         reason: str,
         message: str,
         retry_after_seconds: int | None = None,
+        *,
+        open_to_all: bool = False,
     ) -> None:
+        """`open_to_all`: the message speaks of what the client did, so that anybody may read it."""
         super().__init__(message)
         self.status = status
         self.component = component
         self.reason = reason
         self.message = message
         self.retry_after_seconds = retry_after_seconds
+        self.open_to_all = open_to_all
 
 
 def function_timeout(seconds: float) -> Failure:
@@ -89,6 +93,42 @@ def function_error(message: str) -> Failure:
     return Failure(500, "function", invocation.FUNCTION_ERROR, message)
 
 
-def client_disconnect() -> Failure:
-    """The client went away before its answer was complete."""
-    return Failure(CLIENT_CLOSED, "router", invocation.CLIENT_DISCONNECT, "the client went away")
+def client_disconnect(why: str = "") -> Failure:
+    """The client went away before its answer was complete; `why` is the kernel's word."""
+    text = "the client went away" + (f": {why}" if why else "")
+    return Failure(CLIENT_CLOSED, "router", invocation.CLIENT_DISCONNECT, text)
+
+
+def client_unread(seconds: float) -> Failure:
+    """The client does not read its answer, and so is not told either."""
+    text = f"the client read nothing of its answer for {seconds:g} s"
+    return Failure(CLIENT_CLOSED, "router", invocation.CLIENT_SLOW, text)
+
+
+def client_slow(seconds: float) -> Failure:
+    """The client did not send the body that it announced."""
+    text = f"the request's body did not arrive: nothing more of it came within {seconds:g} s"
+    return Failure(408, "router", invocation.CLIENT_SLOW, text, open_to_all=True)
+
+
+def bad_request(text: str, status: int = 400) -> Failure:
+    """What the client sent is not understood."""
+    return Failure(status, "router", invocation.BAD_REQUEST, text, open_to_all=True)
+
+
+def body_too_large(limit: int) -> Failure:
+    """More than the setting allows."""
+    text = f"body larger than {limit} bytes"
+    return Failure(413, "router", invocation.BODY_TOO_LARGE, text, open_to_all=True)
+
+
+def too_many_connections() -> Failure:
+    """The listener is full."""
+    return Failure(
+        503,
+        "router",
+        invocation.TOO_MANY_CONNECTIONS,
+        "too many connections",
+        retry_after_seconds=1,
+        open_to_all=True,
+    )

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from fission.router import proxy
+from fission.router import proxy, sockets
 from fission_http import ending
 
 if TYPE_CHECKING:
@@ -30,17 +30,20 @@ class Listener:
         """Clients connected."""
         return len(self._shared.fronts)
 
-    async def start(self, sockets: Sequence[socket.socket]) -> None:
+    async def start(self, listening: Sequence[socket.socket]) -> None:
         """Accept on listening sockets, which from then on belong to the listener."""
         loop = self._shared.loop
-        for sock in sockets:
+        settings = self._shared.settings
+        for sock in listening:
             sock.setblocking(False)
+            # connections inherit this, at no cost for each
+            sockets.probe_peer(sock, settings.peer_probe_seconds, settings.client_write_seconds)
             self._servers.append(
                 await loop.create_server(
                     lambda: proxy.Front(self._shared), sock=sock, backlog=BACKLOG
                 )
             )
-        _log.info("listening", extra={"addresses": [str(s.getsockname()) for s in sockets]})
+        _log.info("listening", extra={"addresses": [str(s.getsockname()) for s in listening]})
 
     async def close(self, grace_seconds: float) -> None:
         """Accept no more, let requests finish, then cut them off."""
@@ -55,6 +58,7 @@ class Listener:
             _log.warning("requests were cut off at shutdown", extra={"count": self.connections})
         for front in list(self._shared.fronts):
             front.abort()
+        self._shared.close()
         running = list(self._shared.tasks)
         for task in running:
             task.cancel()

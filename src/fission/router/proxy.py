@@ -20,11 +20,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from fission.base import errors
 from fission.contracts import invocation
-from fission.router import answers, exchange, failures, gateway, headedit
+from fission.router import answers, exchange, failures, gateway, headedit, stalls
 from fission_http import body as bodies
 from fission_http import ending
 from fission_http import head as heads
@@ -33,7 +33,7 @@ from fission_http import headers as header_lists
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fission.router import capacity, config, metrics, requestids, routes, upstream
+    from fission.router import accesslog, capacity, config, metrics, requestids, routes, upstream
 
     OnEnd = Callable[[routes.Route, int, failures.Failure | None], None]
     """Hears of the end of each request that a trigger brought: its status, and what the platform
@@ -62,6 +62,7 @@ class Shared:
         ids: requestids.Source,
         loop: asyncio.AbstractEventLoop,
         on_end: OnEnd | None = None,
+        log: accesslog.AccessLog | None = None,
     ) -> None:
         self.settings = settings
         self.routes = routes
@@ -71,6 +72,11 @@ class Shared:
         self.ids = ids
         self.loop = loop
         self.on_end = on_end
+        self.log = log
+        self.senders = stalls.Stalls(loop, settings.client_body_seconds)
+        """Requests whose clients have yet to send their bodies."""
+        self.readers = stalls.Stalls(loop, settings.client_write_seconds)
+        """Connections whose clients have yet to take what is there for them."""
         self.fronts: set[Front] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.large_replays = 0
@@ -78,6 +84,25 @@ class Shared:
         self.closing = False
         self.drained = asyncio.Event()
         self.drained.set()
+
+    def close(self) -> None:
+        """Everybody is gone."""
+        self.senders.close()
+        self.readers.close()
+
+
+class Running(Protocol):
+    """What a connection is busy with: an exchange, or the tunnel that it became."""
+
+    wants_body: bool
+    upstream_full: bool
+
+    def client_data(self, data: bytes) -> int: ...
+    def client_paused(self, *, paused: bool) -> None: ...
+    def client_gone(self, error: Exception | None) -> None: ...
+    def client_stalled(self, failure: failures.Failure) -> None: ...
+    def expired(self) -> None: ...
+    def going_away(self) -> None: ...
 
 
 class _Verifying:
@@ -117,20 +142,20 @@ class Front(asyncio.Protocol):
     __slots__ = (
         "_block",
         "_buffer",
-        "_client",
         "_deadline",
         "_edited",
         "_keep_alive",
         "_last",
         "_lingering",
-        "_reading_paused",
         "_searched",
         "_served",
         "_shared",
         "_timer",
         "_verifying",
+        "client",
         "exchange",
         "loop",
+        "reading_paused",
         "told_close",
         "transport",
         "writing_paused",
@@ -140,17 +165,18 @@ class Front(asyncio.Protocol):
         self._shared = shared
         self.loop = shared.loop
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
-        self.exchange: exchange.Exchange | None = None
+        self.exchange: Running | None = None
         self.writing_paused = False
         self.told_close = False
         """The client knows that its answer is the last of the connection."""
-        self._client = b""
+        self.client = b""
+        """Its address."""
         self._buffer = b""
         self._searched = 0
         self._keep_alive = True
         self._lingering = False
         self._served = False
-        self._reading_paused = False
+        self.reading_paused = False
         self._verifying: _Verifying | None = None
         self._deadline = math.inf
         self._timer: asyncio.TimerHandle | None = None
@@ -164,12 +190,13 @@ class Front(asyncio.Protocol):
         """A client came."""
         self.transport = cast("asyncio.Transport", transport)
         peer: Any = transport.get_extra_info("peername")
-        self._client = peer[0].encode() if isinstance(peer, tuple) else b""
+        self.client = peer[0].encode() if isinstance(peer, tuple) else b""
         shared = self._shared
         shared.fronts.add(self)
         shared.drained.clear()
         if len(shared.fronts) > shared.settings.max_connections:
-            self._refuse(503, "too many connections")
+            self._refuse(failures.too_many_connections())
+            transport.close()
         elif shared.closing:
             self.close_when_idle()
         else:
@@ -183,7 +210,8 @@ class Front(asyncio.Protocol):
             self._timer = None
         running, self.exchange = self.exchange, None
         if running is not None:
-            running.client_gone()
+            running.client_gone(error)
+        self._shared.readers.forget(self)
         self._shared.fronts.discard(self)
         if not self._shared.fronts:
             self._shared.drained.set()
@@ -202,6 +230,9 @@ class Front(asyncio.Protocol):
         if self._lingering:
             return
         self._buffer = self._buffer + data if self._buffer else data
+        if self.writing_paused:
+            self._adjust_reading()
+            return
         if self._verifying is not None:
             self._collect()
         else:
@@ -214,14 +245,33 @@ class Front(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client takes less than the function gives."""
         self.writing_paused = True
+        self._shared.readers.watch(self)
         if self.exchange is not None:
             self.exchange.client_paused(paused=True)
 
     def resume_writing(self) -> None:
         """There is room again."""
         self.writing_paused = False
+        self._shared.readers.forget(self)
         if self.exchange is not None:
             self.exchange.client_paused(paused=False)
+        else:
+            self.loop.call_soon(self._resume)
+
+    def progress(self) -> int | None:
+        """How much waits for the client."""
+        return stalls.unsent(self.transport)
+
+    def stalled(self) -> None:
+        """The client takes nothing of what waits for it."""
+        failure = failures.client_unread(self._shared.settings.client_write_seconds)
+        running = self.exchange
+        if running is not None:
+            running.client_stalled(failure)
+        else:
+            self._shared.counts.failed(failure.component, failure.reason)
+            _log.info("a client was dropped: %s", failure.message, extra={"client": self.client})
+            self.transport.abort()
 
     # Requests
 
@@ -242,7 +292,7 @@ class Front(asyncio.Protocol):
             try:
                 head = heads.scan_request(buffer, settings.max_head_bytes)
             except heads.HeadError as error:
-                self._refuse(error.status, error.reason)
+                self._refuse(failures.bad_request(error.reason, error.status))
                 return
             if head is not None and not (head.expect_continue or head.upgrade):
                 self._last = head
@@ -265,7 +315,7 @@ class Front(asyncio.Protocol):
     def _begin(self, head: heads.RequestHead) -> None:
         routes = self._shared.routes
         if (head.content_length or 0) > routes.max_body_bytes:
-            self._refuse(413, f"body larger than {routes.max_body_bytes} bytes")
+            self._refuse(failures.body_too_large(routes.max_body_bytes), head)
         elif routes.verify is not None:
             self._verifying = _Verifying(head)
             if head.expect_continue:
@@ -282,11 +332,12 @@ class Front(asyncio.Protocol):
         try:
             end = pending.feed(data)
         except bodies.BodyError as error:
-            self._refuse(400, str(error))
+            self._refuse(failures.bad_request(str(error)), pending.head)
             return
         self._buffer = data[end:]
         if pending.size > self._shared.routes.max_body_bytes:
-            self._refuse(413, f"body larger than {self._shared.routes.max_body_bytes} bytes")
+            limit = self._shared.routes.max_body_bytes
+            self._refuse(failures.body_too_large(limit), pending.head)
             return
         if not pending.done:
             return
@@ -324,11 +375,22 @@ class Front(asyncio.Protocol):
                 self._buffer = data[used:]
         if self.exchange is running:
             running.start()
+            if running.wants_body and self.exchange is running:
+                running.watch_client()
+
+    def become(self, tunnel: Running) -> None:
+        """The exchange is a tunnel from now on; what came early goes through it."""
+        self.exchange = tunnel
+        early, self._buffer = self._buffer, b""
+        self._block, self._last, self._edited = None, None, b""
+        if early:
+            tunnel.client_data(early)
+        self._adjust_reading()
 
     def edited_block(self, head: heads.RequestHead) -> bytes:
         """The header lines for the function; clients repeat theirs, so the last is remembered."""
         if head.block != self._block:
-            self._edited = headedit.edit_request_block(head, self._client)
+            self._edited = headedit.edit_request_block(head, self.client)
             self._block = head.block
         return self._edited
 
@@ -352,13 +414,13 @@ class Front(asyncio.Protocol):
         self.expect_within(self._shared.settings.client_idle_seconds)
         if self._buffer:
             self.loop.call_soon(self._resume)
-        elif self._reading_paused:
+        elif self.reading_paused:
             self._adjust_reading()
 
     def _resume(self) -> None:
         """Go on with what was pipelined; by way of the loop, so that answers do not nest."""
         if self.exchange is None and not self._lingering and not self.transport.is_closing():
-            if self._buffer:
+            if self._buffer and not self.writing_paused:
                 self._next()
             self._adjust_reading()
 
@@ -373,54 +435,56 @@ class Front(asyncio.Protocol):
         """Answer without a function."""
         bodiless = body_read or not (head.chunked or head.content_length)
         keep = self.keeps_alive and bodiless
-        request_id = self._shared.ids.accept(head.get(b"x-fission-request-id")).decode("ascii")
+        request_id = self._shared.ids.accept(head.get(b"x-fission-request-id"))
         self.transport.write(
             answers.format_answer(
                 own.status,
-                [*own.headers, (invocation.REQUEST_ID, request_id)],
+                [*own.headers, (invocation.REQUEST_ID, request_id.decode("ascii"))],
                 own.body,
                 keep_alive=keep,
                 minor=head.version_minor,
                 silent=head.method == b"HEAD",
             )
         )
+        if self._shared.log is not None:
+            self._shared.log.add(self.client, head, request_id, own.status, 0.0)
         self.exchange_done(keep_alive=keep)
 
     def answer_failure(
         self,
-        head: heads.RequestHead,
+        head: heads.RequestHead | None,
         failure: failures.Failure,
         request_id: bytes,
         *,
         keep_alive: bool,
     ) -> None:
         """Tell the client what went wrong."""
-        settings = self._shared.settings
         self.told_close = not (keep_alive and self.keeps_alive)
-        asked = (head.get(b"x-fission-debug") or b"").lower() == b"true"
-        headers, body = answers.failure_parts(
-            failure,
-            request_id.decode("ascii"),
-            structured=settings.structured_errors,
-            # Who signs its calls owns the functions, and gets the reason: `fn test` shows it.
-            detailed=self._shared.routes.verify is not None or (settings.debug and asked),
-        )
         self.transport.write(
-            answers.format_answer(
-                failure.status,
-                headers,
-                body,
-                keep_alive=keep_alive and self.keeps_alive,
-                minor=head.version_minor,
-                silent=head.method == b"HEAD",
+            answers.format_failure(
+                failure,
+                request_id,
+                head,
+                structured=self._shared.settings.structured_errors,
+                detailed=self._may_see_details(head),
+                keep_alive=not self.told_close,
             )
         )
         self.exchange_done(keep_alive=keep_alive)
+
+    def _may_see_details(self, head: heads.RequestHead | None) -> bool:
+        # Who signs its calls owns the functions, and gets the reason: `fn test` shows it.
+        if self._shared.routes.verify is not None:
+            return True
+        asked = head is not None and (head.get(b"x-fission-debug") or b"").lower() == b"true"
+        return self._shared.settings.debug and asked
 
     # Ends
 
     def close_when_idle(self) -> None:
         """Close when the request that is under way, or may be on its way, was answered."""
+        if self.exchange is not None:
+            self.exchange.going_away()
         begun = self.exchange is not None or self._verifying is not None or bool(self._buffer)
         if not (begun or self._lingering):
             self.expect_within(ending.LAST_SECONDS if self._served else ending.FIRST_SECONDS)
@@ -429,14 +493,17 @@ class Front(asyncio.Protocol):
         """Cut the connection."""
         self.transport.abort()
 
-    def _refuse(self, status: int, reason: str) -> None:
-        headers = [answers.TEXT]
+    def _refuse(self, failure: failures.Failure, head: heads.RequestHead | None = None) -> None:
+        """Answer what is no good request, and close."""
         self._keep_alive = False
         self._verifying = None
-        self.transport.write(
-            answers.format_answer(status, headers, reason.encode() + b"\n", keep_alive=False)
-        )
-        self._end()
+        wanted = head.get(b"x-fission-request-id") if head is not None else None
+        request_id = self._shared.ids.accept(wanted)
+        self._shared.counts.failed(failure.component, failure.reason)
+        if self._shared.log is not None:
+            log = self._shared.log
+            log.add(self.client, head, request_id, failure.status, 0.0, None, failure)
+        self.answer_failure(head, failure, request_id, keep_alive=False)
 
     def _end(self) -> None:
         """Close, but let the client read the answer although it may still be sending."""
@@ -451,8 +518,8 @@ class Front(asyncio.Protocol):
 
     def pause_reading(self, *, paused: bool) -> None:
         """The function takes less (or more again) than the client sends."""
-        if paused is not self._reading_paused and not self.transport.is_closing():
-            self._reading_paused = paused
+        if paused is not self.reading_paused and not self.transport.is_closing():
+            self.reading_paused = paused
             if paused:
                 self.transport.pause_reading()
             else:
@@ -460,7 +527,10 @@ class Front(asyncio.Protocol):
 
     def _adjust_reading(self) -> None:
         running = self.exchange
-        full = running is not None and (len(self._buffer) > PIPELINE_BYTES or running.upstream_full)
+        if running is not None:
+            full = len(self._buffer) > PIPELINE_BYTES or running.upstream_full
+        else:
+            full = self.writing_paused and not self._lingering
         self.pause_reading(paused=full)
 
     def expect_within(self, seconds: float) -> None:
@@ -487,11 +557,24 @@ class Front(asyncio.Protocol):
         self._deadline = math.inf
         if self.exchange is not None:
             self.exchange.expired()
-        elif self._lingering:
-            self.transport.abort()
+        elif self._lingering or self.transport.is_closing():
+            self._end_when_read(LINGER_SECONDS)
+        elif self.writing_paused:
+            self.expect_within(self._shared.settings.client_idle_seconds)
         elif self._buffer or self._verifying is not None:
-            self._refuse(408, "the request did not arrive in time")
+            failure = failures.bad_request("the request did not arrive in time", 408)
+            self._refuse(failure, self._verifying.head if self._verifying is not None else None)
         elif ending.is_unread(self.transport):
             self.expect_within(ending.LOOK_AGAIN_SECONDS)
+        else:
+            self._end_when_read(LINGER_SECONDS)
+
+    def _end_when_read(self, seconds: float) -> None:
+        """Cut the connection once the client has taken its answer, or does not get on with it."""
+        if stalls.unsent(self.transport):
+            self._shared.readers.watch(self)
+            self.expect_within(seconds)
+        elif self._lingering:
+            self.transport.abort()
         else:
             self.transport.close()

@@ -46,6 +46,8 @@ class Target:
     """Longest silence of a streaming function; None where answers are not streamed."""
     stream_max_seconds: float
     """Longest stream; infinite where nothing is said."""
+    tunnel_idle_seconds: float | None
+    """Longest silence of a WebSocket; None where the function names none."""
     identity_lines: bytes
     """Header lines that tell the function who it is, each led by CRLF."""
     content: bytes
@@ -113,6 +115,7 @@ def make_target(
         always_ask=pooled and (spec.once_only or function_defaults.is_strict(metadata)),
         stream_idle_seconds=idle,
         stream_max_seconds=longest,
+        tunnel_idle_seconds=idle if streaming and streaming.protocol == "websocket" else None,
         identity_lines=_identity_lines(metadata.uid, wire["metadata"]),
         content=_content(wire),
         pool_limit=pool_limit,

@@ -12,11 +12,13 @@ import asyncio
 import collections
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from fission_http import head as heads
+
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Awaitable, Callable
 
     from fission.router import slots
-    from fission_http import head as heads
 
 SWEEP_SECONDS: Final = 5.0
 PROBE_SECONDS: Final = 1.0
@@ -108,6 +110,16 @@ class Upstream(asyncio.Protocol):
             else:
                 self.transport.resume_reading()
 
+    def scan_head(self, buffer: bytes, limit: int) -> heads.ResponseHead | None:
+        """The head at the start of an answer; None when more bytes are needed. Raises HeadError."""
+        last = self.last_head
+        if last is not None and buffer.startswith(last[0]):
+            return last[1]
+        head = heads.scan_response(buffer, limit)
+        if head is not None:
+            self.last_head = (buffer[: head.head_length], head)
+        return head
+
     def drop(self) -> None:
         """Cut the connection; its user hears nothing of it."""
         self.user = None
@@ -125,9 +137,10 @@ class Pool:
         keep_alive: bool,
         resolve: Callable[[slots.Address], Awaitable[slots.Address]],
         refused: Callable[[slots.Address], None] = lambda address: None,
+        prepare: Callable[[socket.socket], None] = lambda sock: None,
     ) -> None:
         """`resolve` turns the address of a Service into one of a pod behind it; `refused` hears
-        of addresses at which nobody listens any more."""
+        of addresses at which nobody listens any more; `prepare` sets options of a new socket."""
         self._max_idle_per_host = max_idle_per_host
         self._idle_seconds = idle_seconds
         self._keep_alive = keep_alive
@@ -135,6 +148,7 @@ class Pool:
         self._idle: dict[slots.Address, collections.deque[Upstream]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self._refused = refused
+        self._prepare = prepare
         self._probes: dict[slots.Address, asyncio.Task[None]] = {}
 
     def take(self, address: slots.Address) -> Upstream | None:
@@ -171,6 +185,9 @@ class Pool:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(timeout_seconds):
             _, upstream = await loop.create_connection(lambda: Upstream(self, address), host, port)
+        made: socket.socket | None = upstream.transport.get_extra_info("socket")
+        if made is not None and made.fileno() >= 0:
+            self._prepare(made)
         return upstream
 
     def forget(self, upstream: Upstream) -> None:
