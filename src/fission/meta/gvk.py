@@ -149,6 +149,9 @@ HORIZONTALPODAUTOSCALERS_V1 = Resource(
     ("hpa",),
     ("status",),
 )
+INGRESSES = Resource(
+    "networking.k8s.io", "v1", "Ingress", "ingresses", True, "ingress", ("ing",), ("status",)
+)
 NEW_EVENTS = Resource("events.k8s.io", "v1", "Event", "events", True, "event", ("ev",))
 ROLES = Resource("rbac.authorization.k8s.io", "v1", "Role", "roles", True, "role")
 ROLEBINDINGS = Resource(

@@ -89,10 +89,10 @@ class App:
             self._work,
             self._deps.clock,
             verify=_verifier(self._deps.masters, self._deps.clock),
-            on_table=lambda table: status.table_changed(table),
             ready=self._synced,
         )
         status = trigger_status.TriggerStatus(self._deps.kube, data_plane.catalog, self._deps.clock)
+        data_plane.catalog.on_decided = status.decided
         for each in self._slices:
             each.add_handler(data_plane.index.changed)
         for each in self._functions:
@@ -108,6 +108,7 @@ class App:
                 data_plane.catalog.rebuild()
                 work.run(status.run(), "trigger status")
                 work.run(data_plane.catalog.resync(settings.resync_seconds), "resync")
+                work.run(status.resync(settings.resync_seconds), "trigger status resync")
                 work.run(data_plane.tapper.run(), "tapper")
                 await data_plane.start(self._deps.public, self._deps.internal)
                 try:

@@ -1,8 +1,9 @@
-"""Functions and routes as of now: informers in, an immutable table and prepared functions out.
+"""Functions and routes as of now: informers in, the route table and prepared functions out.
 
-Changes within `DEBOUNCE_SECONDS` of each other make one table (with thousands of routes longer: see
-`PAUSE_PER_BUILD`); the first after a pause makes one at once. A table is swapped in whole, so no
-request sees half a change. Everything is rebuilt now and then, whatever was or was not noticed.
+What changed is put into the table piece by piece, in slices of `SLICE_SECONDS` with a pause
+between them, so that requests are relayed even while thousands of routes change; a single change is
+there at once. Each trigger's change is whole: no request sees half of it. Now and then everything
+is compared, whatever was or was not noticed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from fission.api import function_types, httptrigger_types, objects
-from fission.router import routetable, targets
+from fission.router import exposure, routetable, targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-DEBOUNCE_SECONDS: Final = 0.02
-PAUSE_PER_BUILD: Final = 10.0
-"""A large table takes time to build: many changes in a row may not take more of a core than this
-share, as requests wait meanwhile."""
+SLICE_SECONDS: Final = 0.004
+"""Longest work on the table before requests have their turn."""
+PAUSE_SECONDS: Final = 0.004
+SWEEP_SECONDS: Final = 0.02
+"""Shortest pause between two searches for load figures that nobody needs any more."""
+PAUSE_PER_SWEEP: Final = 20.0
+"""With thousands of functions that takes time: it may not take more of a core than this share."""
 
 Obj = dict[str, Any]
 
@@ -39,19 +43,24 @@ class Catalog:
         on_table: Callable[[routetable.Table], None] = lambda table: None,
         on_function_gone: Callable[[str, str], None] = lambda namespace, name: None,
     ) -> None:
+        """`on_table` is called when the table changed; `on_decided` may be set and hears of which
+        triggers are served now, or not any more, or are gone."""
         self._index = index
         self._default_stream_idle_seconds = default_stream_idle_seconds
         self._on_table = on_table
+        self.on_decided: Callable[[Iterable[routetable.Key]], None] = lambda keys: None
         self._on_function_gone = on_function_gone
         self._targets: dict[targets.Key, targets.Target] = {}
         self._triggers: dict[routetable.Key, httptrigger_types.HTTPTrigger] = {}
-        self._scheduled: asyncio.TimerHandle | None = None
+        self._waiting: dict[routetable.Key, None] = {}
+        """Triggers to be decided about, in order."""
+        self._scheduled: asyncio.Handle | None = None
+        self._sweep: asyncio.Handle | None = None
+        self._sweep_pause = SWEEP_SECONDS
         self._slots_of = index.slots_of
-        self._built_at = 0.0
-        self._build_seconds = 0.0
-        self.table = routetable.Table()
+        self.table = routetable.Table(self.lookup)
         self.built = False
-        """A table was built from what the informers know."""
+        """The table has what the informers know."""
 
     def lookup(self, namespace: str, name: str) -> targets.Target | None:
         """A function, prepared for calling."""
@@ -64,6 +73,14 @@ class Catalog:
     def trigger(self, namespace: str, name: str) -> httptrigger_types.HTTPTrigger | None:
         """A trigger, as last seen."""
         return self._triggers.get((namespace, name))
+
+    def expose(self, exposed: exposure.Exposure) -> None:
+        """Judge what triggers want to be shown with by these settings, from now on."""
+        self.table.exposed = exposed
+
+    def triggers(self) -> Iterable[httptrigger_types.HTTPTrigger]:
+        """Every trigger, served or not."""
+        return self._triggers.values()
 
     def function_changed(self, old: Obj | None, new: Obj | None) -> None:
         """An informer's handler."""
@@ -81,7 +98,8 @@ class Catalog:
             )
             if self._index.knows(target.uid):
                 _ = target.slots  # what serves it already is carried over from the one before
-        self._schedule()
+        self._sweep_later()
+        self._wait(self.table.callers(key))
 
     def trigger_changed(self, old: Obj | None, new: Obj | None) -> None:
         """An informer's handler."""
@@ -96,33 +114,74 @@ class Catalog:
             before = (old or {}).get("metadata", {}).get("generation")
             if old is not None and before == new["metadata"].get("generation") and before:
                 return  # only its status changed
-        self._schedule()
+        self._wait((key,))
 
     def rebuild(self) -> None:
-        """Make and swap in a table of what is known."""
+        """Put everything that is known into the table, at once."""
         if self._scheduled is not None:
             self._scheduled.cancel()
             self._scheduled = None
+        waiting = {**self._waiting, **dict.fromkeys(self._stale())}
+        self._waiting.clear()
+        for key in waiting:
+            self._decide(key)
+        self.built = True
+        self._on_table(self.table)
+        self._forget()
+
+    async def resync(self, interval_seconds: float) -> None:
+        """Compare everything now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(interval_seconds)
+            self._wait(self._stale())
+            self._sweep_later()
+
+    def _stale(self) -> list[routetable.Key]:
+        table, known = self.table, self._triggers
+        gone = [key for key in (*table.routes, *table.refused) if key not in known]
+        return gone + [key for key, one in known.items() if not table.is_current(one)]
+
+    def _wait(self, keys: Iterable[routetable.Key]) -> None:
+        self._waiting.update(dict.fromkeys(keys))
+        if self._waiting and self._scheduled is None:
+            self._scheduled = asyncio.get_running_loop().call_soon(self._apply)
+
+    def _apply(self) -> None:
         loop = asyncio.get_running_loop()
-        self._built_at = loop.time()
-        self.table = routetable.build(self._triggers.values(), self.lookup)
+        until = loop.time() + SLICE_SECONDS
+        self._scheduled = None
+        while self._waiting:
+            key = next(iter(self._waiting))
+            del self._waiting[key]
+            self._decide(key)
+            if loop.time() > until:
+                break
+        if self._waiting:
+            self._scheduled = loop.call_later(PAUSE_SECONDS, self._apply)
+        self._on_table(self.table)
+
+    def _decide(self, key: routetable.Key) -> None:
+        trigger = self._triggers.get(key)
+        try:
+            changed = self.table.put(trigger) if trigger is not None else self.table.drop(key)
+        except Exception:
+            _log.exception("a route was not understood", extra={"trigger": "/".join(key)})
+            return
+        self.on_decided({*changed, key})
+
+    def _sweep_later(self) -> None:
+        if self._sweep is None:
+            loop = asyncio.get_running_loop()
+            self._sweep = loop.call_later(self._sweep_pause, self._forget)
+
+    def _forget(self) -> None:
+        """Drop the load figures of what is gone."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         known = self._targets.values()
         used = (each.known_slots for each in known if each.known_slots is not None)
         self._index.keep_only(used, {each.uid for each in known})
-        self.built = True
-        self._build_seconds = loop.time() - self._built_at
-        _log.debug("route table was built", extra={"routes": len(self.table.routes)})
-        self._on_table(self.table)
-
-    async def resync(self, interval_seconds: float) -> None:
-        """Rebuild now and then, until cancelled."""
-        while True:
-            await asyncio.sleep(interval_seconds)
-            self.rebuild()
-
-    def _schedule(self) -> None:
-        if self._scheduled is None:
-            loop = asyncio.get_running_loop()
-            pause = max(DEBOUNCE_SECONDS, self._build_seconds * PAUSE_PER_BUILD)
-            due = max(self._built_at + pause, loop.time())
-            self._scheduled = loop.call_at(due, self.rebuild)
+        self._sweep_pause = max(SWEEP_SECONDS, (loop.time() - begun) * PAUSE_PER_SWEEP)

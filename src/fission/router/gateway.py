@@ -53,7 +53,7 @@ class Own:
 SLASH: Final = 0x2F
 NOT_FOUND: Final = Own(404, (answers.TEXT,), answers.NOT_FOUND)
 ROUTE_MISS: Final = Own(404, (answers.TEXT, (invocation.ROUTE_MISS, "1")), answers.NOT_FOUND)
-METHOD_NOT_ALLOWED: Final = Own(405, (answers.TEXT,), answers.METHOD_NOT_ALLOWED)
+OWN_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 CORS_REFUSED: Final = Own(403, (answers.TEXT,), cors.NOT_PERMITTED.encode() + b"\n")
 NOT_IMPLEMENTED: Final = Own(
     501, (answers.TEXT,), b"asynchronous invocation is not served by this router\n"
@@ -100,30 +100,30 @@ class PublicGateway:
             path = urllib.parse.unquote(raw)
         method = head.method.decode("ascii")
         table = self._catalog.table
-        found = table.find(_host(head.host) if table.has_hosts else "", path, method)
+        host = _host(head.host) if table.has_hosts else ""
+        if method == "OPTIONS":
+            answer = _preflight(table, head, host, path)
+            if answer is not None:
+                return answer
+        found = table.find(host, path, method)
         if isinstance(found, routetable.Match):
-            return self._planned(head, target, path, method, found)
+            return self._planned(head, target, path, found)
         own = self._own.get(raw)
         if own is not None:
             return _own_answer(own, head, method)
-        return NOT_FOUND if found is None else METHOD_NOT_ALLOWED
+        return NOT_FOUND if found is None else _not_allowed(found.methods)
 
     def _planned(
         self,
         head: heads.RequestHead,
         target: bytes,
         path: str,
-        method: str,
         match: routetable.Match,
     ) -> Plan | Own:
         route = match.route
         lines = None
         if route.cors is not None:
-            origin = (head.get(b"origin") or b"").decode("latin-1")
-            asked = head.get(b"access-control-request-method")
-            if method == "OPTIONS" and origin and asked is not None:
-                return _preflight(route.cors, head, origin, asked)
-            lines = _cors_lines(route.cors, origin)
+            lines = _cors_lines(route.cors, (head.get(b"origin") or b"").decode("latin-1"))
         if route.trigger.spec.invocation_mode or b"\r\nx-fission-invoke-mode:" in head.lower:
             return NOT_IMPLEMENTED
         functions = route.functions
@@ -190,12 +190,35 @@ def _own_answer(own: Callable[[], Own], head: heads.RequestHead, method: str) ->
         if b"\r\norigin:" in head.lower and b"\r\naccess-control-request-method:" in head.lower:
             return CORS_REFUSED
         return Own(200)
-    return METHOD_NOT_ALLOWED
+    return _not_allowed(OWN_METHODS)
 
 
-def _preflight(policy: cors.Policy, head: heads.RequestHead, origin: str, asked: bytes) -> Own:
+def _not_allowed(methods: frozenset[str]) -> Own:
+    allow = ("Allow", ", ".join(sorted(methods)))
+    return Own(405, (answers.TEXT, allow), answers.METHOD_NOT_ALLOWED)
+
+
+def _preflight(
+    table: routetable.Table, head: heads.RequestHead, host: str, path: str
+) -> Own | None:
+    """The answer to a browser that asks beforehand; None when it is for the function to answer.
+
+    The route of the method asked for decides: several triggers may share a path.
+    """
+    if b"\r\norigin:" not in head.lower:
+        return None
+    asked = (head.get(b"access-control-request-method") or b"").decode("latin-1")
+    origin = (head.get(b"origin") or b"").decode("latin-1")
+    if not asked or not origin:
+        return None
+    found = table.find(host, path, asked)
+    if not isinstance(found, routetable.Match) or found.route.cors is None:
+        found = table.find(host, path, "OPTIONS")
+    if not isinstance(found, routetable.Match) or found.route.cors is None:
+        return None
+    policy = found.route.cors
     wanted = (head.get(b"access-control-request-headers") or b"").decode("latin-1")
-    headers = policy.preflight(origin, asked.decode("latin-1"), wanted)
+    headers = policy.preflight(origin, asked, wanted)
     if headers is None:
         return CORS_REFUSED
     return Own(204, (*headers, ("Vary", "Origin")))

@@ -38,6 +38,13 @@ def resolve(
     return weights.Weighted([(_find(reference.name, namespace, lookup), 1)])
 
 
+def names(reference: reference_types.FunctionReference) -> list[str]:
+    """The functions that a reference names, whether they are there or not."""
+    if reference.type == reference_types.BY_WEIGHT:
+        return sorted(reference.function_weights or {})
+    return [reference.name]
+
+
 def _weighted(
     shares: dict[str, int], namespace: str, lookup: Lookup
 ) -> weights.Weighted[targets.Target]:

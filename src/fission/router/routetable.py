@@ -1,47 +1,41 @@
-"""The route table: which trigger a request belongs to. Pure and immutable; rebuilt on change.
+"""The route table: which trigger a request belongs to. Without I/O; changed trigger by trigger.
 
 Order of precedence: routes that name the host before those that do not; exact paths (literal or
 template) before prefixes; longer prefixes before shorter; ties go to the oldest trigger. Methods
 only filter: a path that matches with no method that does is 405, no path at all 404.
 
-Literal paths are found by dictionary, so the cost does not grow with the number of triggers;
-templates are tried one by one.
+Of triggers that claim the same paths for the same methods the oldest is served. The others are kept
+and take over when it goes. A change costs the same however many routes there are: it touches the
+trigger, those that claim the same, and nothing else.
 """
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from fission.api import httptrigger_lifecycle, httptrigger_validation
 from fission.base import errors
-from fission.router import cors, resolver, routes, templates
+from fission.router import cors, exposure, pathindex, resolver, routes, templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from fission.api import httptrigger_types
 
 Key = tuple[str, str]
+Match = pathindex.Match
 
 _REASONS: Final[dict[type[errors.Error], str]] = {
     resolver.FunctionNotFound: httptrigger_lifecycle.FUNCTION_NOT_FOUND,
     templates.TemplateError: httptrigger_lifecycle.INVALID_ROUTE_TEMPLATE,
     cors.CorsError: httptrigger_lifecycle.INVALID_CORS_CONFIG,
+    exposure.ExposureError: httptrigger_lifecycle.INVALID_INGRESS_CONFIG,
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Match:
-    """The route of a request, and what its template's variables stand for."""
-
-    route: routes.Route
-    variables: tuple[tuple[str, str], ...] = ()
-    prefix_length: int = 0
-    """Characters of the matched path that are the prefix."""
-
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a trigger is not served."""
 
@@ -49,153 +43,182 @@ class Refusal:
     message: str
 
 
-METHOD_NOT_ALLOWED: Final = "method not allowed"
+@dataclasses.dataclass(frozen=True, slots=True)
+class NotAllowed:
+    """The path is one of ours, the method is not."""
 
-
-class _Bucket:
-    """The routes of one host, or of every host."""
-
-    def __init__(self) -> None:
-        self.exact: dict[str, list[routes.Route]] = {}
-        self.exact_templates: list[routes.Route] = []
-        self.prefixes: dict[str, list[routes.Route]] = {}
-        self.lengths: list[int] = []
-        self.prefix_templates: list[routes.Route] = []
-
-    def add(self, route: routes.Route) -> None:
-        if route.exact is not None:
-            self.exact_templates.append(route)
-        if route.below is not None:
-            self.prefix_templates.append(route)
-        if route.exact is None and route.below is None:
-            if not (route.is_prefix and route.path.endswith("/")):
-                self.exact.setdefault(route.path, []).append(route)
-            if route.is_prefix:
-                below = route.path if route.path.endswith("/") else route.path + "/"
-                self.prefixes.setdefault(below, []).append(route)
-
-    def finish(self) -> None:
-        self.lengths = sorted({len(prefix) for prefix in self.prefixes}, reverse=True)
-        self.prefix_templates.sort(key=lambda route: (-len(route.path), route.order))
-
-    def candidates(self, path: str) -> Iterator[Match]:
-        yield from self._exact(path)
-        yield from self._below(path)
-
-    def _exact(self, path: str) -> Iterator[Match]:
-        literal = self.exact.get(path, ())
-        if not self.exact_templates:
-            for route in literal:
-                yield Match(route, (), len(path))
-            return
-        found = [Match(route, (), len(path)) for route in literal]
-        for route in self.exact_templates:
-            matched = route.exact.match(path) if route.exact is not None else None
-            if matched is not None:
-                found.append(Match(route, _variables(route, matched.groups()), len(path)))
-        yield from sorted(found, key=lambda match: match.route.order)
-
-    def _below(self, path: str) -> Iterator[Match]:
-        found: list[tuple[int, int, Match]] = []
-        for length in self.lengths:
-            if length > len(path):
-                continue
-            for route in self.prefixes.get(path[:length], ()):
-                match = Match(route, (), len(route.path.rstrip("/")))
-                if not self.prefix_templates:
-                    yield match
-                found.append((-len(route.path), route.order, match))
-        if not self.prefix_templates:
-            return
-        for route in self.prefix_templates:
-            matched = route.below.match(path) if route.below is not None else None
-            if matched is not None:
-                variables = _variables(route, matched.groups())
-                match = Match(route, variables, matched.end() - 1)
-                found.append((-len(route.path), route.order, match))
-        for _, _, match in sorted(found, key=lambda item: item[:2]):
-            yield match
-
-
-def _variables(route: routes.Route, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    return tuple(zip(route.variables, values, strict=True))
+    methods: frozenset[str]
+    """Those that are."""
 
 
 class Table:
     """Finds the route of a request."""
 
-    def __init__(
-        self, served: Iterable[routes.Route] = (), refused: dict[Key, Refusal] | None = None
-    ) -> None:
-        self.routes = list(served)
-        self.refused = refused or {}
-        """Triggers that are not served, and why."""
-        self._hosts: dict[str, _Bucket] = {}
-        self._any = _Bucket()
-        for route in self.routes:
-            bucket = self._hosts.setdefault(route.host, _Bucket()) if route.host else self._any
-            bucket.add(route)
-        for bucket in (*self._hosts.values(), self._any):
-            bucket.finish()
-        self._plain: dict[str, Match] = {}
-        """Literal paths of a single route that nothing comes before: most requests end here."""
-        if not self._hosts and not self._any.exact_templates:
-            self._plain = {
-                path: Match(same[0], (), len(path))
-                for path, same in self._any.exact.items()
-                if len(same) == 1
-            }
+    def __init__(self, lookup: resolver.Lookup) -> None:
+        self._lookup = lookup
+        self.exposed = exposure.STANDARD
+        """By what it is judged how a trigger wants to be shown."""
+        self.routes: dict[Key, routes.Route] = {}
+        """Triggers that are served."""
+        self.refused: dict[Key, Refusal] = {}
+        """Triggers that are not, and why."""
+        self._candidates: dict[Key, routes.Route] = {}
+        """Triggers that could be served if no older one claimed the same."""
+        self._rivals: dict[tuple[str, bool, str], list[routes.Route]] = {}
+        self._callers: dict[Key, set[Key]] = {}
+        """Triggers by the functions that they name, found or not."""
+        self._named: dict[Key, list[Key]] = {}
+        self._hosts: dict[str, pathindex.PathIndex] = {}
+        self._any = pathindex.PathIndex()
+        self._simple = True
+        """No host matters and no template: a literal path decides alone."""
 
     @property
     def has_hosts(self) -> bool:
         """Whether the host of a request matters at all."""
         return bool(self._hosts)
 
-    def find(self, host: str, path: str, method: str) -> Match | str | None:
-        """The match; METHOD_NOT_ALLOWED when only the path matches; None when nothing does."""
-        plain = self._plain.get(path)
-        if plain is not None and method in plain.route.methods:
-            return plain
-        path_matched = False
-        if self._hosts:
-            bucket = self._hosts.get(host)
-            if bucket is not None:
-                for match in bucket.candidates(path):
-                    if method in match.route.methods:
-                        return match
-                    path_matched = True
-        for match in self._any.candidates(path):
-            if method in match.route.methods:
-                return match
-            path_matched = True
-        return METHOD_NOT_ALLOWED if path_matched else None
+    def find(self, host: str, path: str, method: str) -> Match | NotAllowed | None:
+        """The match; NotAllowed when only the path matches; None when nothing does."""
+        if self._simple:
+            for match in self._any.exact.get(path, ()):
+                if method in match.route.methods:
+                    return match
+        refusing: list[routes.Route] = []
+        named = self._hosts.get(host) if self._hosts else None
+        for index in (self._any,) if named is None else (named, self._any):
+            for match in index.candidates(path):
+                if method in match.route.methods:
+                    return match
+                refusing.append(match.route)
+        if not refusing:
+            return None
+        return NotAllowed(frozenset().union(*(route.methods for route in refusing)))
 
-
-def build(triggers: Iterable[httptrigger_types.HTTPTrigger], lookup: resolver.Lookup) -> Table:
-    """A table of every trigger that can be served; the others are in `refused`."""
-    served: list[routes.Route] = []
-    refused: dict[Key, Refusal] = {}
-    taken: dict[tuple[str, bool, str], list[routes.Route]] = {}
-    for order, trigger in enumerate(sorted(triggers, key=_seniority)):
+    def put(self, trigger: httptrigger_types.HTTPTrigger) -> set[Key]:
+        """Decide about a trigger, new or changed; every trigger of which something changed."""
         key = (trigger.metadata.namespace, trigger.metadata.name)
+        if self._retarget(key, trigger):
+            return set()
+        changed = self.drop(key)
+        self._name(key, trigger)
         try:
-            route = _admit(trigger, order, lookup)
+            candidate = _admit(trigger, self._lookup, self.exposed)
         except errors.Error as error:
             reason = _REASONS.get(type(error), httptrigger_lifecycle.MUX_BUILD_FAILED)
-            refused[key] = Refusal(reason, str(error))
-            continue
-        rivals = taken.setdefault(route.shape, [])
-        rival = next((other for other in rivals if other.methods & route.methods), None)
-        if rival is not None:
-            refused[key] = Refusal(httptrigger_lifecycle.ROUTE_CONFLICT, _conflict(route, rival))
-            continue
-        rivals.append(route)
-        served.append(route)
-    return Table(served, refused)
+            self.refused[key] = Refusal(reason, str(error))
+        else:
+            self._candidates[key] = candidate
+            rivals = self._rivals.setdefault(candidate.shape, [])
+            bisect.insort(rivals, candidate, key=lambda route: route.seniority)
+            changed |= self._settle(rivals)
+        changed.add(key)
+        return changed
+
+    def drop(self, key: Key) -> set[Key]:
+        """Forget a trigger; every other one of which something changed."""
+        self._unname(key)
+        self.refused.pop(key, None)
+        candidate = self._candidates.pop(key, None)
+        if candidate is None:
+            return set()
+        self._withdraw(key)
+        rivals = self._rivals[candidate.shape]
+        rivals.remove(candidate)
+        if rivals:
+            return self._settle(rivals)
+        del self._rivals[candidate.shape]
+        return set()
+
+    def callers(self, function: Key) -> Iterable[Key]:
+        """Triggers that name a function."""
+        return self._callers.get(function, ())
+
+    def is_current(self, trigger: httptrigger_types.HTTPTrigger) -> bool:
+        """Whether what was decided about a trigger is of this version of it and its functions."""
+        key = (trigger.metadata.namespace, trigger.metadata.name)
+        functions = [self._lookup(*each) for each in self._named.get(key, ())]
+        candidate = self._candidates.get(key)
+        if candidate is None:
+            refusal = self.refused.get(key)
+            missing = httptrigger_lifecycle.FUNCTION_NOT_FOUND
+            return refusal is not None and (refusal.reason != missing or None in functions)
+        if candidate.trigger is not trigger:
+            return False
+        return all(each in functions for each in candidate.functions.things)
+
+    def _retarget(self, key: Key, trigger: httptrigger_types.HTTPTrigger) -> bool:
+        """Only its functions changed: put in those of now, if they are there."""
+        candidate = self._candidates.get(key)
+        if candidate is None or candidate.trigger is not trigger:
+            return False
+        try:
+            candidate.functions = resolver.resolve(trigger.spec.function_ref, key[0], self._lookup)
+        except resolver.FunctionNotFound:
+            return False
+        return True
+
+    def _settle(self, rivals: list[routes.Route]) -> set[Key]:
+        """Serve the oldest of those that claim the same, for each method; who is affected."""
+        holders: dict[str, routes.Route] = {}
+        changed: set[Key] = set()
+        admitted: list[tuple[Key, routes.Route]] = []
+        for route in rivals:
+            metadata = route.trigger.metadata
+            key = (metadata.namespace, metadata.name)
+            shared = sorted(route.claims & holders.keys())
+            if not shared:
+                holders.update(dict.fromkeys(route.claims, route))
+                if self.routes.get(key) is not route:
+                    admitted.append((key, route))
+                continue
+            refusal = Refusal(
+                httptrigger_lifecycle.ROUTE_CONFLICT, _conflict(route, holders[shared[0]], shared)
+            )
+            if self.refused.get(key) != refusal:
+                self._withdraw(key)
+                self.refused[key] = refusal
+                changed.add(key)
+        for key, route in admitted:
+            self.refused.pop(key, None)
+            self._serve(key, route)
+            changed.add(key)
+        return changed
+
+    def _serve(self, key: Key, route: routes.Route) -> None:
+        self.routes[key] = route
+        index = self._any
+        if route.host:
+            index = self._hosts.setdefault(route.host, pathindex.PathIndex())
+        index.add(route)
+        self._simple = not self._hosts and not self._any.has_exact_templates
+
+    def _withdraw(self, key: Key) -> None:
+        route = self.routes.pop(key, None)
+        if route is None:
+            return
+        index = self._hosts[route.host] if route.host else self._any
+        index.remove(route)
+        if route.host and not index.count:
+            del self._hosts[route.host]
+        self._simple = not self._hosts and not self._any.has_exact_templates
+
+    def _name(self, key: Key, trigger: httptrigger_types.HTTPTrigger) -> None:
+        names = resolver.names(trigger.spec.function_ref)
+        self._named[key] = [(key[0], name) for name in names]
+        for function in self._named[key]:
+            self._callers.setdefault(function, set()).add(key)
+
+    def _unname(self, key: Key) -> None:
+        for function in self._named.pop(key, ()):
+            callers = self._callers[function]
+            callers.discard(key)
+            if not callers:
+                del self._callers[function]
 
 
 def _admit(
-    trigger: httptrigger_types.HTTPTrigger, order: int, lookup: resolver.Lookup
+    trigger: httptrigger_types.HTTPTrigger, lookup: resolver.Lookup, exposed: exposure.Exposure
 ) -> routes.Route:
     spec = trigger.spec
     for field, path in (("spec.relativeurl", spec.relative_url), ("spec.prefix", spec.prefix)):
@@ -204,17 +227,15 @@ def _admit(
             raise errors.InvalidInput("; ".join(str(fault) for fault in faults))
     if not (spec.prefix or spec.relative_url):
         raise errors.InvalidInput("relativeurl or prefix must be set")
+    exposed.check(spec)
     functions = resolver.resolve(spec.function_ref, trigger.metadata.namespace, lookup)
-    return routes.make_route(trigger, order, functions)
+    return routes.make_route(trigger, functions)
 
 
-def _seniority(trigger: httptrigger_types.HTTPTrigger) -> tuple[str, str, str]:
-    metadata = trigger.metadata
-    return (metadata.creation_timestamp or "9999", metadata.namespace, metadata.name)
-
-
-def _conflict(route: routes.Route, rival: routes.Route) -> str:
-    shared = ", ".join(sorted(route.methods & rival.methods))
+def _conflict(route: routes.Route, rival: routes.Route, shared: list[str]) -> str:
     other = rival.trigger.metadata
     place = f"{route.host or '*'}{route.path}"
-    return f"{place} is served by the older trigger {other.namespace}/{other.name} for {shared}"
+    return (
+        f"{place} is served by the older trigger {other.namespace}/{other.name}"
+        f" for {', '.join(shared)}"
+    )

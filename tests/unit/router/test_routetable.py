@@ -10,13 +10,17 @@ FUNCTIONS = {("default", name): object() for name in ("f", "g", "h")}
 
 
 def build(*triggers: dict) -> routetable.Table:
-    decoded = [objects.decode(httptrigger_types.HTTPTrigger, wire) for wire in triggers]
-    return routetable.build(decoded, lambda ns, name: FUNCTIONS.get((ns, name)))
+    table = routetable.Table(lambda ns, name: FUNCTIONS.get((ns, name)))
+    for wire in triggers:
+        table.put(objects.decode(httptrigger_types.HTTPTrigger, wire))
+    return table
 
 
 def found(table: routetable.Table, path: str, method: str = "GET", host: str = "a") -> str:
     match = table.find(host, path, method)
-    return match.route.trigger.metadata.name if isinstance(match, routetable.Match) else str(match)
+    if isinstance(match, routetable.NotAllowed):
+        return "not " + " ".join(sorted(match.methods))
+    return match.route.trigger.metadata.name if match is not None else "None"
 
 
 def test_an_exact_path_matches_itself_only():
@@ -24,7 +28,7 @@ def test_an_exact_path_matches_itself_only():
     assert found(table, "/hello") == "t"
     for path in ("/hello/", "/hell", "/hello/x", "/Hello", "/"):
         assert found(table, path) == "None"
-    assert found(table, "/hello", "POST") == routetable.METHOD_NOT_ALLOWED
+    assert found(table, "/hello", "POST") == "not GET"
 
 
 @pytest.mark.parametrize(
@@ -65,8 +69,8 @@ def test_methods_only_filter():
     )
     assert found(table, "/a/b", "POST") == "exact"
     assert found(table, "/a/b", "GET") == "prefix"
-    assert found(table, "/a/b", "PUT") == routetable.METHOD_NOT_ALLOWED
-    assert found(table, "/none", "GET") == routetable.METHOD_NOT_ALLOWED
+    assert found(table, "/a/b", "PUT") == "not GET POST"
+    assert found(table, "/none", "GET") == "not "
     assert found(table, "/old", "PUT") == "old"
 
 
@@ -126,7 +130,7 @@ def test_the_younger_of_two_equal_routes_is_refused():
         ({"relativeurl": "/a/{x"}, "InvalidRouteTemplate", "unbalanced"),
         ({"relativeurl": "/a/{x}/{x}"}, "InvalidRouteTemplate", "twice"),
         ({"relativeurl": "/a/{x:(b)}"}, "InvalidRouteTemplate", "capturing"),
-        ({"relativeurl": "/a/{x:[}"}, "InvalidRouteTemplate", "no expression"),
+        ({"relativeurl": "/a/{x:[}"}, "InvalidRouteTemplate", "ends too early"),
         ({"relativeurl": "/a/{:x}"}, "InvalidRouteTemplate", "needs a name"),
         ({"relativeurl": "/router-healthz"}, "MuxBuildFailed", "router itself"),
         ({"relativeurl": "/fission-function/x"}, "MuxBuildFailed", "fission-function"),

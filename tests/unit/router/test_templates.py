@@ -1,0 +1,153 @@
+"""Path templates: what is taken, what is refused, and that no path takes long."""
+
+import re
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from fission.router import ambiguity, expressions, templates
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "[0-9]+",
+        "(?:[a-z]+/)*[a-z]+",
+        "(?:png|jpe?g|gif)",
+        "v[0-9]+(?:\\.[0-9]+)*",
+        "(?:[0-9]{1,3}\\.){3}[0-9]{1,3}",
+        "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+        "[a-z]{2}(?:-[A-Z]{2})?",
+        ".+",
+        "[^/]+?",
+        "\\w+\\.\\d{4}",
+    ],
+)
+def test_usual_expressions_are_searched_in_the_length_of_the_path(expression):
+    assert ambiguity.degree(expressions.parse(expression)) == 1
+    re.compile(expression)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "(?:a+)+",
+        "(?:a|a)*",
+        "(?:a|ab|b)*",
+        "(?:a*)*",
+        "(?:a*b?)*",
+        "(?:.*,)*x",
+        "(?:[a-z0-9]+-?)*",
+        "(?:a{1,30}){1,30}",
+        "(?:[^/]+/?)+",
+    ],
+)
+def test_exponential_expressions_are_refused(expression):
+    assert ambiguity.degree(expressions.parse(expression)) is None
+    with pytest.raises(templates.TemplateError, match=r"exponential.*Let a fixed character"):
+        templates.Template(f"/a/{{x:{expression}}}/b")
+
+
+@pytest.mark.parametrize("expression", ["a?" * 20 + "a" * 20, "(?:a|a)" * 20, "(?:a|a){20}"])
+def test_choices_that_multiply_are_refused(expression):
+    with pytest.raises(ambiguity.TooComplex):
+        ambiguity.degree(expressions.parse(expression))
+
+
+@pytest.mark.parametrize(
+    ("path", "longest"),
+    [
+        ("/a/{b}/c/{d}", 1 << 30),
+        ("/{a}-{b}", 1024),
+        ("/{a:.*}/x/{b:.*}", 1024),
+        ("/{a}-{b}/{c}-{d}", 128),
+        ("/{a:[^-/]+}-{b}", 1 << 30),
+    ],
+)
+def test_the_more_ways_to_search_the_shorter_the_path(path, longest):
+    assert templates.Template(path).longest == longest
+
+
+def test_too_many_repetitions_in_a_row_are_refused():
+    with pytest.raises(templates.TemplateError, match=r"4 repetitions in a row.*\[\^-/\]"):
+        templates.Template("/{a}-{b}-{c}-{d}")
+
+
+@pytest.mark.parametrize(
+    ("expression", "part"),
+    [
+        ("(a)", "capturing group"),
+        ("(?P<n>a)", "of groups only"),
+        ("(?=a)", "of groups only"),
+        ("(?i:a)", "of groups only"),
+        ("a\\1", "\\1 is not taken"),
+        ("a\\b", "\\b is not taken"),
+        ("^a", "anchor '^'"),
+        ("a$", "anchor '$'"),
+        ("*a", "nothing precedes"),
+        ("a**", "repeats a repetition"),
+        ("a++", "repeats a repetition"),
+        ("[[:alpha:]]", "put \\ before"),
+        ("[a--b]", "put \\ before"),
+        ("[z-a]", "not in order"),
+        ("(?:a", "not closed"),
+        ("a)", "')' too many"),
+        ("[a", "ends too early"),
+        ("a{5,2}", "not in order"),
+        ("a{x}", "no count"),
+        ("a\\", "ends too early"),
+        ("a" * 600, "at most 512"),
+    ],
+)
+def test_what_is_not_taken_is_named(expression, part):
+    with pytest.raises(expressions.ExpressionError) as caught:
+        expressions.parse(expression)
+    assert part in str(caught.value)
+
+
+PIECES = some.sampled_from(
+    ["a", "b", "[ab]", "[^a]", ".", "\\d", "ab", "(?:a|b)", "(?:ab|c)", "(?:a+b)", "(?:[^/]+/)"]
+)
+COUNTS = some.sampled_from(["", "*", "+", "?", "{2}", "{1,3}", "+?"])
+
+
+@given(
+    some.lists(some.tuples(PIECES, COUNTS), min_size=1, max_size=5).map(
+        lambda pairs: "".join(piece + count for piece, count in pairs)
+    ),
+    some.sampled_from(["a", "b", "ab", "aab", "/", "a/"]),
+)
+def test_what_is_accepted_never_takes_long(expression, repeated):
+    try:
+        template = templates.Template(f"/{{x:{expression}}}!")
+    except templates.TemplateError:
+        return
+    path = "/" + (repeated * 1024)[: min(template.longest, 1024) - 2] + "?"
+    begun = time.perf_counter()
+    template.match(path)
+    template.match_below(path)
+    assert time.perf_counter() - begun < 0.5
+
+
+@settings(max_examples=300)
+@given(some.text("ab[]-^\\d(?:|)*+{}1,.&~/", max_size=14))
+def test_what_is_read_python_reads_too(text):
+    try:
+        expressions.parse(text)
+    except expressions.ExpressionError:
+        return
+    re.compile(f"({text})")
+
+
+@given(some.text("ab/-1.", max_size=12))
+def test_matching_is_that_of_the_expression(text):
+    template = templates.Template("/{x:[ab]+(?:/[ab]+)*}-{y}")
+    expected = re.fullmatch(r"/([ab]+(?:/[ab]+)*)-([^/]+)", "/" + text)
+    assert template.match("/" + text) == (expected.groups() if expected else None)
+
+
+def test_digits_and_letters_are_those_of_ascii():
+    assert templates.Template("/{x:\\d+}").match("/7") == ("7",)
+    assert templates.Template("/{x:\\d+}").match("/\u0667") is None
