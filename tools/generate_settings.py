@@ -47,6 +47,7 @@ SECTIONS = (
         "Field",
     ),
     Section("Storage service", "Environment of storagesvc.", "fission.storagesvc.config", "Config"),
+    Section("Statestore", "Environment of statestore.", "fission.statestore.config", "Config"),
     Section("Controller", "Environment of the controller.", "fission.controller.config", "Config"),
     Section("Builder manager", "Environment of buildermgr.", "fission.buildermgr.config", "Config"),
     Section(
@@ -122,6 +123,7 @@ VARIABLES = {
         " otherwise.",
         "FISSION_STORAGESVC_URL": "Storagesvc for the command line, where it is not found by its"
         " Service.",
+        "FISSION_STATESTORE_URL": "Statestore for the command line and for mqtrigger, likewise.",
         "FISSION_ROUTER_URL": "The public router for the command line, likewise.",
         "FISSION_ROUTER_INTERNAL_URL": "The router's internal listener for `fission fn test`,"
         " likewise.",

@@ -65,6 +65,7 @@ _READY_PATHS = {
     "controller": "/healthz",
     "executor": "/readyz",
     "router": "/readyz",
+    "statestore": "/readyz",
     "storagesvc": "/readyz",
 }
 """Service → what answers 200 once its component works; asked through the API server's proxy."""

@@ -21,6 +21,7 @@ COMPONENTS = {
     "executor": "fission.executor.app",
     "fetcher": "fission.fetcher.app",
     "router": "fission.router.app",
+    "statestore": "fission.statestore.app",
     "storagesvc": "fission.storagesvc.app",
 }
 """Component → the module whose ``serve(env)`` runs it."""
