@@ -40,6 +40,8 @@ OWNER: Final = "owner"
 OWNER_BUILDERMGR: Final = "buildermgr"
 BUILD_CACHE: Final = "fission.io/build-cache"
 """Label of the ConfigMap with an environment's build cache; the environment's name."""
+WATCH_JOURNAL: Final = "fission.io/watch-journal"
+"""Label of the ConfigMap that says how far a watch trigger has come; the trigger's name."""
 
 # Labels of Ingresses and HTTPRoutes.
 TRIGGER_NAME: Final = "triggerName"
@@ -76,6 +78,8 @@ OUTBOUND: Final = "fission.io/outbound"
 """On an Environment: ``none``, ``ports:443,5432`` or ``open``."""
 POD_OUTBOUND: Final = "kubelet/outbound"
 """The same on a pod, for the embedded cluster's kubelet."""
+TIMER_MISSED_GRACE: Final = "fission.io/timer-missed-grace"
+"""On a TimeTrigger: how late a missed tick may still be fired, as in ``1h``; ``0s`` never."""
 CANCEL_REQUESTED: Final = "fission.io/cancel-requested"
 
 # Annotations that buildermgr puts on Packages.

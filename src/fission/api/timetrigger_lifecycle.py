@@ -6,11 +6,41 @@ from typing import Final
 from fission.api import conditions, timetrigger_types
 
 INVALID_CRON: Final = "InvalidCron"
+INVALID_GRACE: Final = "InvalidMissedGrace"
+FUNCTION_NOT_FOUND: Final = "FunctionNotFound"
 
 
 def mark_scheduled(trigger: timetrigger_types.TimeTrigger, now: datetime.datetime) -> bool:
     """It works: its next time is known."""
     return _mark(trigger, conditions.TRUE, "CronRegistered", "its next time is known", now)
+
+
+def mark_function_missing(
+    trigger: timetrigger_types.TimeTrigger, message: str, now: datetime.datetime
+) -> bool:
+    """Its next time is known, and there is nothing to call."""
+    generation = trigger.metadata.generation
+    changes = [
+        conditions.mark(
+            trigger.status,
+            conditions.SCHEDULED,
+            conditions.TRUE,
+            "CronRegistered",
+            "its next time is known",
+            generation,
+            now,
+        ),
+        conditions.mark(
+            trigger.status,
+            conditions.READY,
+            conditions.FALSE,
+            FUNCTION_NOT_FOUND,
+            message,
+            generation,
+            now,
+        ),
+    ]
+    return any(changes)
 
 
 def mark_failed(

@@ -1,6 +1,6 @@
 """TimeTrigger: calls a function at the times of a cron expression."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 from msgspec import field
@@ -31,8 +31,33 @@ class TimeTriggerSpec(schema.Model):
     )
 
 
+_INSTANT: Final[schema.Hints] = {"maxLength": 64}
+
+
 class TimeTriggerStatus(reference_types.TriggerStatus):
     """What is known of a time trigger. Written by the timer."""
+
+    cron: Annotated[str, schema.doc("The expression that these times follow.")] = ""
+    since: Annotated[
+        str,
+        schema.doc("Ticks count from here: creation, or the last change of `cron`.", **_INSTANT),
+    ] = ""
+    last_fire_time: Annotated[
+        str,
+        schema.doc("The latest tick that a timer claimed; no tick is claimed twice.", **_INSTANT),
+    ] = ""
+    last_settled_time: Annotated[
+        str, schema.doc("The latest tick whose outcome is in `delivery`.", **_INSTANT)
+    ] = ""
+    next_fire_time: Annotated[str, schema.doc("The tick to come.", **_INSTANT)] = ""
+    claimed_by: Annotated[str, schema.doc("The timer process that claimed the latest tick.")] = ""
+    missed: Annotated[
+        int, schema.doc("Ticks that went by while nobody could fire them.", format="int64")
+    ] = 0
+    unknown: Annotated[
+        int,
+        schema.doc("Claimed ticks of which nobody knows whether they arrived.", format="int64"),
+    ] = 0
 
 
 class TimeTrigger(schema.Model):

@@ -41,6 +41,8 @@ DEBUG: Final = "X-Fission-Debug"
 
 # Said by triggers.
 TIMER_NAME: Final = "X-Fission-Timer-Name"
+TIMER_SCHEDULED_AT: Final = "X-Fission-Timer-Scheduled-At"
+"""The instant that the tick stands for, RFC 3339; names a tick among those of its trigger."""
 KUBERNETES_EVENT_TYPE: Final = "X-Kubernetes-Event-Type"
 KUBERNETES_OBJECT_TYPE: Final = "X-Kubernetes-Object-Type"
 TOPIC: Final = "X-Fission-MQTrigger-Topic"

@@ -7,6 +7,7 @@ from fission.api import (
     function_types,
     httptrigger_types,
     kuberneteswatchtrigger_types,
+    labels,
     messagequeuetrigger_types,
     package_types,
     reference_types,
@@ -431,6 +432,24 @@ def test_a_time_trigger_needs_a_time():
     trigger.spec.function_ref.name = "hello"
 
     assert messages(trigger) == ["spec.cron: Required value"]
+    trigger.spec.cron = "0 25 * * *"
+    (message,) = messages(trigger)
+    assert 'field hour "25": 25 is outside of 0-23' in message
+    trigger.spec.cron = "CRON_TZ=Europe/Berlin 0 0 2 * * mon-fri"
+    assert messages(trigger) == []
+
+
+def test_a_missed_tick_may_be_so_late():
+    trigger = timetrigger_types.TimeTrigger()
+    trigger.metadata.name = "t"
+    trigger.spec.function_ref.name = "hello"
+    trigger.spec.cron = "@daily"
+    trigger.metadata.annotations = {labels.TIMER_MISSED_GRACE: "1h"}
+    assert messages(trigger) == []
+    for bad in ("soon", "-1h", ""):
+        trigger.metadata.annotations = {labels.TIMER_MISSED_GRACE: bad}
+        (message,) = messages(trigger)
+        assert "metadata.annotations[fission.io/timer-missed-grace]: Invalid value" in message
 
 
 def test_a_watch_names_a_kind_alone_or_with_its_group():
