@@ -10,19 +10,20 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import pathlib
 from typing import TYPE_CHECKING, Any
 
 import prometheus_client
 
 from fission.api import labels, resources
 from fission.base import clock as clocks
-from fission.base import tasks
-from fission.contracts import invocation, signing
+from fission.base import errors, podenv, tasks
+from fission.contracts import features, invocation, signing
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
 from fission.kube import informer, peers
 from fission.meta import gvk
-from fission.router import config, core, executor_client, trigger_status
+from fission.router import config, core, executor_client, guard, trigger_status
 from fission.web import client as web_client
 from fission.web import listen
 
@@ -49,6 +50,8 @@ class Deps:
     clock: clocks.Clock
     public: Sequence[socket.socket]
     internal: Sequence[socket.socket]
+    auth: guard.Auth | None = None
+    """How the public listener knows its callers; None: everybody may call."""
 
 
 class App:
@@ -90,6 +93,7 @@ class App:
             self._deps.clock,
             verify=_verifier(self._deps.masters, self._deps.clock),
             ready=self._synced,
+            auth=self._deps.auth,
         )
         status = trigger_status.TriggerStatus(self._deps.kube, data_plane.catalog, self._deps.clock)
         data_plane.catalog.on_decided = status.decided
@@ -156,9 +160,20 @@ async def serve(env: Mapping[str, str]) -> None:
         clock=clocks.SystemClock(),
         public=listen.sockets(env, invocation.SOCKET_NAME, settings.public_port),
         internal=listen.sockets(env, invocation.INTERNAL_SOCKET_NAME, settings.internal_port),
+        auth=guard.make_auth(settings, _features(settings, env)),
     )
     async with deps.kube:
         await build(settings, deps).run()
+
+
+def _features(settings: config.Config, env: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    path = pathlib.Path(podenv.volume_path(settings.feature_config, env))
+    try:
+        return features.decode(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, features.FeatureError) as error:
+        raise errors.SettingsError(f"FEATURE_CONFIG {path}: {error}") from error
 
 
 def _signer(masters: signing.Masters, clock: clocks.Clock) -> web_client.Sign | None:

@@ -73,6 +73,21 @@ class Config:
     """A line of JSON on standard output for each request."""
     use_encoded_path: bool = settings.setting("USE_ENCODED_PATH", False)
     """Match routes on the path as it was sent, not as it reads."""
+    jwt_signing_key: str = settings.setting("JWT_SIGNING_KEY", "")
+    """Secret that tokens are signed with, 32 bytes or more. With it the public listener asks for
+    tokens; without it everybody may call. From the Secret `router`."""
+    auth_username: str = settings.setting("AUTH_USERNAME", "admin")
+    """Who may log in."""
+    auth_password: str = settings.setting("AUTH_PASSWORD", "")
+    """The password of that user; needed with `JWT_SIGNING_KEY`. From the Secret `router`."""
+    auth_uri_path: str = settings.setting("AUTH_URI_PATH", "/auth/login")
+    """Where tokens are given; `authUriPath` of the feature configuration comes first."""
+    jwt_expiry_seconds: float = settings.setting("JWT_EXPIRY_TIME", 120.0)
+    """Life of a token; `jwtExpiryTime` of the feature configuration comes first."""
+    jwt_issuer: str = settings.setting("JWT_ISSUER", "fission")
+    """Who tokens say they are from; `jwtIssuer` of the feature configuration comes first."""
+    feature_config: str = settings.setting("FEATURE_CONFIG", "/etc/config/config.yaml")
+    """The feature configuration, which may be absent: YAML, plain or in base64."""
     grace_seconds: float = settings.setting("GRACEFUL_SHUTDOWN_TIMEOUT", 30.0)
     """Time for running requests to finish at shutdown."""
     pod_namespace: str = settings.setting("POD_NAMESPACE", "fission")

@@ -25,13 +25,16 @@ from fission.router import (
     catalog,
     endpoints,
     gateway,
+    guard,
     listener,
+    login,
     metrics,
     proxy,
     requestids,
     slots,
     sockets,
     tapper,
+    tokens,
     upstream,
 )
 from fission.web import health
@@ -67,11 +70,12 @@ class Core:
         on_table: Callable[[routetable.Table], None] = lambda table: None,
         ready: Callable[[], bool] = lambda: True,
         on_end: proxy.OnEnd | None = None,
+        auth: guard.Auth | None = None,
     ) -> None:
         """`verify` checks signatures on the internal listener; `ready` is part of `/readyz`.
 
         `on_end` hears of each request that a trigger brought. It is called on the path of
-        requests and must cost next to nothing.
+        requests and must cost next to nothing. With `auth` the public listener wants tokens.
         """
         loop = asyncio.get_running_loop()
         self._settings = settings
@@ -112,7 +116,7 @@ class Core:
         )
         self.metrics.routes = lambda: len(self.catalog.table.routes)
         self.metrics.tap_failures = lambda: self.tapper.failures
-        public = gateway.PublicGateway(
+        public: gateway.Gateway = gateway.PublicGateway(
             self.catalog,
             self._own_paths(),
             max_body_bytes=settings.max_body_bytes,
@@ -121,11 +125,21 @@ class Core:
         internal = gateway.InternalGateway(self.catalog.lookup, verify=verify)
         ids = requestids.Source()
         self._log = accesslog.AccessLog(loop, clock) if settings.access_log else None
-        self.public = self._listener(public, ids, loop)
+        entrance = None
+        if auth is not None:
+            maker = tokens.Tokens(auth.signing_key, auth.issuer, auth.lifetime_seconds, clock)
+            public = guard.GuardedGateway(public, maker)
+            account = login.Account(auth.username, auth.password)
+            entrance = login.Login(auth.path, account, maker, loop)
+        self.public = self._listener(public, ids, loop, entrance)
         self.internal = self._listener(internal, ids, loop)
 
     def _listener(
-        self, routes: gateway.Gateway, ids: requestids.Source, loop: asyncio.AbstractEventLoop
+        self,
+        routes: gateway.Gateway,
+        ids: requestids.Source,
+        loop: asyncio.AbstractEventLoop,
+        entrance: login.Login | None = None,
     ) -> listener.Listener:
         return listener.Listener(
             proxy.Shared(
@@ -138,6 +152,7 @@ class Core:
                 loop=loop,
                 on_end=self._on_end,
                 log=self._log,
+                login=entrance,
             )
         )
 

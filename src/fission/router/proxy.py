@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from fission.base import errors
 from fission.contracts import invocation
 from fission.router import answers, exchange, failures, gateway, headedit, stalls
+from fission.router import login as logins
 from fission_http import body as bodies
 from fission_http import ending
 from fission_http import head as heads
@@ -63,6 +64,7 @@ class Shared:
         loop: asyncio.AbstractEventLoop,
         on_end: OnEnd | None = None,
         log: accesslog.AccessLog | None = None,
+        login: logins.Login | None = None,
     ) -> None:
         self.settings = settings
         self.routes = routes
@@ -73,6 +75,7 @@ class Shared:
         self.loop = loop
         self.on_end = on_end
         self.log = log
+        self.login = login
         self.senders = stalls.Stalls(loop, settings.client_body_seconds)
         """Requests whose clients have yet to send their bodies."""
         self.readers = stalls.Stalls(loop, settings.client_write_seconds)
@@ -106,12 +109,13 @@ class Running(Protocol):
 
 
 class _Verifying:
-    """A signed request whose body is being collected."""
+    """A request whose body is collected first: it is signed, or a login."""
 
-    __slots__ = ("chunks", "head", "left", "payload", "raw", "size")
+    __slots__ = ("chunks", "head", "left", "limit", "payload", "raw", "size")
 
-    def __init__(self, head: heads.RequestHead) -> None:
+    def __init__(self, head: heads.RequestHead, limit: int) -> None:
         self.head = head
+        self.limit = limit
         self.raw: list[bytes] = []
         self.payload: list[bytes] = []
         self.size = 0
@@ -313,20 +317,24 @@ class Front(asyncio.Protocol):
         self._begin(head)
 
     def _begin(self, head: heads.RequestHead) -> None:
-        routes = self._shared.routes
-        if (head.content_length or 0) > routes.max_body_bytes:
-            self._refuse(failures.body_too_large(routes.max_body_bytes), head)
-        elif routes.verify is not None:
-            self._verifying = _Verifying(head)
-            if head.expect_continue:
-                self.transport.write(exchange.CONTINUE)
-            self.expect_within(self._shared.settings.client_idle_seconds)
-            self._collect()
-        else:
+        routes, login = self._shared.routes, self._shared.login
+        limit = routes.max_body_bytes
+        if login is not None and login.takes(head):
+            limit = logins.MAX_BODY_BYTES
+        elif routes.verify is None and (head.content_length or 0) <= limit:
             self._serve(head, None)
+            return
+        if (head.content_length or 0) > limit:
+            self._refuse(failures.body_too_large(limit), head)
+            return
+        self._verifying = _Verifying(head, limit)
+        if head.expect_continue:
+            self.transport.write(exchange.CONTINUE)
+        self.expect_within(self._shared.settings.client_idle_seconds)
+        self._collect()
 
     def _collect(self) -> None:
-        """Gather the body of a signed request, then check it."""
+        """Gather a body, then check it."""
         pending = cast("_Verifying", self._verifying)
         data, self._buffer = self._buffer, b""
         try:
@@ -335,27 +343,29 @@ class Front(asyncio.Protocol):
             self._refuse(failures.bad_request(str(error)), pending.head)
             return
         self._buffer = data[end:]
-        if pending.size > self._shared.routes.max_body_bytes:
-            limit = self._shared.routes.max_body_bytes
-            self._refuse(failures.body_too_large(limit), pending.head)
-            return
-        if not pending.done:
-            return
-        self._verifying = None
-        self._deadline = math.inf
-        head = pending.head
+        if pending.size > pending.limit:
+            self._refuse(failures.body_too_large(pending.limit), pending.head)
+        elif pending.done:
+            self._verifying = None
+            self._deadline = math.inf
+            self._check(pending)
+
+    def _check(self, pending: _Verifying) -> None:
+        head, payload = pending.head, b"".join(pending.payload)
         verify = self._shared.routes.verify
+        if verify is None:
+            cast("logins.Login", self._shared.login).log_in(self, head, payload)
+            return
         try:
-            if verify is not None:
-                verify(
-                    head.method.decode("ascii"),
-                    head.target.decode("ascii"),
-                    b"".join(pending.payload),
-                    header_lists.Headers.of(head),
-                )
+            verify(
+                head.method.decode("ascii"),
+                head.target.decode("ascii"),
+                payload,
+                header_lists.Headers.of(head),
+            )
         except errors.Error as error:
             _log.info("a request was refused: %s", error)
-            self._answer(head, gateway.Own(401))
+            self.answer(head, gateway.Own(401), body_read=True)
             return
         self._serve(head, pending.raw)
 
@@ -364,7 +374,7 @@ class Front(asyncio.Protocol):
         shared = self._shared
         plan = shared.routes.plan(head)
         if isinstance(plan, gateway.Own):
-            self._answer(head, plan, body_read=body is not None)
+            self.answer(head, plan, body_read=body is not None)
             return
         running = exchange.Exchange(self, shared, head, plan, body)
         self.exchange = running
@@ -429,9 +439,7 @@ class Front(asyncio.Protocol):
         """Whether the connection goes on after this request."""
         return self._keep_alive and not self._shared.closing
 
-    def _answer(
-        self, head: heads.RequestHead, own: gateway.Own, *, body_read: bool = False
-    ) -> None:
+    def answer(self, head: heads.RequestHead, own: gateway.Own, *, body_read: bool = False) -> None:
         """Answer without a function."""
         bodiless = body_read or not (head.chunked or head.content_length)
         keep = self.keeps_alive and bodiless

@@ -115,12 +115,18 @@ def make_target(
         always_ask=pooled and (spec.once_only or function_defaults.is_strict(metadata)),
         stream_idle_seconds=idle,
         stream_max_seconds=longest,
-        tunnel_idle_seconds=idle if streaming and streaming.protocol == "websocket" else None,
+        tunnel_idle_seconds=_tunnel_idle(streaming),
         identity_lines=_identity_lines(metadata.uid, wire["metadata"]),
         content=_content(wire),
         pool_limit=pool_limit,
         slots_of=slots_of,
     )
+
+
+def _tunnel_idle(streaming: function_types.Streaming | None) -> float | None:
+    if streaming is None or streaming.protocol != "websocket":
+        return None
+    return streaming.idle_timeout_seconds or None
 
 
 def _content(wire: dict[str, Any]) -> bytes:
