@@ -9,10 +9,12 @@ WATCH_FAILED: Final = "WatchFailed"
 
 
 def mark_subscribed(
-    trigger: kuberneteswatchtrigger_types.KubernetesWatchTrigger, now: datetime.datetime
+    trigger: kuberneteswatchtrigger_types.KubernetesWatchTrigger,
+    now: datetime.datetime,
+    message: str = "the watch is open",
 ) -> bool:
     """It works: the watch is open."""
-    return _mark(trigger, conditions.TRUE, "Subscribed", "the watch is open", now)
+    return _mark(trigger, conditions.TRUE, "Subscribed", message, now)
 
 
 def mark_failed(

@@ -9,7 +9,7 @@ from fission.api import reference_types, schema
 from fission.meta import objectmeta
 
 FIXED_TYPES: Final = ("POD", "SERVICE", "REPLICATIONCONTROLLER", "JOB")
-"""Kinds that can be named alone, in any case; others are named as ``deployments.apps``."""
+"""Kinds that Fission knows; others are looked up in what the cluster serves."""
 
 
 class KubernetesWatchTriggerSpec(schema.Model):
@@ -22,8 +22,9 @@ class KubernetesWatchTriggerSpec(schema.Model):
     type: Annotated[
         str,
         schema.doc(
-            "`pod`, `service`, `replicationcontroller`, `job`, or a resource and its group as in"
-            " `deployments.apps`.",
+            "What is watched: plural, singular, kind or short name in any case, as in `pod`,"
+            " `service`, `replicationcontroller` and `job`; with its group as in"
+            " `deployments.apps` where several have that name.",
             minLength=1,
         ),
     ] = ""
@@ -35,8 +36,19 @@ class KubernetesWatchTriggerSpec(schema.Model):
     )
 
 
+class WatchGap(schema.Model):
+    """Changes that the function was not told of one by one."""
+
+    at: Annotated[str, schema.doc("When that was found out, RFC 3339.")] = ""
+    message: Annotated[str, schema.doc("What is not known, and what was done instead.")] = ""
+
+
 class KubernetesWatchTriggerStatus(reference_types.TriggerStatus):
     """What is known of a watch. Written by the kubewatcher."""
+
+    last_gap: Annotated[
+        WatchGap | None, schema.doc("The latest gap in what the function was told; kept.")
+    ] = None
 
 
 class KubernetesWatchTrigger(schema.Model):

@@ -11,7 +11,7 @@ from fission.api import (
 )
 from fission.api.fielderrors import FieldError
 
-_RESOURCE_AND_GROUP: Final = re.compile(r"[a-z0-9]+(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+")
+_RESOURCE_AND_GROUP: Final = re.compile(r"[A-Za-z0-9]+(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*")
 
 
 def validate(
@@ -32,7 +32,6 @@ def validate(
         spec
     ) and not _RESOURCE_AND_GROUP.fullmatch(spec.type):
         allowed = [name.lower() for name in kuberneteswatchtrigger_types.FIXED_TYPES]
-        errors.append(
-            fielderrors.unsupported("spec.type", spec.type, [*allowed, "<resource>.<group>"])
-        )
+        allowed += ["<resource>", "<resource>.<group>"]
+        errors.append(fielderrors.unsupported("spec.type", spec.type, allowed))
     return errors

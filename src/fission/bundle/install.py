@@ -64,6 +64,7 @@ _READY_PATHS = {
     "buildermgr": "/readyz",
     "controller": "/healthz",
     "executor": "/readyz",
+    "kubewatcher": "/readyz",
     "router": "/readyz",
     "statestore": "/readyz",
     "storagesvc": "/readyz",

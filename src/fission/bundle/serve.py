@@ -20,6 +20,7 @@ COMPONENTS = {
     "controller": "fission.controller.app",
     "executor": "fission.executor.app",
     "fetcher": "fission.fetcher.app",
+    "kubewatcher": "fission.kubewatcher.app",
     "router": "fission.router.app",
     "statestore": "fission.statestore.app",
     "storagesvc": "fission.storagesvc.app",

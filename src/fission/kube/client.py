@@ -305,11 +305,13 @@ class Client:
         field_selector: requests.Selector = None,
         timeout_seconds: int = 300,
         initial_events: bool = False,
+        opened: Callable[[], None] | None = None,
     ) -> AsyncGenerator[watch.WatchEvent, None]:
         """Yield watch events, bookmarks included, until the server ends the stream.
 
         An ERROR event is raised as its error: ``Expired`` means list again. Close the iterator
         (``contextlib.aclosing``) when leaving early, so that its connection is closed too.
+        ``opened`` is called once the server has agreed to watch.
         """
         request = requests.watch(
             resource,
@@ -326,6 +328,8 @@ class Client:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 response = await self._answer(request, self._timeout_seconds, streaming=True)
+            if opened is not None:
+                opened()
             chunks = response.iter_bytes()
             while True:
                 async with asyncio.timeout(ends_at - self._clock.monotonic()):

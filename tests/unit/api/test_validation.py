@@ -458,14 +458,14 @@ def test_a_watch_names_a_kind_alone_or_with_its_group():
     trigger.metadata.namespace = "default"
     trigger.spec.namespace = "default"
     trigger.spec.function_ref.name = "hello"
-    for good in ("pod", "POD", "Service", "deployments.apps"):
+    for good in ("pod", "POD", "Service", "cm", "Deployment", "deployments.apps"):
         trigger.spec.type = good
         assert messages(trigger) == []
 
-    trigger.spec.type = "cloud"
+    trigger.spec.type = "pods/log"
     assert messages(trigger) == [
-        'spec.type: Unsupported value: "cloud": supported values: "pod", "service",'
-        ' "replicationcontroller", "job", "<resource>.<group>"'
+        'spec.type: Unsupported value: "pods/log": supported values: "pod", "service",'
+        ' "replicationcontroller", "job", "<resource>", "<resource>.<group>"'
     ]
 
 

@@ -1,0 +1,132 @@
+"""Wiring of kubewatcher.
+
+Of several kubewatchers one acts, as a Lease says; every write of the others is fenced off, so one
+that was stopped for long cannot put back a journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import prometheus_client
+
+from fission.api import resources
+from fission.base import clock as clocks
+from fission.base import errors as base_errors
+from fission.base import ids, tasks
+from fission.contracts import signing
+from fission.delivery import publisher, records, routers
+from fission.kube import client as kube_client
+from fission.kube import config as kube_config
+from fission.kube import events, leases, peers
+from fission.kubewatcher import config, followers, metrics, plan, telling
+from fission.web import client as web_client
+from fission.web import listen, service
+
+logger = logging.getLogger(__name__)
+
+INSTANCE_ID_LENGTH = 8
+LEASE_NAME = "fission-kubewatcher"
+SOCKET_NAME = "http"
+PORT = 8888
+"""Health and metrics only."""
+
+
+@dataclass(frozen=True)
+class Deps:
+    """What kubewatcher does not make itself."""
+
+    kube: kube_client.Client
+    http: web_client.HttpClient
+    masters: signing.Masters
+    clock: clocks.Clock
+    instance_id: str
+    registry: prometheus_client.CollectorRegistry = prometheus_client.REGISTRY
+
+
+class App:
+    """A kubewatcher process."""
+
+    def __init__(self, settings: config.Config, deps: Deps) -> None:
+        self._settings = settings
+        self._deps = deps
+        self._ready = asyncio.Event()
+        self._elector = leases.LeaderElector(
+            deps.kube, settings.namespace, LEASE_NAME, deps.instance_id, clock=deps.clock
+        )
+        kube = deps.kube.fenced(self._fence) if settings.leader_election else deps.kube
+        self._records = records.Records(kube, resources.KUBERNETESWATCHTRIGGERS, deps.clock)
+        self._recorder = events.Recorder(kube, plan.COMPONENT, clock=deps.clock)
+        found = routers.make(settings.router_url, peers.Peers(kube), settings.namespace)
+        shared = telling.Deps(
+            kube=kube,
+            publisher=publisher.Publisher(deps.http, found, deps.masters, deps.clock),
+            records=self._records,
+            recorder=self._recorder,
+            metrics=metrics.Metrics(deps.registry),
+            clock=deps.clock,
+            settings=settings,
+        )
+        self._followers = followers.Followers(shared, settings.watched_namespace)
+        self.service = service.Service(plan.COMPONENT, checks={"triggers": self._ready.is_set})
+
+    @property
+    def is_ready(self) -> bool:
+        """The triggers are known."""
+        return self._ready.is_set()
+
+    async def run(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve until cancelled."""
+        async with tasks.Tasks() as group:
+            group.run(self.service.run(sockets), "service")
+            group.run(self._lead() if self._settings.leader_election else self._work(), "work")
+            await group.wait()
+
+    def _fence(self) -> None:
+        if not self._elector.holds:
+            raise base_errors.Error("another kubewatcher has the lease")
+
+    async def _lead(self) -> None:
+        # Whoever waits for its turn is ready to take over.
+        self._ready.set()
+        await self._elector.run(self._work)
+        raise base_errors.Error("the leader's lease was lost")
+
+    async def _work(self) -> None:
+        async with tasks.Tasks() as written, tasks.Tasks() as group:
+            # Followers end first: what they still hand over is recorded.
+            written.run(self._records.run(), "records")
+            written.run(self._recorder.run(), "events")
+            group.run(self._followers.informer.run(), "informer")
+            await self._followers.informer.wait_synced(None)
+            group.run(self._followers.run(), "followers")
+            self._ready.set()
+            logger.info("ready", extra={"instance": self._deps.instance_id})
+            await group.wait()
+
+
+def make(settings: config.Config, deps: Deps) -> App:
+    """Put a kubewatcher together; call it inside a running event loop."""
+    return App(settings, deps)
+
+
+async def serve(env: Mapping[str, str]) -> None:
+    """Run a kubewatcher process."""
+    settings = config.from_env(env)
+    async with (
+        kube_client.Client(kube_config.load(env), user_agent=plan.COMPONENT) as kube,
+        web_client.HttpClient() as http,
+    ):
+        deps = Deps(
+            kube=kube,
+            http=http,
+            masters=signing.masters_from_env(env),
+            clock=clocks.SystemClock(),
+            instance_id=ids.short_id(INSTANCE_ID_LENGTH),
+        )
+        sockets = listen.sockets(env, SOCKET_NAME, PORT)
+        await make(settings, deps).run(sockets)
