@@ -50,6 +50,7 @@ SECTIONS = (
     Section("Statestore", "Environment of statestore.", "fission.statestore.config", "Config"),
     Section("Controller", "Environment of the controller.", "fission.controller.config", "Config"),
     Section("Builder manager", "Environment of buildermgr.", "fission.buildermgr.config", "Config"),
+    Section("Canary", "Environment of canary.", "fission.canary.config", "Config"),
     Section("Kubewatcher", "Environment of kubewatcher.", "fission.kubewatcher.config", "Config"),
     Section(
         "Builder",

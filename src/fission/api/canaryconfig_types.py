@@ -40,12 +40,45 @@ class CanaryConfigSpec(schema.Model):
     ] = ""
 
 
+class RouterCount(schema.Model):
+    """What one router process had counted for the new function when a window began."""
+
+    router: Annotated[str, schema.doc("Its pod.")] = ""
+    started: Annotated[str, schema.doc("When its process began; another is another count.")] = ""
+    calls: Annotated[int, schema.doc("Calls.", minimum=0)] = 0
+    errors: Annotated[int, schema.doc("Calls answered with 400 or above.", minimum=0)] = 0
+
+
+class CanaryWindow(schema.Model):
+    """The interval under way, with what it takes to judge it after a restart."""
+
+    generation: Annotated[int, schema.doc("Of the spec that it began with.")] = 0
+    trigger_uid: Annotated[str, schema.doc("UID of the HTTPTrigger.")] = ""
+    new_weight: Annotated[int, schema.doc("Weight of the new function during it.")] = 0
+    old_weight: Annotated[int, schema.doc("Weight of the old function during it.")] = 0
+    since: Annotated[str, schema.doc("When it began, RFC 3339.")] = ""
+    routers: Annotated[
+        list[RouterCount], schema.doc("Counts as it began; none where Prometheus keeps them.")
+    ] = field(default_factory=list)
+
+
+class CanaryMove(schema.Model):
+    """A change of weights that was decided on and is perhaps not made yet."""
+
+    new_weight: Annotated[int, schema.doc("Weight of the new function after it.")] = 0
+    old_weight: Annotated[int, schema.doc("Weight of the old function after it.")] = 0
+    is_rollback: Annotated[bool, schema.doc("Whether it ends the canary.")] = False
+    message: Annotated[str, schema.doc("Why.")] = ""
+
+
 class CanaryConfigStatus(schema.Model):
     """How far it is. Written by canary."""
 
     status: Annotated[
         str, schema.doc("How far it is.", enum=["", PENDING, SUCCEEDED, FAILED, ABORTED])
     ] = ""
+    window: Annotated[CanaryWindow | None, schema.doc("The interval under way.")] = None
+    move: Annotated[CanaryMove | None, schema.doc("The change of weights under way.")] = None
     conditions: reference_types.Conditions = field(default_factory=list)
 
 

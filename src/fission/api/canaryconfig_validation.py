@@ -1,6 +1,6 @@
 """What is refused in a CanaryConfig."""
 
-from fission.api import canaryconfig_types, fielderrors
+from fission.api import canaryconfig_defaults, canaryconfig_types, durations, fielderrors
 from fission.api import common_validation as common
 from fission.api.fielderrors import FieldError
 
@@ -28,4 +28,10 @@ def validate(config: canaryconfig_types.CanaryConfig) -> list[FieldError]:
     ):
         if not 0 <= percent <= 100:
             errors.append(fielderrors.invalid(f"spec.{name}", percent, "must be 0 to 100"))
-    return [*errors, *common.validate_duration("spec.duration", spec.duration)]
+    faults = common.validate_duration("spec.duration", spec.duration)
+    if not faults and spec.duration:
+        least = canaryconfig_defaults.MIN_INTERVAL_SECONDS
+        if durations.parse_seconds(spec.duration) < least:
+            detail = f"must be {durations.format_seconds(least)} or more"
+            faults = [fielderrors.invalid("spec.duration", spec.duration, detail)]
+    return [*errors, *faults]

@@ -62,6 +62,7 @@ _PHASES = (
 )
 _READY_PATHS = {
     "buildermgr": "/readyz",
+    "canary": "/readyz",
     "controller": "/healthz",
     "executor": "/readyz",
     "kubewatcher": "/readyz",

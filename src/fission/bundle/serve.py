@@ -17,6 +17,7 @@ from fission.base import errors, logs
 
 COMPONENTS = {
     "buildermgr": "fission.buildermgr.app",
+    "canary": "fission.canary.app",
     "controller": "fission.controller.app",
     "executor": "fission.executor.app",
     "fetcher": "fission.fetcher.app",

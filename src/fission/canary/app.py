@@ -1,0 +1,128 @@
+"""Wiring of canary."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fission.api import canaryconfig_types, objects, resources
+from fission.base import clock as clocks
+from fission.base import errors, ids, tasks
+from fission.canary import config, reconciler, sources
+from fission.kube import client as kube_client
+from fission.kube import config as kube_config
+from fission.kube import events, informer, leases
+from fission.web import client as web_client
+from fission.web import listen, service
+
+logger = logging.getLogger(__name__)
+
+INSTANCE_ID_LENGTH = 8
+LEASE_NAME = "fission-canary"
+SOCKET_NAME = "http"
+PORT = 8888
+"""Health and metrics only."""
+
+
+class NotLeader(errors.Error):
+    """Another canary may act."""
+
+    reason = "NotLeader"
+
+
+@dataclass(frozen=True)
+class Deps:
+    """What canary does not make itself."""
+
+    kube: kube_client.Client
+    http: web_client.HttpClient
+    clock: clocks.Clock
+    instance_id: str
+
+
+class App:
+    """A canary process."""
+
+    def __init__(self, settings: config.Config, deps: Deps) -> None:
+        self._ready = asyncio.Event()
+        self._elector = (
+            leases.LeaderElector(
+                deps.kube,
+                settings.namespace,
+                LEASE_NAME,
+                deps.instance_id,
+                clock=deps.clock,
+            )
+            if settings.leader_election
+            else None
+        )
+        kube = deps.kube.fenced(self._fence) if self._elector else deps.kube
+        self.canaries = informer.Informer(
+            kube,
+            resources.CANARYCONFIGS,
+            settings.watched_namespace,
+            decode=lambda wire: objects.decode(canaryconfig_types.CanaryConfig, wire),
+        )
+        source: sources.Source
+        if settings.prometheus_url:
+            source = sources.Prometheus(deps.http, settings.prometheus_url)
+        else:
+            source = sources.Routers(kube, deps.http, settings.namespace)
+        self.recorder = events.Recorder(kube, "canary", clock=deps.clock)
+        self.reconciler = reconciler.Reconciler(
+            kube, self.canaries, source, self.recorder, deps.clock
+        )
+        self.service = service.Service("canary", checks={"informers": self._ready.is_set})
+
+    @property
+    def is_ready(self) -> bool:
+        """The canaries are known, or another process looks after them."""
+        return self._ready.is_set()
+
+    async def run(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve until cancelled."""
+        async with tasks.Tasks() as group:
+            group.run(self.service.run(sockets), "service")
+            group.run(self._lead() if self._elector else self._work(), "work")
+            await group.wait()
+
+    def _fence(self) -> None:
+        if self._elector is not None and not self._elector.holds:
+            raise NotLeader("this canary is not the one that acts; another has the lease")
+
+    async def _lead(self) -> None:
+        assert self._elector is not None, "there is an election"
+        # Whoever waits for its turn is ready to take over.
+        self._ready.set()
+        await self._elector.run(self._work)
+        raise errors.Error("the leader's lease was lost")
+
+    async def _work(self) -> None:
+        async with tasks.Tasks() as group:
+            group.run(self.canaries.run(), "informer canaryconfigs")
+            await self.canaries.wait_synced(None)
+            self.reconciler.start()
+            group.run(self.reconciler.run(), "canaries")
+            group.run(self.recorder.run(), "events")
+            self._ready.set()
+            logger.info("ready")
+            await group.wait()
+
+
+def make(settings: config.Config, deps: Deps) -> App:
+    """Put a canary together; call it inside a running event loop."""
+    return App(settings, deps)
+
+
+async def serve(env: Mapping[str, str]) -> None:
+    """Run a canary process."""
+    settings = config.from_env(env)
+    async with (
+        kube_client.Client(kube_config.load(env), user_agent="canary") as kube,
+        web_client.HttpClient() as http,
+    ):
+        deps = Deps(kube, http, clocks.SystemClock(), ids.short_id(INSTANCE_ID_LENGTH))
+        await make(settings, deps).run(listen.sockets(env, SOCKET_NAME, PORT))
