@@ -19,8 +19,15 @@ _WORDS = {
     "Environment": "environment",
     "Package": "package",
     "HTTPTrigger": "HTTP trigger",
+    "KubernetesWatchTrigger": "watch trigger",
 }
-_COMMANDS = {"Environment": "env", "Function": "fn", "Package": "pkg", "HTTPTrigger": "route"}
+_COMMANDS = {
+    "Environment": "env",
+    "Function": "fn",
+    "Package": "pkg",
+    "HTTPTrigger": "route",
+    "KubernetesWatchTrigger": "watch",
+}
 _CONFLICT_ATTEMPTS = 8
 _CONFLICT_PAUSE_SECONDS = 0.01
 """Doubles each time: others write a few times within milliseconds of a change, then rest."""

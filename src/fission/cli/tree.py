@@ -99,6 +99,19 @@ HTTPTRIGGER: Final = Branch(
     ("ht", "route"),
 )
 
+WATCH: Final = Branch(
+    "watch",
+    "Call functions when objects of Kubernetes change",
+    (
+        Leaf("create", "Create a watch trigger", "watch.create"),
+        Leaf("get", "Show a watch trigger", "watch.get"),
+        Leaf("delete", "Delete a watch trigger", "watch.delete"),
+        Leaf("list", "List watch triggers", "watch.list"),
+        Leaf("wait", "Wait for a condition of a watch trigger", "watch.wait"),
+    ),
+    ("w",),
+)
+
 ARCHIVE: Final = Branch(
     "archive",
     "Upload, list and fetch archives",
@@ -127,6 +140,7 @@ ROOT: Final[tuple[Branch | Leaf, ...]] = (
     PACKAGE,
     FUNCTION,
     HTTPTRIGGER,
+    WATCH,
     ARCHIVE,
     SPEC,
     Leaf("version", "Show versions of client and server", "version"),

@@ -58,6 +58,9 @@ async def test_a_function_from_creation_to_deletion(good, fission, router):
     ) == ("trigger 'hello' created\n")
     assert "hello python poolmgr" in await good("fn", "list")
     assert "hello [GET]  /hello hello" in await good("route", "list")
+    await good("watch", "create", "--name", "pods", "--function", "hello")
+    assert "pods default   pod            hello" in await good("watch", "list")
+    assert await good("watch", "delete", "--name", "pods") == "trigger 'pods' deleted\n"
     assert await good("fn", "get", "--name", "hello") == "def main():\n    return 'hello'\n"
     assert (await fission("fn", "test", "--name", "hello")).out == "hello\n"
     assert await good("fn", "update", "--name", "hello", "--code", "other.py") == (

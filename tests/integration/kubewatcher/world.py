@@ -219,10 +219,8 @@ class World:
 
     async def until_told(self, *expected: tuple[str, str], seconds: float = 5.0) -> None:
         """Wait for these events, in this order and no others."""
-        try:
+        with contextlib.suppress(TimeoutError):
             await waits.until(lambda: len(self.events) >= len(expected), seconds)
-        except TimeoutError:
-            pass
         assert self.events == list(expected)
 
     async def handle(self, request: servers.Request) -> servers.Response:

@@ -1,0 +1,1 @@
+"""``fission watch``: functions that are called when objects of Kubernetes change."""

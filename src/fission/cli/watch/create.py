@@ -1,0 +1,62 @@
+"""``fission watch create``."""
+
+from fission.api import kuberneteswatchtrigger_types, objects, resources, validation
+from fission.cli import command as commands
+from fission.cli import context, errors, flagvalues, lookups, options, specfiles
+from fission.meta import status
+
+
+@commands.command(
+    "Call a function for each change of the objects of a kind, in the trigger's own namespace.\n\n"
+    "  fission watch create --name web --type pod --labelselector app=web --function hello"
+)
+@options.name("Name of the trigger; a UUID if not given", required=False)
+@options.string("--function", help="Function to call", required=True)
+@options.string(
+    "--type",
+    help="Kind of the objects: pod, service, replicationcontroller, job, or any other that the"
+    " cluster serves, as in deployments.apps",
+)
+@options.string("--labelselector", help="Labels that they must have, as key=value,key2=value2")
+@options.save
+async def command(
+    session: context.Session,
+    name: str | None,
+    function: str,
+    type: str | None,
+    labelselector: str | None,
+    spec: bool | None,
+    dry: bool | None,
+) -> None:
+    """Create one."""
+    mode = specfiles.Mode(bool(spec), bool(dry))
+    trigger = kuberneteswatchtrigger_types.KubernetesWatchTrigger()
+    trigger.metadata.namespace = session.namespace
+    if not name:
+        name = session.new_uid()
+        session.out.warning(f"no --name given, so the trigger is named {name}")
+    trigger.metadata.name = name
+    trigger.spec.namespace = trigger.metadata.namespace
+    trigger.spec.type = type or "pod"
+    trigger.spec.label_selector = flagvalues.parse_labels(labelselector or "")
+    trigger.spec.function_ref.name = function
+    validation.check(trigger)
+    if mode.is_on:
+        specfiles.write(session, mode, [objects.encode(trigger)])
+        return
+    await _warn_missing(session, function)
+    try:
+        await session.backend.create(resources.KUBERNETESWATCHTRIGGERS, objects.encode(trigger))
+    except status.AlreadyExists as error:
+        raise errors.CliError(
+            f"trigger '{name}' already exists; delete it first with `fission watch delete`"
+        ) from error
+    session.out.line(f"trigger '{name}' created")
+
+
+async def _warn_missing(session: context.Session, function: str) -> None:
+    """Events for a function that is not there are sent some times, and then counted as failed."""
+    if await lookups.find(session, resources.FUNCTIONS, function) is None:
+        session.out.warning(
+            f"function '{function}' does not exist in namespace '{session.namespace}'"
+        )
