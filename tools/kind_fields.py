@@ -40,6 +40,7 @@ ROOTS = {
     ),
     "autoscaling_v1": ("Scale", "HorizontalPodAutoscaler"),
     "autoscaling_v2": ("HorizontalPodAutoscaler",),
+    "networking_v1": ("Ingress",),
     "events_v1": ("Event",),
     "policy_v1": ("Eviction",),
     "authentication_v1": ("TokenRequest", "TokenReview", "SelfSubjectReview"),

@@ -474,6 +474,24 @@ def _policy_binding(obj: Object, now: datetime.datetime) -> list[Any]:
     return [obj["metadata"]["name"], name, "<unset>", _age(obj, now)]
 
 
+def _ingress(obj: Object, now: datetime.datetime) -> list[Any]:
+    spec = obj.get("spec") or {}
+    hosts = list(
+        dict.fromkeys(rule["host"] for rule in spec.get("rules") or () if rule.get("host"))
+    )
+    more = f" + {len(hosts) - 3} more..." if len(hosts) > 3 else ""
+    balancer = (obj.get("status") or {}).get("loadBalancer") or {}
+    addresses = [each.get("ip") or each.get("hostname") for each in balancer.get("ingress") or ()]
+    return [
+        obj["metadata"]["name"],
+        spec.get("ingressClassName") or "<none>",
+        ",".join(hosts[:3]) + more or "*",
+        ",".join(filter(None, addresses)),
+        "80, 443" if spec.get("tls") else "80",
+        _age(obj, now),
+    ]
+
+
 def _lease(obj: Object, now: datetime.datetime) -> list[Any]:
     holder = (obj.get("spec") or {}).get("holderIdentity") or ""
     return [obj["metadata"]["name"], holder, _age(obj, now)]
@@ -530,6 +548,7 @@ BUILTIN: dict[str, Layout] = {
     "ValidatingAdmissionPolicyBinding": Layout(
         _columns("PolicyName ParamRef Age"), _policy_binding
     ),
+    "Ingress": Layout(_columns("Class Hosts Address Ports Age"), _ingress),
     "Lease": Layout(_columns("Holder Age"), _lease),
     "Node": Layout(
         _columns(

@@ -19,6 +19,7 @@ GROUP_ORDER = (
     "authentication.k8s.io",
     "authorization.k8s.io",
     "autoscaling",
+    "networking.k8s.io",
     "policy",
     "rbac.authorization.k8s.io",
     "admissionregistration.k8s.io",

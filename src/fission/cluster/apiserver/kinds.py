@@ -16,6 +16,7 @@ from fission.cluster.apiserver.strategies import (
     custom,
     definitions,
     namespaces,
+    networking,
     pods,
     policies,
     runtime,
@@ -96,6 +97,7 @@ def _builtins(custom_resources: hooks.CustomResources | None) -> Iterable[Kind]:
     yield _builtin(gvk.HORIZONTALPODAUTOSCALERS, autoscaling.HorizontalPodAutoscalers(), everywhere)
     yield _builtin(gvk.VALIDATINGADMISSIONPOLICIES, policies.Policies(), ("api-extensions",))
     yield _builtin(gvk.VALIDATINGADMISSIONPOLICYBINDINGS, policies.Bindings(), ("api-extensions",))
+    yield _builtin(gvk.INGRESSES, networking.Ingresses())
     yield _builtin(gvk.LEASES, runtime.Leases())
     yield _builtin(gvk.ENDPOINTSLICES, runtime.EndpointSlices())
     yield Kind(

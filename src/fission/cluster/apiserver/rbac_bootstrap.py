@@ -37,11 +37,13 @@ _WORKLOADS = {
     "coordination.k8s.io": ("leases",),
     "discovery.k8s.io": ("endpointslices",),
     "events.k8s.io": ("events",),
+    "networking.k8s.io": ("ingresses",),
 }
 _STATUSES = {
     "": ("namespaces/status", "persistentvolumeclaims/status", "pods/log", "pods/status"),
     "apps": ("deployments/status", "replicasets/status"),
     "autoscaling": ("horizontalpodautoscalers/status",),
+    "networking.k8s.io": ("ingresses/status",),
 }
 _METRICS = {"metrics.k8s.io": ("pods", "nodes")}
 

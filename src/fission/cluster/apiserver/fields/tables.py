@@ -26,6 +26,7 @@ _MODULES = {
     "rbac.authorization.k8s.io": "rbac_v1",
     "apiextensions.k8s.io": "apiextensions_v1",
     "events.k8s.io": "events_v1",
+    "networking.k8s.io": "networking_v1",
     "policy": "policy_v1",
     "admissionregistration.k8s.io": "admissionregistration_v1",
     "authentication.k8s.io": "authentication_v1",

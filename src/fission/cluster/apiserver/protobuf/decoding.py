@@ -37,6 +37,7 @@ KINDS = {
     ("autoscaling/v1", "HorizontalPodAutoscaler"): "autoscaling.v1.HorizontalPodAutoscaler",
     ("autoscaling/v1", "Scale"): "autoscaling.v1.Scale",
     ("autoscaling/v2", "HorizontalPodAutoscaler"): "autoscaling.v2.HorizontalPodAutoscaler",
+    ("networking.k8s.io/v1", "Ingress"): "networking.v1.Ingress",
     ("coordination.k8s.io/v1", "Lease"): "coordination.v1.Lease",
     ("discovery.k8s.io/v1", "EndpointSlice"): "discovery.v1.EndpointSlice",
     ("rbac.authorization.k8s.io/v1", "Role"): "rbac.v1.Role",
@@ -65,7 +66,15 @@ KINDS = {
 OPTIONS = {"DeleteOptions": "meta.v1.DeleteOptions"}
 """Kinds that carry the apiVersion of whatever they are sent to."""
 
-_INLINE = frozenset({"volumeSource", "handler", "ephemeralContainerCommon", "localObjectReference"})
+_INLINE = frozenset(
+    {
+        "volumeSource",
+        "handler",
+        "ephemeralContainerCommon",
+        "localObjectReference",
+        "ingressRuleValue",
+    }
+)
 """Go embeds these structs: JSON has their fields in the parent."""
 
 
