@@ -23,7 +23,7 @@ from fission.kube import client as kube_client
 from fission.kube import config as kube_config
 from fission.kube import informer, peers
 from fission.meta import gvk
-from fission.router import config, core, executor_client, guard, trigger_status
+from fission.router import bookkeeping, config, core, executor_client, guard
 from fission.web import client as web_client
 from fission.web import listen
 
@@ -86,6 +86,7 @@ class App:
         executor = executor_client.ExecutorClient(
             self._http, self._locate, settings.untap_timeout_seconds
         )
+        books = bookkeeping.Bookkeeping(self._deps.kube, self._deps.clock, settings)
         self.core = data_plane = core.Core(
             settings,
             executor,
@@ -94,9 +95,9 @@ class App:
             verify=_verifier(self._deps.masters, self._deps.clock),
             ready=self._synced,
             auth=self._deps.auth,
+            on_end=books.ended,
         )
-        status = trigger_status.TriggerStatus(self._deps.kube, data_plane.catalog, self._deps.clock)
-        data_plane.catalog.on_decided = status.decided
+        books.watch(data_plane.catalog)
         for each in self._slices:
             each.add_handler(data_plane.index.changed)
         for each in self._functions:
@@ -110,15 +111,15 @@ class App:
                     work.run(each.run(), "informer")
                 await self._wait_synced()
                 data_plane.catalog.rebuild()
-                work.run(status.run(), "trigger status")
+                books.start(work)
                 work.run(data_plane.catalog.resync(settings.resync_seconds), "resync")
-                work.run(status.resync(settings.resync_seconds), "trigger status resync")
                 work.run(data_plane.tapper.run(), "tapper")
                 await data_plane.start(self._deps.public, self._deps.internal)
                 try:
                     await work.wait()
                 finally:
                     await data_plane.close(settings.grace_seconds)
+                    books.close()
         finally:
             prometheus_client.REGISTRY.unregister(data_plane.metrics)
             await self._http.aclose()

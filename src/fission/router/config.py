@@ -100,6 +100,8 @@ class Config:
     """Further namespaces with functions and triggers."""
     function_namespace: str = settings.setting("FISSION_FUNCTION_NAMESPACE", "")
     """Where pods of functions of the default namespace are, if not beside them."""
+    default_gateway: str = settings.setting("GATEWAY_DEFAULT_PARENTREF", "")
+    """Gateway of triggers that want one and name none: `name` or `namespace/name`."""
     executor_url: str = settings.setting("EXECUTOR_URL", "")
     """The executor's URL; empty: its Service is looked up."""
     public_port: int = settings.setting("ROUTER_LISTEN_PORT", 8888)

@@ -8,10 +8,12 @@ objects are called `<name>-<namespace>`.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from fission.api import httptrigger_types
+from fission.api import httptrigger_types, labels
 from fission.base import errors
 from fission.meta import gvk
 from fission.router import routes
@@ -115,8 +117,7 @@ class Exposure:
                 label: value[:63].rstrip("-._") for label, value in zip(LABELS, values, strict=True)
             },
         }
-        if annotations:
-            metadata["annotations"] = dict(annotations)
+        metadata["annotations"] = dict(annotations or {})
         return metadata
 
     def _ingress(self, trigger: httptrigger_types.HTTPTrigger, name: str) -> Obj:
@@ -144,7 +145,7 @@ class Exposure:
         }
         if tls:
             wire["spec"]["tls"] = [{**({"hosts": [host]} if host else {}), "secretName": tls}]
-        return wire
+        return _marked(wire)
 
     def _http_route(self, trigger: httptrigger_types.HTTPTrigger, name: str) -> Obj:
         config = trigger.spec.route_config
@@ -161,12 +162,13 @@ class Exposure:
         hosts = [host for host in config.hostnames if host != "*"]
         if hosts:
             spec["hostnames"] = hosts
-        return {
+        wire = {
             "apiVersion": HTTPROUTES.api_version,
             "kind": HTTPROUTES.kind,
             "metadata": self._metadata(trigger, name, config.annotations),
             "spec": spec,
         }
+        return _marked(wire)
 
 
 STANDARD: Final = Exposure()
@@ -186,11 +188,18 @@ def parse_parent(text: str) -> httptrigger_types.ParentRef | None:
 
 
 def differs(wanted: Obj, found: Obj) -> bool:
-    """Whether what is there says anything else than what should be."""
-    return any(
-        wanted["metadata"].get(part, {}) != (found["metadata"].get(part) or {})
-        for part in ("labels", "annotations")
-    ) or not _says(wanted["spec"], found.get("spec"))
+    """Whether what is there lacks something of what should be, or was made of something else."""
+    parts = [(wanted["metadata"], found["metadata"]), (wanted["spec"], found.get("spec"))]
+    return not all(_says(*part) for part in parts)
+
+
+def _marked(wire: Obj) -> Obj:
+    """With a digest of itself: what was taken out of a trigger is noticed by it."""
+    text = json.dumps([wire["metadata"], wire["spec"]], sort_keys=True)
+    wire["metadata"]["annotations"][labels.ROUTE_DIGEST] = hashlib.sha256(
+        text.encode()
+    ).hexdigest()[:16]
+    return wire
 
 
 def _says(wanted: Any, found: Any) -> bool:

@@ -143,14 +143,14 @@ class Table:
             refusal = self.refused.get(key)
             missing = httptrigger_lifecycle.FUNCTION_NOT_FOUND
             return refusal is not None and (refusal.reason != missing or None in functions)
-        if candidate.trigger is not trigger:
+        if not _is_same(candidate.trigger, trigger):
             return False
         return all(each in functions for each in candidate.functions.things)
 
     def _retarget(self, key: Key, trigger: httptrigger_types.HTTPTrigger) -> bool:
         """Only its functions changed: put in those of now, if they are there."""
         candidate = self._candidates.get(key)
-        if candidate is None or candidate.trigger is not trigger:
+        if candidate is None or not _is_same(candidate.trigger, trigger):
             return False
         try:
             candidate.functions = resolver.resolve(trigger.spec.function_ref, key[0], self._lookup)
@@ -215,6 +215,11 @@ class Table:
             callers.discard(key)
             if not callers:
                 del self._callers[function]
+
+
+def _is_same(one: httptrigger_types.HTTPTrigger, other: httptrigger_types.HTTPTrigger) -> bool:
+    """Whether nothing differs that a route is made of: its status does not count."""
+    return one is other or (one.metadata.uid == other.metadata.uid and one.spec == other.spec)
 
 
 def _admit(

@@ -4,87 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.resources
 import json
 import socket
 import time
-from typing import TYPE_CHECKING
 
-import yaml
-
-from fission.base import clock as clocks
 from fission.contracts import signing
-from fission.kube import client as kube_client
-from fission.kube import config as kube_config
 from fission.router import app, config
 from fission_http import client as http_client
 from fission_http import server as servers
-from tests.support import apiserver, routing, waiting
+from tests.support import apiserver, routerapp, routing, waiting
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from typing import Any
-
-FISSION = "/apis/fission.io/v1/namespaces/default"
-SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+TRIGGERS = f"{routerapp.FISSION}/httptriggers"
+FUNCTIONS = f"{routerapp.FISSION}/functions"
 
 
 async def hello(request: servers.Request) -> servers.Response:
     return servers.Response(200, [], b"hello " + await request.read(100))
-
-
-async def define_kinds(api: apiserver.Running) -> None:
-    folder = importlib.resources.files("fission.api") / "crds"
-    for entry in folder.iterdir():
-        if entry.name.endswith(("functions.yaml", "httptriggers.yaml")):
-            wire = yaml.safe_load(entry.read_text())
-            path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-            assert (await api.call("POST", path, wire)).status == 201
-    for plural in ("functions", "httptriggers"):
-
-        async def served(path: str = f"{FISSION}/{plural}") -> bool:
-            return (await api.call("GET", path)).status == 200
-
-        await waiting.until_so(served)
-
-
-async def create(api: apiserver.Running, path: str, wire: dict[str, Any]) -> dict[str, Any]:
-    for name in ("uid", "resourceVersion", "generation", "creationTimestamp"):
-        wire["metadata"].pop(name, None)
-    answer = await api.call("POST", path, wire)
-    assert answer.status == 201, answer.body
-    return dict(answer.body)
-
-
-def a_slice_for(function: dict[str, Any], address: tuple[str, int]) -> dict[str, Any]:
-    wire = routing.a_slice("pods", [address])
-    wire |= {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4"}
-    wire["metadata"]["labels"]["functionUid"] = function["metadata"]["uid"]
-    wire["metadata"]["labels"]["fission.io/function-generation"] = "1"
-    return wire
-
-
-@contextlib.asynccontextmanager
-async def serving(
-    api: apiserver.Running, masters: signing.Masters, sockets: list[socket.socket]
-) -> AsyncIterator[app.App]:
-    """A router on duplicates of these sockets, as handed over."""
-    credentials = kube_config.from_unix_socket(f"unix://{api.socket}")
-    async with kube_client.Client(credentials) as kube:
-        deps = app.Deps(
-            kube=kube,
-            masters=masters,
-            clock=clocks.SystemClock(),
-            public=[sockets[0].dup()],
-            internal=[sockets[1].dup()],
-        )
-        built = app.build(config.Config(tenancy_mode="cluster", grace_seconds=1.0), deps)
-        task = asyncio.create_task(built.run())
-        try:
-            yield built
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_the_router_serves_what_the_api_declares():
@@ -96,23 +31,25 @@ async def test_the_router_serves_what_the_api_declares():
     public, internal = (f"http://127.0.0.1:{each.getsockname()[1]}" for each in sockets)
     async with http_client.Client() as client, contextlib.AsyncExitStack() as stack:
         api = await stack.enter_async_context(apiserver.running())
-        await define_kinds(api)
-        function = await create(api, f"{FISSION}/functions", routing.a_function())
-        await create(api, SLICES, a_slice_for(function, pod.address))
-        await create(api, f"{FISSION}/httptriggers", routing.a_trigger("t", relativeurl="/hello"))
-        await create(api, f"{FISSION}/httptriggers", routing.a_trigger("u", relativeurl="/u"))
-        await create(
-            api, f"{FISSION}/httptriggers", routing.a_trigger("v", "none", relativeurl="/v")
+        await routerapp.define_kinds(api)
+        function = await routerapp.create(api, FUNCTIONS, routing.a_function())
+        await routerapp.create(api, routerapp.SLICES, routerapp.a_slice_for(function, pod.address))
+        await routerapp.create(api, TRIGGERS, routing.a_trigger("t", relativeurl="/hello"))
+        await routerapp.create(api, TRIGGERS, routing.a_trigger("u", relativeurl="/u"))
+        await routerapp.create(
+            api,
+            TRIGGERS,
+            routing.a_trigger("v", "none", relativeurl="/v"),
         )
 
         async def conditions(name: str) -> dict[str, tuple[str, str]]:
-            answer = await api.call("GET", f"{FISSION}/httptriggers/{name}")
+            answer = await api.call("GET", f"{routerapp.FISSION}/httptriggers/{name}")
             found = answer.body.get("status", {}).get("conditions", [])
             return {each["type"]: (each["status"], each["reason"]) for each in found}
 
         # connections wait in the queue of the handed-over socket until the router is there
         early = asyncio.create_task(client.request("GET", f"{public}/hello"))
-        async with serving(api, masters, sockets):
+        async with routerapp.serving(api, masters, sockets):
             assert (await (await early).read()) == b"hello "
             for name in ("t", "v"):
                 await waiting.until_so(lambda name=name: conditions(name))
@@ -132,7 +69,7 @@ async def test_the_router_serves_what_the_api_declares():
             assert answer.status == 401
             await answer.aclose()
 
-            await api.call("DELETE", f"{FISSION}/httptriggers/u")
+            await api.call("DELETE", f"{routerapp.FISSION}/httptriggers/u")
 
             async def gone() -> bool:
                 answer = await client.request("GET", f"{public}/u")
@@ -142,7 +79,7 @@ async def test_the_router_serves_what_the_api_declares():
             await waiting.until_so(gone)
         # the next router takes over on the same sockets
         early = asyncio.create_task(client.request("GET", f"{public}/hello"))
-        async with serving(api, masters, sockets) as built:
+        async with routerapp.serving(api, masters, sockets) as built:
             assert (await (await early).read()) == b"hello "
             await waiting.until(lambda: built.core.catalog.built)
             await stack.aclose()
