@@ -313,6 +313,8 @@ class Kafka(Broker):
             "listeners": f"{addresses},CONTROLLER://127.0.0.1:{controller}",
             "advertised.listeners": addresses,
             "inter.broker.listener.name": "PLAINTEXT",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,"
+            "SASL_SSL:SASL_SSL",
             "log.dirs": str(folder / "data"),
             "auto.create.topics.enable": "false",
             "offsets.topic.num.partitions": "1",
