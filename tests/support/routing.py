@@ -190,6 +190,14 @@ class Routed:
         return web_client.Answer(response, await response.read())
 
 
+def failures_of(routed: Routed) -> dict[str, int]:
+    """How often the platform answered, or cut off, for which reason."""
+    (family,) = (
+        each for each in routed.core.metrics.collect() if each.name == "fission_invocation_failures"
+    )
+    return {sample.labels["reason"]: int(sample.value) for sample in family.samples}
+
+
 @contextlib.asynccontextmanager
 async def a_router(
     settings: config.Config | None = None, verify: gateway.Verify | None = None, **more: Any

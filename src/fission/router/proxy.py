@@ -241,6 +241,8 @@ class Front(asyncio.Protocol):
             self._collect()
         else:
             self._next()
+            if len(self._buffer) > PIPELINE_BYTES:
+                self._adjust_reading()
 
     def eof_received(self) -> bool | None:
         """A client that says it sends no more is gone, as for nginx and Go."""
@@ -535,11 +537,16 @@ class Front(asyncio.Protocol):
 
     def _adjust_reading(self) -> None:
         running = self.exchange
+        full = len(self._buffer) > PIPELINE_BYTES
         if running is not None:
-            full = len(self._buffer) > PIPELINE_BYTES or running.upstream_full
-        else:
-            full = self.writing_paused and not self._lingering
-        self.pause_reading(paused=full)
+            full = full or running.upstream_full
+        elif self._lingering:
+            full = False
+        self.pause_reading(paused=full or (running is None and self._is_unread))
+
+    @property
+    def _is_unread(self) -> bool:
+        return self.writing_paused and not self._lingering
 
     def expect_within(self, seconds: float) -> None:
         """Something must happen until then. Cheap: the timer is re-armed late."""
