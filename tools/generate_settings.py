@@ -52,6 +52,7 @@ SECTIONS = (
     Section("Builder manager", "Environment of buildermgr.", "fission.buildermgr.config", "Config"),
     Section("Canary", "Environment of canary.", "fission.canary.config", "Config"),
     Section("Kubewatcher", "Environment of kubewatcher.", "fission.kubewatcher.config", "Config"),
+    Section("Timer", "Environment of the timer.", "fission.timer.config", "Config"),
     Section(
         "Builder",
         "Environment of the builder's container, which `--builder-env` adds to.",

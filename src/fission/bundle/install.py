@@ -69,6 +69,7 @@ _READY_PATHS = {
     "router": "/readyz",
     "statestore": "/readyz",
     "storagesvc": "/readyz",
+    "timer": "/readyz",
 }
 """Service → what answers 200 once its component works; asked through the API server's proxy."""
 

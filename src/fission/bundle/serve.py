@@ -25,6 +25,7 @@ COMPONENTS = {
     "router": "fission.router.app",
     "statestore": "fission.statestore.app",
     "storagesvc": "fission.storagesvc.app",
+    "timer": "fission.timer.app",
 }
 """Component → the module whose ``serve(env)`` runs it."""
 

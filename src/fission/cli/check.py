@@ -9,7 +9,15 @@ from fission.cli import command as commands
 from fission.cli import context, errors, options
 from fission.meta import gvk
 
-_COMPONENTS = ("buildermgr", "executor", "kubewatcher", "router", "statestore", "storagesvc")
+_COMPONENTS = (
+    "buildermgr",
+    "executor",
+    "kubewatcher",
+    "router",
+    "statestore",
+    "storagesvc",
+    "timer",
+)
 _WITHOUT_SERVICE = "buildermgr"
 _RULE = "--------------------"
 _GOOD, _BAD = "\N{SQUARE ROOT}", "\N{MULTIPLICATION SIGN}"
