@@ -51,6 +51,12 @@ SECTIONS = (
     Section("Controller", "Environment of the controller.", "fission.controller.config", "Config"),
     Section("Builder manager", "Environment of buildermgr.", "fission.buildermgr.config", "Config"),
     Section("Canary", "Environment of canary.", "fission.canary.config", "Config"),
+    Section(
+        "Message queue triggers",
+        "Environment of mqtrigger.",
+        "fission.mqtrigger.config",
+        "Config",
+    ),
     Section("Kubewatcher", "Environment of kubewatcher.", "fission.kubewatcher.config", "Config"),
     Section("Timer", "Environment of the timer.", "fission.timer.config", "Config"),
     Section(

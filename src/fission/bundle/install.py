@@ -66,6 +66,7 @@ _READY_PATHS = {
     "controller": "/healthz",
     "executor": "/readyz",
     "kubewatcher": "/readyz",
+    "mqtrigger": "/readyz",
     "router": "/readyz",
     "statestore": "/readyz",
     "storagesvc": "/readyz",

@@ -22,6 +22,7 @@ COMPONENTS = {
     "executor": "fission.executor.app",
     "fetcher": "fission.fetcher.app",
     "kubewatcher": "fission.kubewatcher.app",
+    "mqtrigger": "fission.mqtrigger.app",
     "router": "fission.router.app",
     "statestore": "fission.statestore.app",
     "storagesvc": "fission.storagesvc.app",

@@ -1,0 +1,91 @@
+"""Settings of mqtrigger, read from the environment; Fission's names where it has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fission.base import errors, settings
+from fission.mqtrigger import consumer
+
+
+@dataclass(frozen=True)
+class Config:
+    """What mqtrigger may be told."""
+
+    namespace: str = settings.setting("POD_NAMESPACE", "fission")
+    """Where the platform is installed."""
+    default_namespace: str = settings.setting("FISSION_DEFAULT_NAMESPACE", "default")
+    """The first namespace with triggers; Kubernetes' own default."""
+    resource_namespaces: tuple[str, ...] = settings.setting("FISSION_RESOURCE_NAMESPACES", ())
+    """Further namespaces with triggers; with any, every namespace is watched."""
+    tenancy_mode: str = settings.setting("FISSION_TENANCY_MODE", "static")
+    """``cluster``: every namespace; ``static`` and ``dynamic``: those named above."""
+    router_url: str = settings.setting("FISSION_ROUTER_INTERNAL_URL", "")
+    """The router's internal listener; empty: found through its Service."""
+    kafka_url: str = settings.setting("MQTRIGGER_KAFKA_URL", "")
+    """Brokers of Kafka triggers whose metadata name none, ``host:port`` with commas."""
+    nats_url: str = settings.setting("MQTRIGGER_NATS_URL", "")
+    """Server of NATS triggers whose metadata name none, ``nats://host:port``."""
+    rabbitmq_url: str = settings.setting("MQTRIGGER_RABBITMQ_URL", "")
+    """Server of RabbitMQ triggers whose metadata name none, ``amqp://user:password@host:port``."""
+    redis_url: str = settings.setting("MQTRIGGER_REDIS_URL", "")
+    """Server of Redis triggers whose metadata name none, ``redis://host:port``."""
+    most_held: int = settings.setting("MQTRIGGER_MAX_HELD_MESSAGES", 1000)
+    """Messages of one trigger that are received and not yet settled, at most."""
+    most_held_bytes: int = settings.setting("MQTRIGGER_MAX_HELD_BYTES", 32 * 1024 * 1024)
+    """Bytes of them at which no more are received."""
+    grace_seconds: float = settings.setting("MQTRIGGER_GRACE", 10.0)
+    """How long calls that run may go on when a trigger changes or mqtrigger ends; what is
+    unfinished then is handed back. Less than the pod's ``terminationGracePeriodSeconds``."""
+    unready_after_seconds: float = settings.setting("MQTRIGGER_UNREADY_AFTER", 5.0)
+    """How long a function may take nothing before its trigger's conditions say so."""
+    connector_pull_policy: str = settings.setting("CONNECTOR_IMAGE_PULL_POLICY", "IfNotPresent")
+    """Pull policy of KEDA connectors' images, which ``<TYPE>_IMAGE`` names."""
+    leader_election: bool = settings.setting("LEADER_ELECTION_ENABLED", False)
+    """Whether several mqtriggers agree on one that reads; one replica needs none."""
+
+    @property
+    def watched_namespace(self) -> str | None:
+        """The one namespace that is watched; None for all."""
+        if self.tenancy_mode == "cluster" or self.resource_namespaces:
+            return None
+        return self.default_namespace
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """The platform's own broker of each type that has one."""
+        urls = {
+            "kafka": self.kafka_url,
+            "nats-jetstream": self.nats_url,
+            "rabbitmq": self.rabbitmq_url,
+            "redis": self.redis_url,
+        }
+        return {name: url for name, url in urls.items() if url}
+
+    @property
+    def options(self) -> consumer.Options:
+        """How much is held, and how long a stop takes."""
+        return consumer.Options(
+            most_held=self.most_held,
+            most_held_bytes=self.most_held_bytes,
+            grace_seconds=self.grace_seconds,
+            unready_after_seconds=self.unready_after_seconds,
+        )
+
+
+def from_env(env: Mapping[str, str]) -> Config:
+    """Read and check the settings; raises SettingsError naming the variable."""
+    config = settings.load(Config, env)
+    if config.tenancy_mode not in ("static", "dynamic", "cluster"):
+        raise errors.SettingsError(
+            f"FISSION_TENANCY_MODE: {config.tenancy_mode!r} is none of static, dynamic, cluster"
+        )
+    for variable, value, least in (
+        ("MQTRIGGER_MAX_HELD_MESSAGES", config.most_held, 1),
+        ("MQTRIGGER_MAX_HELD_BYTES", config.most_held_bytes, 1),
+        ("MQTRIGGER_GRACE", config.grace_seconds, 0),
+    ):
+        if value < least:
+            raise errors.SettingsError(f"{variable} must be at least {least}, not {value}")
+    return config
