@@ -19,6 +19,7 @@ _WORDS = {
     "Environment": "environment",
     "Package": "package",
     "HTTPTrigger": "HTTP trigger",
+    "CanaryConfig": "canary config",
     "KubernetesWatchTrigger": "watch trigger",
 }
 _COMMANDS = {
@@ -26,6 +27,7 @@ _COMMANDS = {
     "Function": "fn",
     "Package": "pkg",
     "HTTPTrigger": "route",
+    "CanaryConfig": "canary",
     "KubernetesWatchTrigger": "watch",
 }
 _CONFLICT_ATTEMPTS = 8

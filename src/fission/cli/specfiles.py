@@ -21,6 +21,7 @@ _TEMPLATES: Final = {
     "TimeTrigger": "timetrigger",
     "MessageQueueTrigger": "mqtrigger",
     "KubernetesWatchTrigger": "kubewatch",
+    "CanaryConfig": "canary",
 }
 
 

@@ -112,6 +112,20 @@ WATCH: Final = Branch(
     ("w",),
 )
 
+CANARY: Final = Branch(
+    "canary",
+    "Move traffic between two functions step by step",
+    (
+        Leaf("create", "Create a canary configuration", "canary.create"),
+        Leaf("get", "Show a canary configuration", "canary.get"),
+        Leaf("update", "Update a canary configuration", "canary.update"),
+        Leaf("delete", "Delete a canary configuration", "canary.delete"),
+        Leaf("list", "List canary configurations", "canary.list"),
+        Leaf("wait", "Wait for a condition of a canary configuration", "canary.wait"),
+    ),
+    ("canary-config",),
+)
+
 ARCHIVE: Final = Branch(
     "archive",
     "Upload, list and fetch archives",
@@ -141,6 +155,7 @@ ROOT: Final[tuple[Branch | Leaf, ...]] = (
     FUNCTION,
     HTTPTRIGGER,
     WATCH,
+    CANARY,
     ARCHIVE,
     SPEC,
     Leaf("version", "Show versions of client and server", "version"),

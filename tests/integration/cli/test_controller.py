@@ -70,6 +70,21 @@ async def test_a_function_from_creation_to_deletion(good, fission, router):
     assert await good("fn", "delete", "--name", "hello") == "function 'hello' deleted\n"
 
 
+async def test_a_canary_from_creation_to_deletion(good, cluster):
+    await good("env", "create", "--name", "python", "--image", "i", "--poolsize", "1")
+    for name in ("v1", "v2"):
+        await good("fn", "create", "--name", name, "--env", "python", "--code", "hello.py")
+    weighted = ("--function", "v2", "--function", "v1", "--weight", "0", "--weight", "100")
+    await good("route", "create", "--name", "hello", "--url", "/hello", *weighted)
+    both = ("--newfn", "v2", "--oldfn", "v1")
+    assert await good("canary", "create", "--name", "c", "--httptrigger", "hello", *both) == (
+        "canary config 'c' created\n"
+    )
+    await good("canary", "update", "--name", "c", "--step", "40")
+    assert "c    hello   v2         v1           40 " in await good("canary", "list")
+    assert await good("canary", "delete", "--name", "c") == "canary config 'c' deleted\n"
+
+
 async def test_an_image_is_run_and_described(good, cluster):
     await good("fn", "runc", "--name", "web", "--image", "registry.example/web:1", "--port", "80")
     await good("fn", "updatec", "--name", "web", "--image", "registry.example/web:2")

@@ -1,0 +1,1 @@
+"""``fission canary``."""

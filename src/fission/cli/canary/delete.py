@@ -1,0 +1,14 @@
+"""``fission canary delete``."""
+
+from fission.api import resources
+from fission.cli import command as commands
+from fission.cli import context, lookups, options
+
+
+@commands.command("Delete a canary configuration; the route keeps the weights that it has.")
+@options.name("Name of the canary configuration")
+@options.ignore_not_found
+async def command(session: context.Session, name: str, ignorenotfound: bool | None) -> None:
+    """Delete one."""
+    if await lookups.delete(session, resources.CANARYCONFIGS, name, ignorenotfound):
+        session.out.line(f"canary config '{name}' deleted")
