@@ -121,3 +121,15 @@ def fetcher(folder: Path, shared: str = "/packages", **env: str) -> Iterator[Com
         yield made
     finally:
         made.close()
+
+
+@contextlib.contextmanager
+def statestore(folder: Path, **env: str) -> Iterator[Component]:
+    """Statestore on a directory; not started yet."""
+    settings = {"STATESTORE_PATH": str(folder / "state"), **env}
+    words = ["-m", "fission.bundle.serve", "statestore"]
+    made = Component(words, "http", settings, folder / "statestore.log", "/readyz")
+    try:
+        yield made
+    finally:
+        made.close()

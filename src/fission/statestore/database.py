@@ -22,50 +22,50 @@ FORMAT: Final = 1
 VACUUM_PAGES: Final = 512
 """2 MiB: what one pass of upkeep gives back."""
 
-LOCK_SECONDS: Final = 5.0
+LOCK_SECONDS: Final = 1.0
 """How long the process that is being replaced has to let go of the file."""
 _LOCK_PAUSE_SECONDS: Final = 0.05
 
 SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS scopes (
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE scopes (
     id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, owner TEXT NOT NULL, keyspace TEXT NOT NULL,
     keys INTEGER NOT NULL DEFAULT 0, UNIQUE (namespace, owner, keyspace)
 ) STRICT;
-CREATE TABLE IF NOT EXISTS pairs (
+CREATE TABLE pairs (
     scope INTEGER NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, expires INTEGER,
     value BLOB NOT NULL, PRIMARY KEY (scope, key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS pairs_expiring ON pairs (expires) WHERE expires IS NOT NULL;
-CREATE TABLE IF NOT EXISTS streams (
+CREATE INDEX pairs_expiring ON pairs (expires) WHERE expires IS NOT NULL;
+CREATE TABLE streams (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, head INTEGER NOT NULL DEFAULT 0,
     first INTEGER NOT NULL DEFAULT 1, swept INTEGER NOT NULL DEFAULT 1,
     newest INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX IF NOT EXISTS streams_to_sweep ON streams (id) WHERE swept < first;
-CREATE TABLE IF NOT EXISTS events (
+CREATE INDEX streams_to_sweep ON streams (id) WHERE swept < first;
+CREATE TABLE events (
     id INTEGER PRIMARY KEY, at INTEGER NOT NULL, type TEXT NOT NULL, key TEXT NOT NULL,
     headers BLOB, payload BLOB NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS queues (
+CREATE TABLE queues (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, live INTEGER NOT NULL DEFAULT 0,
     dead INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE TABLE IF NOT EXISTS messages (
+CREATE TABLE messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT, queue INTEGER NOT NULL, visible INTEGER NOT NULL,
     leased INTEGER NOT NULL DEFAULT 0, epoch INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0, enqueued INTEGER NOT NULL, dedup TEXT,
     body BLOB NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS messages_in_order ON messages (queue, visible, id);
-CREATE UNIQUE INDEX IF NOT EXISTS messages_by_dedup ON messages (queue, dedup)
+CREATE INDEX messages_in_order ON messages (queue, visible, id);
+CREATE UNIQUE INDEX messages_by_dedup ON messages (queue, dedup)
     WHERE dedup IS NOT NULL;
-CREATE TABLE IF NOT EXISTS dead (
+CREATE TABLE dead (
     id INTEGER PRIMARY KEY, queue INTEGER NOT NULL, epoch INTEGER NOT NULL,
     attempts INTEGER NOT NULL, enqueued INTEGER NOT NULL, died INTEGER NOT NULL,
     reason TEXT NOT NULL, body BLOB NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS dead_in_order ON dead (queue, id);
+CREATE INDEX dead_in_order ON dead (queue, id);
 """
 
 
@@ -122,11 +122,13 @@ def prepare(db: sqlite3.Connection) -> None:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > FORMAT:
         raise sqlite3.DatabaseError(f"written by a newer statestore (format {version})")
-    db.executescript(SCHEMA)
-    db.execute(f"PRAGMA user_version = {FORMAT}")
-    db.execute(
-        "INSERT OR IGNORE INTO facts (name, value) VALUES ('birth', ?)", (secrets.token_hex(4),)
-    )
+    if version == FORMAT:
+        return
+    with Transaction(db):
+        for statement in SCHEMA.split(";"):
+            db.execute(statement)
+        db.execute("INSERT INTO facts (name, value) VALUES ('birth', ?)", (secrets.token_hex(4),))
+        db.execute(f"PRAGMA user_version = {FORMAT}")
 
 
 def open_reader(path: Path) -> sqlite3.Connection:

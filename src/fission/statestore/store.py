@@ -90,6 +90,7 @@ class Store:
         self._writer = writer.Writer(file.writing, self._loop, clock, bounds, on_broken)
         self._reader = futures.ThreadPoolExecutor(1, "statestore-reader")
         self._is_sweeping = False
+        self._is_closed = False
         self.waiting = waiting.Waiting(max_waiting)
         self.is_open = True
         self._writer.start()
@@ -102,6 +103,7 @@ class Store:
     async def close(self) -> None:
         """Let go who waits, commit what is under way, close the file."""
         self.let_go()
+        self._is_closed = True
         await asyncio.to_thread(self._writer.close)
         await asyncio.to_thread(self._reader.shutdown)
         self._file.close()
@@ -327,7 +329,7 @@ class Store:
             self.waiting.tell(_queue(name))
 
     async def _read(self, run: Callable[[sqlite3.Connection], T]) -> T:
-        if not self.is_open:
+        if self._is_closed:
             raise errors.Closed("statestore is stopping; try again in a moment")
         db = self._file.reading
         return await self._loop.run_in_executor(self._reader, lambda: database.look(db, run))
