@@ -88,3 +88,50 @@ need_maven_artifacts() {
     fi
     rm -rf "$folder"
 }
+
+# need_brokers: the message queues that drivers are tested against. NATS, RabbitMQ and Redis from the
+# distribution, where this may install them; Kafka as its jars (46 MB). Debian starts a service of
+# each that it installs: not here, tests start their own processes.
+need_brokers() {
+    local place=.venv/test-needs/kafka version=3.9.1 missing="" folder
+    command -v nats-server >/dev/null || [ -x /usr/sbin/nats-server ] || missing="$missing nats-server"
+    command -v redis-server >/dev/null || missing="$missing redis-server"
+    [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing="$missing rabbitmq-server"
+    if [ -n "$missing" ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+        export RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive
+        if apt-get install -y -q --no-install-recommends $missing >/dev/null 2>&1 ||
+            { apt-get update -q && apt-get install -y -q --no-install-recommends $missing; } \
+                >/dev/null 2>&1; then
+            missing=""
+        fi
+        unset RUNLEVEL DEBIAN_FRONTEND
+    fi
+    [ -z "$missing" ] || echo "not installed:$missing; tests against these brokers are skipped"
+
+    [ "$(cat "$place/.version" 2>/dev/null)" = "$version" ] && return
+    if ! command -v mvn >/dev/null || ! command -v java >/dev/null; then
+        echo "no Maven or java (apt-get install default-jre-headless maven); tests against Kafka are skipped"
+        return
+    fi
+    folder=$(mktemp -d)
+    cat >"$folder/pom.xml" <<-END
+	<project xmlns="http://maven.apache.org/POM/4.0.0">
+	  <modelVersion>4.0.0</modelVersion>
+	  <groupId>tests</groupId><artifactId>kafka</artifactId><version>1</version>
+	  <dependencies><dependency>
+	    <groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
+	    <version>$version</version>
+	  </dependency></dependencies>
+	</project>
+	END
+    rm -rf "$place"
+    if mvn -q -B -f "$folder/pom.xml" -DincludeScope=runtime -DoutputDirectory="$folder/jars" \
+        org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies >"$folder/log" 2>&1; then
+        mkdir -p "$place"
+        mv "$folder/jars" "$place/jars"
+        echo "$version" >"$place/.version"
+    else
+        echo "Kafka was not downloaded ($(grep -m 1 ERROR "$folder/log")); tests against it are skipped"
+    fi
+    rm -rf "$folder"
+}
