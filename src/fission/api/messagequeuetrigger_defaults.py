@@ -13,8 +13,15 @@ MAX_REPLICAS: Final = 100
 
 
 def mqt_kind(spec: messagequeuetrigger_types.MessageQueueTriggerSpec) -> str:
-    """Who reads the queue."""
-    return spec.mqt_kind or messagequeuetrigger_types.KIND_KEDA
+    """Who reads the queue; of what KEDA does not know, it is this platform."""
+    if spec.mqt_kind:
+        return spec.mqt_kind
+    kind = messagequeuetrigger_types.KIND_KEDA
+    known = messagequeuetrigger_types.TYPES_BY_KIND
+    only_ours = spec.message_queue_type in set(known[messagequeuetrigger_types.KIND_FISSION]) - set(
+        known[kind]
+    )
+    return messagequeuetrigger_types.KIND_FISSION if only_ours else kind
 
 
 def content_type(spec: messagequeuetrigger_types.MessageQueueTriggerSpec) -> str:

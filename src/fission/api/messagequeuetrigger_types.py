@@ -11,7 +11,7 @@ from fission.meta import objectmeta
 KIND_FISSION: Final = "fission"
 KIND_KEDA: Final = "keda"
 TYPES_BY_KIND: Final = {
-    KIND_FISSION: ("kafka", "statestore"),
+    KIND_FISSION: ("kafka", "nats-jetstream", "rabbitmq", "redis", "statestore"),
     KIND_KEDA: (
         "kafka",
         "aws-sqs-queue",
@@ -40,27 +40,32 @@ class MessageQueueTriggerSpec(schema.Model):
         default="", name="respTopic"
     )
     error_topic: Annotated[str, schema.doc("Topic that failed messages go to.")] = ""
-    max_retries: Annotated[int, schema.doc("Further attempts.", minimum=0)] = 0
+    max_retries: Annotated[int, schema.doc("Further attempts after a failed one.", minimum=0)] = 0
     content_type: Annotated[str, schema.doc("Content type of the calls.")] = ""
     polling_interval: Annotated[
-        int | None, schema.doc("Seconds between looks at the queue; KEDA.", format="int32")
+        int | None, schema.doc("Seconds between looks at how much waits.", format="int32")
     ] = None
     cooldown_period: Annotated[
-        int | None, schema.doc("Seconds before scaling to zero; KEDA.", format="int32")
+        int | None,
+        schema.doc("Seconds that calls at once stay when less is needed.", format="int32"),
     ] = None
     min_replica_count: Annotated[
-        int | None, schema.doc("Least connectors; KEDA.", format="int32")
+        int | None, schema.doc("Least connectors (KEDA), or calls at once.", format="int32")
     ] = None
     max_replica_count: Annotated[
-        int | None, schema.doc("Most connectors; KEDA.", format="int32")
+        int | None, schema.doc("Most connectors (KEDA), or calls at once.", format="int32")
     ] = None
-    metadata: Annotated[dict[str, str], schema.doc("Metadata of the KEDA trigger.")] = field(
-        default_factory=dict
-    )
+    metadata: Annotated[
+        dict[str, str], schema.doc("How the queue is reached, in KEDA's names.")
+    ] = field(default_factory=dict)
     secret: Annotated[str, schema.doc("Secret with credentials, same namespace.")] = ""
-    mqt_kind: Annotated[str, schema.doc("Who reads: `keda` (also when empty) or `fission`.")] = (
-        field(default="", name="mqtkind")
-    )
+    mqt_kind: Annotated[
+        str,
+        schema.doc(
+            "Who reads: `fission`, or `keda`, which without KEDA is the same. Empty: `keda`, for "
+            "types that KEDA knows."
+        ),
+    ] = field(default="", name="mqtkind")
     podspec: Annotated[
         dict[str, Any] | None, schema.podspec("Placement and resources of the connector's pod.")
     ] = None

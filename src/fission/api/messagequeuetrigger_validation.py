@@ -8,6 +8,8 @@ from fission.api import fielderrors, messagequeuetrigger_defaults, messagequeuet
 from fission.api.fielderrors import FieldError
 
 _KAFKA_TOPIC: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_STATESTORE: Final = "statestore"
+_STATESTORE_TOPIC: Final = re.compile(r"(?=.{1,249}$)[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 def validate(trigger: messagequeuetrigger_types.MessageQueueTrigger) -> list[FieldError]:
@@ -53,6 +55,23 @@ def _validate_topics(
             for name, topic in topics.items()
             if topic and (topic in (".", "..") or not _KAFKA_TOPIC.fullmatch(topic))
         ]
+    if spec.message_queue_type == _STATESTORE:
+        errors += [
+            fielderrors.invalid(
+                f"spec.{name}",
+                topic,
+                "must be letters, digits, '.', '-' and '_', at most 249, with a letter or digit at"
+                " both ends",
+            )
+            for name, topic in topics.items()
+            if topic and not _STATESTORE_TOPIC.fullmatch(topic)
+        ]
+    if spec.topic and spec.topic == spec.error_topic:
+        errors.append(
+            fielderrors.invalid(
+                "spec.errorTopic", spec.error_topic, "listen topic should not equal to error topic"
+            )
+        )
     return errors
 
 
@@ -65,7 +84,9 @@ def _validate_replicas(
         *common.validate_at_least("spec.cooldownPeriod", spec.cooldown_period, 0),
         *common.validate_at_least("spec.minReplicaCount", least, 0),
     ]
-    if most is not None and most < (least or 0):
+    if most is not None and most < 1:
+        errors.append(fielderrors.invalid("spec.maxReplicaCount", most, "must be 1 or more"))
+    elif most is not None and most < (least or 0):
         errors.append(
             fielderrors.invalid("spec.maxReplicaCount", most, "must be minReplicaCount or more")
         )

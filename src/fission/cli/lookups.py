@@ -21,6 +21,7 @@ _WORDS = {
     "HTTPTrigger": "HTTP trigger",
     "CanaryConfig": "canary config",
     "KubernetesWatchTrigger": "watch trigger",
+    "MessageQueueTrigger": "message queue trigger",
 }
 _COMMANDS = {
     "Environment": "env",
@@ -29,6 +30,7 @@ _COMMANDS = {
     "HTTPTrigger": "route",
     "CanaryConfig": "canary",
     "KubernetesWatchTrigger": "watch",
+    "MessageQueueTrigger": "mqt",
 }
 _CONFLICT_ATTEMPTS = 8
 _CONFLICT_PAUSE_SECONDS = 0.01

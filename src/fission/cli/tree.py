@@ -99,6 +99,20 @@ HTTPTRIGGER: Final = Branch(
     ("ht", "route"),
 )
 
+MQTRIGGER: Final = Branch(
+    "mqtrigger",
+    "Call functions for the messages of topics",
+    (
+        Leaf("create", "Create a message queue trigger", "mqtrigger.create"),
+        Leaf("get", "Show a message queue trigger", "mqtrigger.get"),
+        Leaf("update", "Update a message queue trigger", "mqtrigger.update"),
+        Leaf("delete", "Delete a message queue trigger", "mqtrigger.delete"),
+        Leaf("list", "List message queue triggers", "mqtrigger.list"),
+        Leaf("wait", "Wait for a condition of a message queue trigger", "mqtrigger.wait"),
+    ),
+    ("mqt",),
+)
+
 WATCH: Final = Branch(
     "watch",
     "Call functions when objects of Kubernetes change",
@@ -154,6 +168,7 @@ ROOT: Final[tuple[Branch | Leaf, ...]] = (
     PACKAGE,
     FUNCTION,
     HTTPTRIGGER,
+    MQTRIGGER,
     WATCH,
     CANARY,
     ARCHIVE,

@@ -490,8 +490,33 @@ def test_queue_types_depend_on_the_kind():
     assert messages(trigger) == []
 
     trigger.spec.mqt_kind = "fission"
+    assert messages(trigger) == []
+
+    trigger.spec.message_queue_type = "stan"
     assert messages(trigger) == [
-        'spec.messageQueueType: Unsupported value: "redis": supported values: "kafka", "statestore"'
+        'spec.messageQueueType: Unsupported value: "stan": supported values: "kafka", '
+        '"nats-jetstream", "rabbitmq", "redis", "statestore"'
+    ]
+
+    trigger.spec.message_queue_type = "statestore"
+    for kind, is_good in (("fission", True), ("", True), ("keda", False)):
+        trigger.spec.mqt_kind = kind
+        assert (messages(trigger) == []) is is_good
+
+
+def test_a_topic_of_statestore_is_a_name_and_not_its_own_error_topic():
+    trigger = messagequeuetrigger_types.MessageQueueTrigger()
+    trigger.metadata.name = "q"
+    trigger.spec.function_ref.name = "hello"
+    trigger.spec.message_queue_type = "statestore"
+    trigger.spec.topic = trigger.spec.error_topic = "-t"
+    trigger.spec.max_replica_count = 0
+
+    assert [text.partition(":")[0] for text in messages(trigger)] == [
+        "spec.topic",
+        "spec.errorTopic",
+        "spec.errorTopic",
+        "spec.maxReplicaCount",
     ]
 
 

@@ -1,0 +1,1 @@
+"""``fission mqtrigger``: functions called for the messages of a topic."""
