@@ -113,6 +113,26 @@ MQTRIGGER: Final = Branch(
     ("mqt",),
 )
 
+TIMETRIGGER: Final = Branch(
+    "timetrigger",
+    "Call functions at times",
+    (
+        Leaf("create", "Create a timer", "timetrigger.create"),
+        Leaf("get", "Show a timer", "timetrigger.get"),
+        Leaf("update", "Update a timer", "timetrigger.update"),
+        Leaf("delete", "Delete a timer", "timetrigger.delete"),
+        Leaf("list", "List timers", "timetrigger.list"),
+        Leaf(
+            "showschedule",
+            "Show the next ticks of a schedule",
+            "timetrigger.showschedule",
+            ("show",),
+        ),
+        Leaf("wait", "Wait for a condition of a timer", "timetrigger.wait"),
+    ),
+    ("tt", "timer"),
+)
+
 WATCH: Final = Branch(
     "watch",
     "Call functions when objects of Kubernetes change",
@@ -169,6 +189,7 @@ ROOT: Final[tuple[Branch | Leaf, ...]] = (
     FUNCTION,
     HTTPTRIGGER,
     MQTRIGGER,
+    TIMETRIGGER,
     WATCH,
     CANARY,
     ARCHIVE,

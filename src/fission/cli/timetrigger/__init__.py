@@ -1,0 +1,1 @@
+"""``fission timetrigger``: functions that are called at times."""

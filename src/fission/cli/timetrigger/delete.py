@@ -1,0 +1,14 @@
+"""``fission timetrigger delete``."""
+
+from fission.api import resources
+from fission.cli import command as commands
+from fission.cli import context, lookups, options
+
+
+@commands.command("Delete a timer.")
+@options.name("Name of the trigger")
+@options.ignore_not_found
+async def command(session: context.Session, name: str, ignorenotfound: bool | None) -> None:
+    """Delete one."""
+    if await lookups.delete(session, resources.TIMETRIGGERS, name, ignorenotfound):
+        session.out.line(f"trigger '{name}' deleted")
