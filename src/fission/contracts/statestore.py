@@ -347,3 +347,14 @@ def topic_stream(namespace: str, topic: str) -> str:
 def cursor_scope(namespace: str, group: str) -> Scope:
     """Where a group of consumers keeps how far it is; the keys in it are topics."""
     return Scope(namespace=namespace, owner=f"consumer/{group}", keyspace="cursors")
+
+
+def readers_scope(namespace: str, topic: str) -> Scope:
+    """Who reads a topic: a key for each group. Of a topic that has none, little is kept."""
+    return Scope(namespace=namespace, owner=f"topic/{topic}", keyspace="groups")
+
+
+def topic_of(stream: str) -> tuple[str, str] | None:
+    """Namespace and topic of a topic's stream."""
+    namespace, found, topic = stream.removeprefix(TOPIC_PREFIX).partition("/")
+    return (namespace, topic) if found and stream.startswith(TOPIC_PREFIX) else None

@@ -23,6 +23,8 @@ class Config:
     the log of what is being written (16 MiB and more under load) lies beside it."""
     max_stream_events: int = settings.setting("STATESTORE_MAX_STREAM_EVENTS", 1_000_000)
     """Events of one stream; appends are refused beyond until it is trimmed."""
+    max_unread_events: int = settings.setting("STATESTORE_MAX_UNREAD_EVENTS", 10_000)
+    """Events of a topic that no trigger reads; older ones are forgotten."""
     max_queue_messages: int = settings.setting("STATESTORE_MAX_QUEUE_MESSAGES", 100_000)
     """Messages of one queue together with its dead letters; more are refused."""
     max_attempts: int = settings.setting("STATESTORE_MAX_ATTEMPTS", wire.MAX_ATTEMPTS)
@@ -39,6 +41,7 @@ class Config:
         return rules.Bounds(
             max_bytes=self.max_size_mib << 20,
             max_stream_events=self.max_stream_events,
+            max_unread_events=self.max_unread_events,
             max_queue_messages=self.max_queue_messages,
             max_attempts=self.max_attempts,
         )
@@ -54,6 +57,7 @@ def from_env(env: Mapping[str, str]) -> Config:
     for variable, value, least in (
         ("STATESTORE_MAX_SIZE_MIB", config.max_size_mib, 1),
         ("STATESTORE_MAX_STREAM_EVENTS", config.max_stream_events, 1),
+        ("STATESTORE_MAX_UNREAD_EVENTS", config.max_unread_events, 1),
         ("STATESTORE_MAX_QUEUE_MESSAGES", config.max_queue_messages, 1),
         ("STATESTORE_MAX_ATTEMPTS", config.max_attempts, 1),
         ("STATESTORE_RETENTION", config.retention_seconds, 0),

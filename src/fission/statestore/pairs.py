@@ -81,6 +81,15 @@ def list_(db: sqlite3.Connection, request: wire.ListRequest, now: int) -> wire.L
     return wire.ListResponse(keys=found[:limit], next=found[limit - 1] if more else "")
 
 
+def is_empty(db: sqlite3.Connection, scope: wire.Scope, now: int) -> bool:
+    """Whether a scope has no key."""
+    row = db.execute(
+        "SELECT 1 FROM pairs WHERE scope = ? AND (expires IS NULL OR expires > ?) LIMIT 1",
+        (_scope(db, scope), now),
+    ).fetchone()
+    return row is None
+
+
 def sweep(db: sqlite3.Connection, now: int, most: int = SWEEP_ROWS) -> bool:
     """Remove rows of values past their end; returns whether there may be more."""
     rows = db.execute(

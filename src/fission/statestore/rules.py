@@ -31,6 +31,8 @@ class Bounds:
 
     max_bytes: int = 1 << 40
     max_stream_events: int = 1_000_000
+    max_unread_events: int = 10_000
+    """Of a topic that nobody reads; older ones are forgotten."""
     max_queue_messages: int = 100_000
     """Of one queue, dead letters included."""
     max_attempts: int = wire.MAX_ATTEMPTS

@@ -32,8 +32,10 @@ from fission.statestore import (
 
 T = TypeVar("T")
 
-URGENT_BYTES: Final = 1024
+URGENT_BYTES: Final = 16 << 10
 """A value up to this size may be written into the reserve of a full store."""
+SWEEP_EACH: Final = 1000
+"""Events of a stream between two looks for rows that are to go."""
 EMPTY: Final = wire.Empty()
 
 
@@ -139,15 +141,14 @@ class Store:
 
     async def append(self, request: wire.AppendRequest) -> wire.HeadResponse:
         checks.append(request)
-        most = self._bounds.max_stream_events
         length = sum(
             len(event.payload) + len(event.type) + len(event.key) + rules.ROW_BYTES
             for event in request.events
         )
         return await self._writer.submit(
-            lambda db, now: streams.append(db, request, now, most),
+            lambda db, now: streams.append(db, request, now, self._bounds),
             writer.Size(length),
-            lambda _: self.waiting.tell(_stream(request.stream)),
+            lambda appended: self._appended(request, appended),
         )
 
     async def read(self, request: wire.ReadRequest) -> wire.ReadResponse:
@@ -272,6 +273,12 @@ class Store:
         return await self._read(
             lambda db: Totals(*streams.counts(db), pairs.count(db), *queues.counts(db))
         )
+
+    def _appended(self, request: wire.AppendRequest, appended: wire.HeadResponse) -> None:
+        self.waiting.tell(_stream(request.stream))
+        before = appended.head - len(request.events)
+        if appended.first > 1 and appended.head // SWEEP_EACH != before // SWEEP_EACH:
+            self._sweep_streams()  # a topic that nobody reads forgets without being told to
 
     def _sweep_streams(self) -> None:
         """Remove rows of trimmed events, a piece at a time between other writes."""

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from fission.contracts import statestore as wire
-from fission.statestore import moments, rules
+from fission.statestore import moments, pairs, rules
 
 _SHIFT: Final = 40
 SWEEP_ROWS: Final = 2000
@@ -21,7 +21,7 @@ SWEEP_ROWS: Final = 2000
 
 
 def append(
-    db: sqlite3.Connection, request: wire.AppendRequest, now: int, most: int
+    db: sqlite3.Connection, request: wire.AppendRequest, now: int, bounds: rules.Bounds
 ) -> wire.HeadResponse:
     """Append all events or none."""
     row = db.execute(
@@ -31,7 +31,10 @@ def append(
     rules.check_append(head, request.expected_seq, request.stream)
     if not request.events:
         return wire.HeadResponse(head=head, first=first)
-    rules.check_room(request.stream, head - first + 1, len(request.events), most)
+    added = len(request.events)
+    if head - first + 1 + added > bounds.max_unread_events and _is_unread(db, request.stream, now):
+        first = max(first, min(head, head + added - bounds.max_unread_events) + 1)
+    rules.check_room(request.stream, head - first + 1, added, bounds.max_stream_events)
     if not stream:
         cursor = db.execute("INSERT INTO streams (name) VALUES (?)", (request.stream,))
         stream = cursor.lastrowid or 0
@@ -44,8 +47,10 @@ def append(
             for place, event in enumerate(request.events)
         ],
     )
-    head += len(request.events)
-    db.execute("UPDATE streams SET head = ?, newest = ? WHERE id = ?", (head, at, stream))
+    head += added
+    db.execute(
+        "UPDATE streams SET head = ?, first = ?, newest = ? WHERE id = ?", (head, first, at, stream)
+    )
     return wire.HeadResponse(head=head, first=first)
 
 
@@ -147,6 +152,12 @@ def _first_since(db: sqlite3.Connection, base: int, first: int, head: int, befor
         else:
             high = middle
     return low
+
+
+def _is_unread(db: sqlite3.Connection, stream: str, now: int) -> bool:
+    """Whether it is a topic for which nobody is registered: new readers begin at its head."""
+    names = wire.topic_of(stream)
+    return names is not None and pairs.is_empty(db, wire.readers_scope(*names), now)
 
 
 def _at(db: sqlite3.Connection, number: int) -> int:

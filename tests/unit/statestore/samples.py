@@ -37,8 +37,7 @@ class World:
     def append(self, stream: str, *payloads: bytes, expected: int = wire.ANY) -> int:
         events = [wire.Event(type="text/plain", payload=each) for each in payloads]
         request = wire.AppendRequest(stream=stream, expected_seq=expected, events=events)
-        most = self.bounds.max_stream_events
-        return self.write(lambda db: streams.append(db, request, self.now, most)).head
+        return self.write(lambda db: streams.append(db, request, self.now, self.bounds)).head
 
     def read(self, stream: str, behind: int = 0, **more: int) -> wire.ReadResponse:
         request = wire.ReadRequest(stream=stream, from_seq=behind, **more)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fission.contracts import statestore as wire
-from fission.statestore import errors, rules, streams
+from fission.statestore import errors, pairs, rules, streams
 from tests.unit.statestore import samples
 
 
@@ -63,7 +63,7 @@ def test_what_travels_with_an_event_comes_back():
     world = samples.World()
     event = wire.Event(type="t", payload=b"\x00", key="k", headers={"a": "b"})
     request = wire.AppendRequest(stream="s", expected_seq=wire.ANY, events=[event])
-    world.write(lambda db: streams.append(db, request, world.now, 10))
+    world.write(lambda db: streams.append(db, request, world.now, world.bounds))
     (found,) = world.read("s").events
     assert (found.type, found.payload, found.key, found.headers) == ("t", b"\x00", "k", {"a": "b"})
     assert found.at is not None
@@ -142,3 +142,25 @@ def test_old_events_of_topics_are_forgotten_and_others_kept(age):
     assert forgotten == ({"topic/a/t": gone} if gone else {})
     assert world.read("topic/a/t").first == gone + 1
     assert world.read("history").first == 1
+
+
+def test_of_a_topic_that_nobody_reads_the_newest_are_kept():
+    world = samples.World(rules.Bounds(max_unread_events=3, max_stream_events=6))
+    for number in range(10):
+        world.append("topic/a/t", b"%d" % number)
+    answer = world.read("topic/a/t")
+    assert ([event.seq for event in answer.events], answer.first) == ([8, 9, 10], 8)
+    world.append("topic/a/t", *[b"x"] * 5)
+    answer = world.read("topic/a/t")
+    assert ([event.seq for event in answer.events], answer.first) == ([11, 12, 13, 14, 15], 11)
+    request = wire.SetRequest(scope=wire.readers_scope("a", "t"), key="g", ttl_nanos=samples.SECOND)
+    world.write(lambda db: pairs.set_(db, request, world.now))
+    world.append("topic/a/t", b"y")
+    assert world.read("topic/a/t").first == 11
+    with pytest.raises(errors.QuotaExceeded):
+        world.append("topic/a/t", b"z")
+    world.wait(1)
+    world.append("topic/a/t", b"z")
+    assert world.read("topic/a/t").first == 15
+    world.append("other", *[b"x"] * 6)
+    assert world.read("other").first == 1

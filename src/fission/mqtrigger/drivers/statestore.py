@@ -185,7 +185,7 @@ class Subscription:
         self._topic = topic
         self._stream = _stream(namespace, topic)
         self._scope = wire.cursor_scope(namespace, group)
-        self._groups = wire.Scope(namespace, f"topic/{topic}", "groups")
+        self._groups = wire.readers_scope(namespace, topic)
         self._group = group
         self._progress: Progress | None = None
         self._version = 0
