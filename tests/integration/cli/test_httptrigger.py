@@ -152,3 +152,34 @@ async def test_a_wide_list_and_a_description_show_what_was_delivered(good, clust
     assert header.split()[-5:] == ["LAST_DELIVERY", "DELIVERED", "FAILED", "LAG", "LAST_ERROR"]
     assert row.split()[-4:] == ["12", "1", "<none>", "<none>"]
     assert "DELIVERY:" in await good("route", "get", "--name", "hello")
+
+
+async def test_an_update_leaves_what_it_does_not_name(good, bad, cluster):
+    await good(*CREATE, "--createingress", "--cors-origin", "https://a.example", "--method", "PUT")
+    before = (await cluster.call("GET", PATH)).body["spec"]
+    assert before["corsConfig"] == {"allowOrigins": ["https://a.example"]}
+
+    await good("route", "update", "--name", "hello", "--cors-max-age", "10m")
+    after = (await cluster.call("GET", PATH)).body["spec"]
+    assert after["corsConfig"] == {"allowOrigins": ["https://a.example"], "maxAge": "10m"}
+    assert {**after, "corsConfig": None} == {**before, "corsConfig": None}
+
+    await good("route", "update", "--name", "hello", "--prefix", "/p", "--cors-origin", "-")
+    after = (await cluster.call("GET", PATH)).body["spec"]
+    assert "corsConfig" not in after
+    assert (after["prefix"], after["relativeurl"], after["methods"]) == ("/p", "", ["PUT"])
+    assert after["ingressconfig"]["path"] == "/p"
+
+    assert await bad("route", "update", "--name", "hello", "--weight", "50,50") == (
+        "Error: --weight needs two --function"
+    )
+
+
+async def test_a_route_that_is_shown_outside_says_how(good):
+    await good(
+        *CREATE,
+        *("--route-provider", "ingress", "--route-host", "a.example"),
+        *("--route-path", "/x", "--route-tls", "s", "--route-annotation", "k=v"),
+    )
+    row = (await good("route", "list")).splitlines()[1]
+    assert row.split()[3:11] == ["hello", "ingress", "a.example", "/x", "s", "k:", "v", "<none>"]

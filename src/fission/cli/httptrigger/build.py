@@ -32,6 +32,12 @@ def flags(function: Any) -> Any:
             options.strings("--route-annotation", help="key=value of what is made; repeatable"),
             options.string("--route-tls", help="Secret with the certificate"),
             options.strings("--gateway", help="Gateway, name or namespace/name; repeatable"),
+            options.strings("--cors-origin", help="Origin that may call it, or *; repeatable"),
+            options.strings("--cors-method", help="Method for other origins; repeatable"),
+            options.strings("--cors-header", help="Request header they may send; repeatable"),
+            options.strings("--cors-expose", help="Response header they may read; repeatable"),
+            options.boolean("--cors-credentials", help="They may send cookies"),
+            options.string("--cors-max-age", help="How long a preflight is kept, as in 10m"),
         )
     ):
         function = decorate(function)
@@ -45,8 +51,11 @@ def apply_path(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> str:
     warning = ""
     if given.url and given.prefix:
         warning = "Prefix will take precedence over URL/RelativeURL"
+    before = spec.prefix or spec.relative_url
     spec.prefix = _absolute(given.prefix or "")
     spec.relative_url = _absolute(given.url or "")
+    if before and spec.ingress_config.path == before:
+        spec.ingress_config.path = spec.prefix or spec.relative_url
     if "/" in (spec.prefix, spec.relative_url):
         raise errors.UsageError("url with only root path is not allowed")
     return warning
@@ -64,7 +73,7 @@ def apply_methods(spec: httptrigger_types.HTTPTriggerSpec, methods: tuple[str, .
 
 def apply_function(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> None:
     """Set what is called: one function, or two by weight."""
-    names = given.function
+    names = given.function or _called(spec)
     if len(names) > 2:
         raise errors.UsageError("--function: one function, or two with --weight")
     if len(names) == 2:
@@ -76,7 +85,7 @@ def apply_function(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> None:
         )
         return
     if given.weight:
-        raise errors.UsageError("--weight needs two functions")
+        raise errors.UsageError("--weight needs two --function")
     if given.function_alias and given.function_version:
         raise errors.UsageError("--function-alias and --function-version exclude each other")
     spec.function_ref = reference_types.FunctionReference(
@@ -104,7 +113,16 @@ def apply_exposure(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> list[
         warnings.append("flags of ingresses are deprecated; use --route-provider ingress")
     _apply_ingress(spec, given)
     _apply_route(spec, given)
+    _apply_cors(spec, given)
     return warnings
+
+
+def _called(spec: httptrigger_types.HTTPTriggerSpec) -> tuple[str, ...]:
+    """The one function that is called so far."""
+    reference = spec.function_ref
+    if reference.type == reference_types.BY_WEIGHT:
+        raise errors.UsageError("the route calls several functions: name them with --function")
+    return (reference.name,)
 
 
 def _apply_ingress(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> None:
@@ -160,6 +178,29 @@ def _apply_route(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> None:
             parent_refs=[_gateway(text) for text in given.gateway]
         )
     spec.route_config = config
+
+
+def _apply_cors(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> None:
+    if given.cors_origin == (_RESET,):
+        spec.cors_config = None
+        return
+    lists = {
+        "allow_origins": given.cors_origin,
+        "allow_methods": tuple(method.upper() for method in given.cors_method),
+        "allow_headers": given.cors_header,
+        "expose_headers": given.cors_expose,
+    }
+    values = {"allow_credentials": given.cors_credentials, "max_age": given.cors_max_age}
+    changes = {name: list(value) for name, value in lists.items() if value}
+    changes |= {name: value for name, value in values.items() if value is not None}
+    if not changes:
+        return
+    config = spec.cors_config or httptrigger_types.CorsConfig()
+    if not config.allow_origins and not given.cors_origin:
+        raise errors.UsageError("flags of CORS need --cors-origin")
+    for name, value in changes.items():
+        setattr(config, name, value)
+    spec.cors_config = config
 
 
 def _gateway(text: str) -> httptrigger_types.ParentRef:

@@ -45,18 +45,31 @@ def functions_of(reference: reference_types.FunctionReference) -> str:
 
 def _row(raw: dict[str, Any]) -> tuple[str, ...]:
     spec = objects.decode(httptrigger_types.HTTPTrigger, raw).spec
-    ingress = spec.ingress_config
-    annotations = ", ".join(f"{k}: {v}" for k, v in sorted((ingress.annotations or {}).items()))
+    shown, host, path, tls, noted = _exposure(spec)
+    annotations = ", ".join(f"{k}: {v}" for k, v in sorted((noted or {}).items()))
     return (
         lookups.name_of(raw),
         str(list(httptrigger_defaults.methods(spec))).replace("'", "").replace(",", ""),
         httptrigger_defaults.path(spec),
         functions_of(spec.function_ref),
-        str(spec.create_ingress).lower(),
-        ingress.host if spec.create_ingress else spec.host,
-        ingress.path if spec.create_ingress else "",
-        ingress.tls,
+        shown,
+        host,
+        path,
+        tls,
         annotations,
         views.ready(raw),
         lookups.namespace_of(raw),
     )
+
+
+def _exposure(
+    spec: httptrigger_types.HTTPTriggerSpec,
+) -> tuple[str, str, str, str, dict[str, str] | None]:
+    """Whether and how a route is shown outside: that, host, path, TLS secret, annotations."""
+    config, ingress = spec.route_config, spec.ingress_config
+    if config is not None:
+        hosts = ",".join(config.hostnames) or spec.host
+        return config.provider, hosts, config.path, config.tls, config.annotations
+    if spec.create_ingress:
+        return "true", ingress.host, ingress.path, ingress.tls, ingress.annotations
+    return "false", spec.host, "", ingress.tls, ingress.annotations

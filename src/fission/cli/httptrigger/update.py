@@ -20,7 +20,7 @@ async def command(session: context.Session, name: str, **given: Any) -> None:
 
     def change(trigger: httptrigger_types.HTTPTrigger) -> None:
         spec = trigger.spec
-        if flags.function:
+        if flags.function or flags.weight or flags.function_alias or flags.function_version:
             build.apply_function(spec, flags)
         if flags.url or flags.prefix:
             warnings[:] = [build.apply_path(spec, flags)]
