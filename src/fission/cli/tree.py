@@ -180,6 +180,12 @@ SPEC: Final = Branch(
     ("specs",),
 )
 
+TOKEN: Final = Branch(
+    "token",
+    "Get into a router that asks for tokens",
+    (Leaf("create", "Get a token for user name and password", "token.create"),),
+)
+
 ROOT: Final[tuple[Branch | Leaf, ...]] = (
     Leaf("up", "Start the platform on this machine", "cluster.up"),
     Leaf("down", "Stop the platform on this machine", "cluster.down"),
@@ -193,6 +199,7 @@ ROOT: Final[tuple[Branch | Leaf, ...]] = (
     WATCH,
     CANARY,
     ARCHIVE,
+    TOKEN,
     SPEC,
     Leaf("version", "Show versions of client and server", "version"),
     Leaf("check", "Check that the platform works", "check"),

@@ -122,7 +122,11 @@ class Core:
             max_body_bytes=settings.max_body_bytes,
             use_encoded_path=settings.use_encoded_path,
         )
-        internal = gateway.InternalGateway(self.catalog.lookup, verify=verify)
+        internal = gateway.InternalGateway(
+            self.catalog.lookup,
+            verify=verify,
+            own={"/_version": self._version, "/metrics": _metrics},
+        )
         ids = requestids.Source()
         self._log = accesslog.AccessLog(loop, clock) if settings.access_log else None
         entrance = None

@@ -9,13 +9,14 @@ from __future__ import annotations
 import dataclasses
 import random
 import urllib.parse
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from fission.contracts import invocation
 from fission.router import answers, cors, headedit, internalpaths, routetable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from fission.router import catalog, routes, targets
     from fission_http import head as heads
@@ -157,10 +158,13 @@ class InternalGateway:
         *,
         verify: Verify | None,
         max_body_bytes: int = invocation.MAX_INTERNAL_BODY_BYTES,
+        own: Mapping[str, Callable[[], Own]] = MappingProxyType({}),
     ) -> None:
+        """`own` are paths that the router answers itself."""
         self.verify = verify
         self.max_body_bytes = max_body_bytes
         self._lookup = lookup
+        self._own = own
 
     def plan(self, head: heads.RequestHead) -> Plan | Own:
         """A function, or a miss that says so."""
@@ -168,7 +172,10 @@ class InternalGateway:
         path = raw.decode("ascii")
         found = internalpaths.find(path, self._lookup)
         if found is None:
-            return ROUTE_MISS
+            own = self._own.get(path)
+            return (
+                ROUTE_MISS if own is None else _own_answer(own, head, head.method.decode("ascii"))
+            )
         if b"\r\nx-fission-invoke-mode:" in head.lower:
             return NOT_IMPLEMENTED
         function, rest = found

@@ -1,6 +1,6 @@
 """The controller's REST API as backend, for people without Kubernetes credentials."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -166,6 +166,19 @@ class ControllerBackend:
         response = await self._send("GET", path)
         service = (await http.read(response)).decode().strip()
         return storage.archive_url(f"http://{service}", archive_id)
+
+    async def topic_events(self, path: str, body: bytes) -> protocol.Answer:
+        headers = [("Content-Type", "application/json"), *self._authorization()]
+        target = controller.statestore_target(path)
+        response = await self._caller.request("POST", target, headers, body)
+        return protocol.Answer(response.status, response.headers.items(), await http.read(response))
+
+    async def ask_router(
+        self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> protocol.Answer:
+        raise errors.CliError(
+            "the controller does not lead to the routes; FISSION_ROUTER_URL has to name the router"
+        )
 
     async def server_version(self) -> Obj:
         found: Obj = await self._json("GET", controller.INFO)

@@ -1,7 +1,8 @@
 """The Kubernetes API as backend.
 
 Storagesvc and the router's internal listener are reached through the API server's service proxy,
-unless ``FISSION_STORAGESVC_URL`` or ``FISSION_ROUTER_INTERNAL_URL`` name them. Calls are signed
+unless ``FISSION_STORAGESVC_URL`` or ``FISSION_ROUTER_INTERNAL_URL`` name them, and statestore in
+the same way (``FISSION_STATESTORE_URL``). Calls are signed
 for the path that the service itself sees, with keys from ``FISSION_INTERNAL_AUTH_SECRET`` or from
 the platform's Secret.
 """
@@ -9,7 +10,7 @@ the platform's Secret.
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib import parse
 
@@ -17,7 +18,7 @@ from fission.api import labels
 from fission.base import clock as clocks
 from fission.cli import errors
 from fission.cli.backend import http, protocol, uploads, watching
-from fission.contracts import invocation, signing, storage
+from fission.contracts import invocation, signing, statestore, storage
 from fission.kube import client as kube_client
 from fission.kube import config
 from fission.kube import errors as kube_errors
@@ -31,8 +32,12 @@ Names = protocol.Names
 STORAGE_VARIABLE: Final = "FISSION_STORAGESVC_URL"
 ROUTER_VARIABLE: Final = "FISSION_ROUTER_URL"
 INTERNAL_VARIABLE: Final = "FISSION_ROUTER_INTERNAL_URL"
+TOKEN_VARIABLE: Final = "FISSION_AUTH_TOKEN"
 _STORAGE_SERVICE: Final = "storagesvc"
 _SERVICE_PORT: Final = 80
+_ROUTER_SECONDS: Final = 10.0
+_EVENTS_SECONDS: Final = 30.0
+_JSON: Final = (("Content-Type", "application/json"),)
 
 
 class KubernetesBackend:
@@ -193,19 +198,43 @@ class KubernetesBackend:
         base = f"http://{_STORAGE_SERVICE}.{self._platform_namespace}"
         return storage.archive_url(base, archive_id)
 
+    async def topic_events(self, path: str, body: bytes) -> protocol.Answer:
+        keys = (await self._read_masters()).keys(signing.STATESTORE)
+        response = await self._service_request(
+            statestore.URL_VARIABLE,
+            f"{statestore.SERVICE}:{statestore.PORT}",
+            "POST",
+            path,
+            [*_JSON, *self._signed(keys, "POST", path, body)],
+            body,
+            _EVENTS_SECONDS,
+        )
+        return protocol.Answer(response.status, response.headers.items(), await http.read(response))
+
+    async def ask_router(
+        self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> protocol.Answer:
+        service = f"{invocation.SERVICE}:{_SERVICE_PORT}"
+        response = await self._service_request(
+            ROUTER_VARIABLE, service, method, target, headers, body, _ROUTER_SECONDS
+        )
+        content = await http.read(response)
+        return protocol.Answer(response.status, response.headers.items(), content)
+
     async def server_version(self) -> Obj:
         import orjson
 
-        response = await self._service_request(
-            ROUTER_VARIABLE,
-            f"{invocation.SERVICE}:{_SERVICE_PORT}",
-            "GET",
-            invocation.VERSION,
-            [],
-            b"",
-            10.0,
-        )
-        found: Obj = orjson.loads(await http.read(await http.check(response)))
+        headers = []
+        token = self._env.get(TOKEN_VARIABLE)
+        if token and self._env.get(ROUTER_VARIABLE):
+            headers.append(("Authorization", f"Bearer {token}"))
+        answer = await self.ask_router("GET", invocation.VERSION, headers, b"")
+        if answer.status == 401 and not self._env.get(ROUTER_VARIABLE):
+            # A cluster's API takes the token for one of its own and passes none on.
+            answer = await self.call(protocol.Call("GET", invocation.VERSION))
+        if answer.status >= 400:
+            raise http.error_of(answer.status, answer.body)
+        found: Obj = orjson.loads(answer.body)
         return found
 
     async def aclose(self) -> None:

@@ -139,6 +139,16 @@ class Backend(Protocol):
         """The URL under which the platform itself finds an archive."""
         ...
 
+    async def topic_events(self, path: str, body: bytes) -> Answer:
+        """One of statestore's routes of events, for a topic's stream."""
+        ...
+
+    async def ask_router(
+        self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> Answer:
+        """Speak with the router's public listener."""
+        ...
+
     async def server_version(self) -> Obj:
         """Build information of the platform."""
         ...

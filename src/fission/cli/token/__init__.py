@@ -1,0 +1,1 @@
+"""``fission token``: the way into a router that asks for tokens."""
