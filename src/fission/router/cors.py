@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING, Final
 
 from fission.api import durations
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from fission.api import httptrigger_types
 
 NOT_PERMITTED: Final = "cross-origin requests not permitted"
+SAFE_HEADERS: Final = frozenset(("accept", "accept-language", "content-language"))
+"""Request headers that browsers let any page send."""
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/:?#@*\[\]]+)(:[0-9]{1,5})?")
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class CorsError(errors.Error):
@@ -44,7 +49,9 @@ class Policy:
         wanted = [name.strip().lower() for name in headers.split(",") if name.strip()]
         if not self.allows(origin) or method not in self.methods:
             return None
-        if not self.any_header and not all(name in self.headers for name in wanted):
+        if not self.any_header and not self.headers.issuperset(wanted):
+            return None
+        if not all(_TOKEN.fullmatch(name) for name in wanted):
             return None
         answer = [*self._origin(origin), ("Access-Control-Allow-Methods", ", ".join(self.methods))]
         if wanted:
@@ -73,6 +80,20 @@ def make_policy(config: httptrigger_types.CorsConfig, methods: Iterable[str]) ->
     """A policy; methods not listed are the route's. Raises CorsError."""
     if config.allow_credentials and "*" in config.allow_origins:
         raise CorsError("allowOrigins may not contain * when allowCredentials is true")
+    for origin in config.allow_origins:
+        if origin not in ("*", "null") and not _ORIGIN.fullmatch(origin.lower()):
+            raise CorsError(
+                f"allowOrigins: {origin!r} is no origin: want *, null or scheme://host[:port],"
+                " without a path"
+            )
+    for field, names in (
+        ("allowMethods", config.allow_methods),
+        ("allowHeaders", config.allow_headers),
+        ("exposeHeaders", config.expose_headers),
+    ):
+        wrong = next((name for name in names if not _TOKEN.fullmatch(name)), None)
+        if wrong is not None:
+            raise CorsError(f"{field}: {wrong!r} is no name of a method or header")
     try:
         age = int(durations.parse_seconds(config.max_age)) if config.max_age else None
     except durations.DurationError as error:
@@ -81,7 +102,7 @@ def make_policy(config: httptrigger_types.CorsConfig, methods: Iterable[str]) ->
         origins=frozenset(origin.lower() for origin in config.allow_origins),
         any_origin="*" in config.allow_origins,
         methods=tuple(sorted(config.allow_methods or methods)),
-        headers=frozenset(name.lower() for name in config.allow_headers),
+        headers=SAFE_HEADERS.union(name.lower() for name in config.allow_headers),
         any_header="*" in config.allow_headers,
         expose=tuple(config.expose_headers),
         credentials=config.allow_credentials,
