@@ -11,6 +11,9 @@ from typing import Any
 from fission.base import clock, tasks
 from fission.contracts import invocation, signing
 from fission.meta import gvk
+from fission.statestore import app as statestore
+from fission.statestore import config as statestore_config
+from fission.statestore import store as statestores
 from fission.storagesvc import app as storagesvc
 from fission.storagesvc import config as storagesvc_config
 from fission.storagesvc import local
@@ -140,3 +143,17 @@ async def _put(
 
 def _listen() -> socket.socket:
     return socket.create_server(("127.0.0.1", 0))
+
+
+@contextlib.asynccontextmanager
+async def statestored(cluster: apiserver.Running, folder: pathlib.Path) -> AsyncIterator[None]:
+    """Statestore with its Service, beside what ``installed`` has."""
+    listening = _listen()
+    made = statestore.App(
+        statestore_config.Config(),
+        statestore.Deps(statestores.File(folder), signing.Masters(SECRET), clock.SystemClock()),
+    )
+    await _serve_as(cluster, "statestore", 8891, "http", listening, {})
+    async with tasks.Tasks() as group:
+        group.run(made.run([listening]), "statestore")
+        yield

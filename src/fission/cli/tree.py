@@ -160,6 +160,16 @@ CANARY: Final = Branch(
     ("canary-config",),
 )
 
+TOPIC: Final = Branch(
+    "topic",
+    "Publish to topics and look into them",
+    (
+        Leaf("publish", "Publish a message to a topic", "topic.publish", ("pub",)),
+        Leaf("peek", "Show the newest messages of a topic", "topic.peek"),
+    ),
+    ("topics",),
+)
+
 ARCHIVE: Final = Branch(
     "archive",
     "Upload, list and fetch archives",
@@ -197,6 +207,7 @@ ROOT: Final[tuple[Branch | Leaf, ...]] = (
     MQTRIGGER,
     TIMETRIGGER,
     WATCH,
+    TOPIC,
     CANARY,
     ARCHIVE,
     TOKEN,

@@ -39,6 +39,8 @@ SURROUNDINGS: Final = "surroundings"
 LOGS: Final = "/proxy/logs"
 STORAGE: Final = "/proxy/storage"
 SERVICE_NAME: Final = "/proxy/svcname"
+STATESTORE: Final = "/proxy/statestore"
+"""Our own: events of topics, append, read and head, for ``fission topic``."""
 ROUTER: Final = "/proxy/router"
 """Our own: the router's internal listener, for ``fn test``. The rest is a path of that listener."""
 
@@ -112,6 +114,11 @@ def logs_path(function: str, namespace: str, lines: int = 0, container: str = ""
 def storage_target(target: str = storage.ARCHIVE) -> str:
     """A path and query of storagesvc, through the controller."""
     return STORAGE + target
+
+
+def statestore_target(path: str) -> str:
+    """A route of statestore's events, through the controller."""
+    return STATESTORE + path
 
 
 def invocation_target(target: str) -> str:

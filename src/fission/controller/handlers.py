@@ -11,7 +11,7 @@ from fission.api import labels, resources
 from fission.base import clock as clocks
 from fission.base import errors
 from fission.contracts import controller as contract
-from fission.contracts import invocation, signing, storage
+from fission.contracts import gojson, invocation, signing, statestore, storage
 from fission.controller import access, config, forwarding, objects, podlogs
 from fission.kube import client as kube_client
 from fission.meta import gvk, status
@@ -21,6 +21,9 @@ Handler = Callable[[service.Request], Awaitable[service.Response]]
 
 _JSON = [("Content-Type", "application/json")]
 _TEXT = [("Content-Type", "text/plain; charset=utf-8")]
+
+
+_Streamed = statestore.AppendRequest | statestore.ReadRequest | statestore.StreamRequest
 
 
 class Handlers:
@@ -167,6 +170,27 @@ class Handlers:
         )
         limit = self._settings.max_upload_bytes
         return await self._forwarder.forward(request, target, uri, limit, namespace)
+
+    def topic_events(self, path: str, kind: type[_Streamed], verb: str) -> Handler:
+        """Append to or read from a topic: as who may ``create`` or ``get`` triggers of queues."""
+
+        async def handle(request: service.Request) -> service.Response:
+            await self._access.identify(request.headers.get("authorization"))
+            body = await request.read_for_signature(statestore.MAX_REQUEST_BYTES)
+            try:
+                names = statestore.topic_of(statestore.decode(body, kind).stream)
+            except gojson.MessageError as error:
+                raise errors.InvalidInput(f"the body is not a message: {error}") from error
+            if names is None:
+                raise status.Forbidden("stream: only topics can be reached from here")
+            await self._require(request, verb, resources.MESSAGEQUEUETRIGGERS, names[0])
+            target = forwarding.Target(
+                statestore.SERVICE, statestore.SOCKET_NAME, self._masters.keys(signing.STATESTORE)
+            )
+            limit = statestore.MAX_REQUEST_BYTES
+            return await self._forwarder.forward(request, target, path, limit)
+
+        return handle
 
     async def invoke(self, request: service.Request) -> service.Response:
         """Call a function by name; needs ``create`` on ``functions/proxy``."""

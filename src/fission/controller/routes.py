@@ -7,6 +7,7 @@ from typing import Any
 
 from fission.api import resources
 from fission.contracts import controller as contract
+from fission.contracts import statestore
 from fission.controller import handlers as handler_sets
 from fission.meta import gvk
 from fission.web import service
@@ -39,6 +40,13 @@ def make(
     ]
     archive = contract.storage_target()
     table += [(m, archive, handlers.archive) for m in ("GET", "HEAD", "POST", "DELETE")]
+    for route, message, verb in (
+        (statestore.APPEND, statestore.AppendRequest, "create"),
+        (statestore.READ, statestore.ReadRequest, "get"),
+        (statestore.HEAD, statestore.StreamRequest, "get"),
+    ):
+        handler = handlers.topic_events(route, message, verb)
+        table.append(("POST", contract.statestore_target(route), handler))
     methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
     table += [
         (m, contract.ROUTER + "/fission-function/{rest...}", handlers.invoke) for m in methods

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from fission.base import clock, tasks
 from fission.contracts import controller as contract
-from fission.contracts import signing, storage
+from fission.contracts import signing, statestore, storage
 from fission.controller import app, config
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
@@ -257,3 +257,26 @@ async def test_a_controller_that_is_not_there_is_named(command_line, bad):
     assert await bad("fn", "list") == (
         "Error: 'nowhere' is not the URL of the controller: want http://host:port"
     )
+
+
+async def test_topics(good, cluster, platform, controller, tmp_path):
+    async with cliplatform.statestored(cluster, tmp_path / "state"):
+        published = await good("topic", "publish", "--topic", "t", "--data", "hi")
+        assert published == 'published to topic "t" in namespace "default" (statestore)\n'
+        shown = await good("topic", "peek", "--topic", "t")
+        assert shown.splitlines()[2].endswith(" hi")
+
+
+async def test_nothing_but_topics_is_reached_through_the_controller(platform, cluster, controller):
+    async with http_client.Client() as http:
+        for path, body, code in (
+            (statestore.APPEND, b'{"stream": "history/x", "expectedSeq": -1}', 403),
+            (statestore.READ, b'{"stream": "topic/onlynamespace"}', 403),
+            (statestore.READ, b"[]", 400),
+            (statestore.KV_GET, b'{"scope": {}, "key": "a"}', 404),
+            (statestore.LEASE, b'{"queue": "q"}', 404),
+        ):
+            url = controller + contract.statestore_target(path)
+            response = await http.request("POST", url, body=body)
+            assert response.status == code, await response.read()
+            await response.aclose()

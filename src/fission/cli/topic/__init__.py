@@ -1,0 +1,1 @@
+"""``fission topic``: events of the built-in queue."""
