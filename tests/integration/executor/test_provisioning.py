@@ -60,7 +60,6 @@ async def test_pods_are_there_before_the_first_request_and_stay(tmp_path: Path) 
         assert addresses == {pod["metadata"]["annotations"]["svcHost"] for pod in kept}
         third = await here.address(function)  # beyond them: an ordinary cold start
         assert third not in addresses
-        await here.labelled(third)
         for address in (*addresses, third):
             await here.untap(function, address)
 

@@ -210,7 +210,8 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.cache = fscache.FunctionServiceCache()
         self.limits = Limits(requests_per_pod=2, concurrency=4, max_pending=2, max_waiting=6)
         self.numbers = itertools.count(1)
-        self.pending: list[bool] = []
+        self.pending: list[tuple[bool, bool]] = []
+        """Whether each is for one request alone, and whether it is ahead of any."""
         self.waiting: dict[int, bool] = {}
         self.served: list[fscache.FunctionService] = []
         self.now = 0.0
@@ -220,7 +221,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
             assert not once
             self.served.append(decision.service)
         elif isinstance(decision, Specialize):
-            self.pending.append(once)
+            self.pending.append((once, False))
         elif isinstance(decision, Wait):
             self.waiting[decision.ticket] = once
 
@@ -232,19 +233,29 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     def request(self, once: bool) -> None:
         self.note(self.cache.acquire(KEY, self.limits, self.now, once=once), once)
 
+    @rule()
+    def pod_is_provisioned(self) -> None:
+        waited = bool(self.waiting)
+        if self.cache.provision(KEY, self.limits):
+            assert not waited
+            self.pending.append((False, True))
+        assert self.cache.is_ahead(KEY) == any(ahead for _, ahead in self.pending)
+
     @precondition(lambda self: self.pending)
     @rule(data=st.data())
     def specialization_ends_well(self, data: st.DataObject) -> None:
-        once = self.pending.pop(data.draw(st.integers(0, len(self.pending) - 1)))
+        once, ahead = self.pending.pop(data.draw(st.integers(0, len(self.pending) - 1)))
         service = a_service(f"127.1.0.{next(self.numbers)}:8888", once=once)
-        self.served.append(service)
-        self.grant(self.cache.specialized(service, self.now))
+        if not ahead:
+            self.served.append(service)
+        self.grant(self.cache.specialized(service, self.now, ahead=ahead))
 
     @precondition(lambda self: self.pending)
     @rule(data=st.data(), for_good=st.booleans())
     def specialization_fails(self, data: st.DataObject, for_good: bool) -> None:
-        once = self.pending.pop(data.draw(st.integers(0, len(self.pending) - 1)))
-        self.grant(self.cache.failed(KEY, self.now, once=once, for_good=for_good))
+        once, ahead = self.pending.pop(data.draw(st.integers(0, len(self.pending) - 1)))
+        grants = self.cache.failed(KEY, self.now, once=once, for_good=for_good, ahead=ahead)
+        self.grant(grants)
 
     @precondition(lambda self: self.served)
     @rule(data=st.data())

@@ -44,6 +44,8 @@ Obj = dict[str, Any]
 WORKERS = 4
 FAILED_GRACE_SECONDS = 1
 """Nothing worth waiting for runs in a pod that failed."""
+RECORD_SECONDS = 0.05
+"""Before another look whether what is to be recorded of a pod is written."""
 DELETE_GRACE_SECONDS = 10
 """For requests that a function that goes is still answering."""
 
@@ -165,6 +167,9 @@ class PodReconciler:
         doomed = self._doomed.get(pod["metadata"]["uid"])
         if doomed is not None and not objectmeta.is_deleting(pod):
             annotations = meta_labels.annotations_of(pod)
+            if isinstance(doomed, pods.Drain) and pod["metadata"]["uid"] in self._deps.records:
+                # A record that is written after the drain would put it into the endpoints again.
+                return pods.Forget(RECORD_SECONDS)
             if isinstance(doomed, pods.Delete) or resources.DRAIN_UNTIL not in annotations:
                 return doomed
         if pods.is_generic(pod):
