@@ -123,8 +123,8 @@ class Follower:
         await self._deps.kube.send(request)
 
     def _refused(self, reason: str, message: str) -> None:
-        self._reports.failed(reason, message)
-        logger.warning("watch was refused: %s", message, extra=self._fields)
+        if self._reports.failed(reason, message):
+            logger.warning("watch was refused: %s", message, extra=self._fields)
 
     @property
     def _fields(self) -> dict[str, str]:

@@ -30,7 +30,7 @@ class Followers:
 
     def __init__(self, deps: telling.Deps, namespace: str | None) -> None:
         self._deps = deps
-        self._kinds = kinds.Kinds(deps.kube, deps.clock)
+        self._kinds = kinds.Kinds(deps.kube, deps.clock, deps.settings.retry_seconds)
         self.informer = informer.Informer(
             deps.kube,
             resources.KUBERNETESWATCHTRIGGERS,

@@ -58,11 +58,11 @@ def identity_of(resource: gvk.Resource, selector: str) -> str:
     return f"{resource.group_resource}?{selector}"
 
 
-def encode(content: Content) -> dict[str, Any]:
+def encode(content: Content, most_bytes: int = MAX_OBJECTS_BYTES) -> dict[str, Any]:
     """Data of the ConfigMap."""
     listed = {name: tuple(seen) for name, seen in content.known.items()}
     objects = zlib.compress(codec.to_json(listed), 6)
-    is_complete = content.is_complete and len(objects) <= MAX_OBJECTS_BYTES
+    is_complete = content.is_complete and len(objects) <= most_bytes
     return {
         "data": {
             "watched": content.identity,
@@ -104,6 +104,7 @@ class Journal:
         self._client = client
         self._trigger = trigger
         self._resource_version = ""
+        self._writing = asyncio.Lock()
         self.name = NAME_PREFIX + trigger.metadata.uid
         self.content = Content(identity)
         self.size_bytes = 0
@@ -132,7 +133,16 @@ class Journal:
         return True
 
     async def save(self) -> None:
-        """Write what the content is now."""
+        """Write what the content is now. A write that was begun is finished, whoever waits."""
+        writing = asyncio.ensure_future(self._write())
+        writing.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(writing)
+
+    async def _write(self) -> None:
+        async with self._writing:
+            await self._write_now()
+
+    async def _write_now(self) -> None:
         content = self.content
         copied = Content(
             content.identity, content.position, dict(content.known), content.is_complete

@@ -13,16 +13,20 @@ from fission.meta import gvk
 
 FRESH_SECONDS: Final = 300.0
 """So long an answer holds for what it names: groups change their preferred version rarely."""
-RETRY_SECONDS: Final = 2.0
+LONGEST_RETRY_SECONDS: Final = 2.0
 """So long it holds for what it does not name: many triggers may ask for it at once."""
 
 
 class Kinds:
     """Resolves what triggers name."""
 
-    def __init__(self, client: kube_client.Client, clock: clocks.Clock) -> None:
+    def __init__(
+        self, client: kube_client.Client, clock: clocks.Clock, retry_seconds: float
+    ) -> None:
+        """``retry_seconds``: how often each trigger asks again for what is missing."""
         self._client = client
         self._clock = clock
+        self._retry_seconds = min(retry_seconds / 2, LONGEST_RETRY_SECONDS)
         self._flights: singleflight.SingleFlight[str, None] = singleflight.SingleFlight()
         self._served: list[discovery.Served] = []
         self._asked_at: float | None = None
@@ -33,7 +37,7 @@ class Kinds:
         try:
             return resolve.choose(self._served, text)
         except resolve.Refused:
-            await self._ask(RETRY_SECONDS)
+            await self._ask(self._retry_seconds)
             return resolve.choose(self._served, text)
 
     def forget(self) -> None:

@@ -23,6 +23,12 @@ class Metrics:
             ["namespace", "trigger"],
             registry=registry,
         )
+        self.lag = Gauge(
+            "fission_kubewatcher_lag",
+            "Events that were read and wait to be handed over; reading pauses at 64.",
+            ["namespace", "trigger"],
+            registry=registry,
+        )
         self.open = Gauge(
             "fission_kubewatcher_watches", "Watches that are open.", registry=registry
         )
@@ -32,8 +38,9 @@ class Metrics:
         for outcome in ("delivered", "failed"):
             self._drop(self.events, namespace, trigger, outcome)
         self._drop(self.gaps, namespace, trigger)
+        self._drop(self.lag, namespace, trigger)
 
     @staticmethod
-    def _drop(metric: Counter, *labels: str) -> None:
+    def _drop(metric: Counter | Gauge, *labels: str) -> None:
         with contextlib.suppress(KeyError):
             metric.remove(*labels)

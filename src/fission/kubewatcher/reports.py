@@ -49,9 +49,9 @@ class Reports:
         """The watch is open."""
         self._say(True, "", message)
 
-    def failed(self, reason: str, message: str) -> None:
-        """It is not, and why."""
-        self._say(False, reason, message)
+    def failed(self, reason: str, message: str) -> bool:
+        """It is not, and why; whether that is new."""
+        return self._say(False, reason, message)
 
     def gap(self, message: str) -> None:
         """Something happened that nobody can tell any more."""
@@ -77,11 +77,13 @@ class Reports:
                     self._changed.set()
                     await asyncio.sleep(next(pauses))
 
-    def _say(self, is_open: bool, reason: str, message: str) -> None:
+    def _say(self, is_open: bool, reason: str, message: str) -> bool:
         said = is_open, reason, message
-        if said != (self._is_open, self._reason, self._message):
-            self._is_open, self._reason, self._message = said
-            self._changed.set()
+        if said == (self._is_open, self._reason, self._message):
+            return False
+        self._is_open, self._reason, self._message = said
+        self._changed.set()
+        return True
 
     async def _write(self) -> None:
         metadata = self._trigger.metadata

@@ -54,7 +54,7 @@ class Stretch:
         self._reports = told
         self._namespace = trigger.metadata.namespace
         self._teller = telling.Teller(deps, trigger, resource)
-        self._buffer = buffers.Buffer()
+        self._buffer = buffers.Buffer(self._waiting)
         self._journal = journals.Journal(
             deps.kube, trigger, journals.identity_of(resource, selector)
         )
@@ -101,24 +101,21 @@ class Stretch:
 
     async def _hand_over(self) -> None:
         content = self._journal.content
-        metadata = self._trigger.metadata
         while True:
             item = await self._buffer.take()
-            self._deps.records.lag(self._namespace, metadata.name, len(self._buffer))
+            position = item.resource_version if isinstance(item, plan.Event) else ""
             for event in self._events_of(item):
-                await self._tell(event)
-            if isinstance(item, plan.Event):
-                content.position = item.resource_version
-                self._unsaved.set()
-            elif isinstance(item, plan.Passed) and item.resource_version:
+                await self._tell(event, position)
+            if isinstance(item, plan.Event | plan.Passed) and item.resource_version:
                 content.position = item.resource_version
                 self._moved = True
             elif isinstance(item, plan.Complete):
                 content.position = item.resource_version
                 content.is_complete = True
-                self._unsaved.set()
+                # Only from a position that survives a crash on is nothing left out.
+                await self._journal.save()
+                self._report_open()
             await self._buffer.done()
-            self._deps.records.lag(self._namespace, metadata.name, len(self._buffer))
 
     def _events_of(self, item: plan.Item) -> Sequence[plan.Event]:
         content = self._journal.content
@@ -135,8 +132,11 @@ class Stretch:
             return []
         return plan.differences(known, listed, self._resource, self._namespace)
 
-    async def _tell(self, event: plan.Event) -> None:
-        """Tell the function, also to the end of a grace when we are stopped meanwhile."""
+    async def _tell(self, event: plan.Event, position: str) -> None:
+        """Tell the function, also to the end of a grace when we are stopped meanwhile.
+
+        ``position`` is where we are afterwards, unless that has to wait.
+        """
         telling_it = asyncio.ensure_future(self._teller.tell(event))
         stopped = False
         try:
@@ -148,7 +148,9 @@ class Stretch:
                 telling_it.cancel()
                 await asyncio.gather(telling_it, return_exceptions=True)
                 raise
-        plan.note(self._journal.content.known, event)
+        content = self._journal.content
+        plan.note(content.known, event)
+        content.position = position or content.position
         self._unsaved.set()
         if stopped:
             raise asyncio.CancelledError
@@ -181,8 +183,19 @@ class Stretch:
             )
         self._was_full = self._journal.is_full
 
+    def _waiting(self, count: int) -> None:
+        name = self._trigger.metadata.name
+        self._deps.records.lag(self._namespace, name, count)
+        self._deps.metrics.lag.labels(self._namespace, name).set(count)
+
     def _opened(self) -> None:
         self._set_open(True)
+        self._report_open()
+
+    def _report_open(self) -> None:
+        """The watch is open, and it goes on from here whatever happens."""
+        if not self._is_open or not self._journal.content.position:
+            return
         what = self._resource.group_resource
         chosen = f" with {self._selector}" if self._selector else ""
         self._reports.open(f"the watch of {what}{chosen} is open")

@@ -6,11 +6,13 @@ The functions' answers are the test's: what it does not say is 200.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import dataclasses
 import itertools
 import json
 import pathlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -25,10 +27,9 @@ from fission.contracts import signing
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
 from fission.kubewatcher import app, config
-from fission.meta import conditions, gvk
+from fission.meta import conditions, gvk, status
 from fission.web import client as web_client
 from fission.web import listen
-from fission_http import client as http_client
 from fission_http import server as servers
 from tests.support import apiserver, component
 from tests.support import waiting as waits
@@ -76,6 +77,9 @@ class World:
     running: asyncio.Task[None] | None = None
     registry: prometheus_client.CollectorRegistry | None = None
 
+    _listening: socket.socket | None = None
+    _server: servers.Server | None = None
+
     @property
     def events(self) -> list[tuple[str, str]]:
         """Types and names, in the order in which the function was called."""
@@ -83,6 +87,12 @@ class World:
 
     async def start(self, kube: kube_client.Client | None = None, **changes: Any) -> None:
         """A kubewatcher in this process."""
+        self.running = await self.start_another(kube, **changes)
+
+    async def start_another(
+        self, kube: kube_client.Client | None = None, **changes: Any
+    ) -> asyncio.Task[None]:
+        """A kubewatcher that is the test's to end."""
         settings = config.Config(
             tenancy_mode="cluster",
             router_url=self.router_url,
@@ -106,10 +116,11 @@ class World:
             async with http:
                 await made.run([listen.bind("127.0.0.1", 0)])
 
-        self.running = running = asyncio.ensure_future(serve())
+        running = asyncio.ensure_future(serve())
         await waits.until(lambda: made.is_ready or running.done(), seconds=10.0)
         if running.done():
             running.result()
+        return running
 
     async def stop(self) -> None:
         """End it as SIGTERM does."""
@@ -134,6 +145,84 @@ class World:
             yield made
         finally:
             made.close()
+
+    def count(self, metric: str, **labels: str) -> float:
+        """A sample of the last kubewatcher that was started."""
+        assert self.registry is not None
+        chosen = {"namespace": self.namespace, **labels} if labels else {}
+        return self.registry.get_sample_value(metric, chosen) or 0.0
+
+    def open_watches(self) -> float:
+        return self.count("fission_kubewatcher_watches")
+
+    async def open_router(self) -> None:
+        """Listen in the router's place, where it was before."""
+        host, port = self.router_url.removeprefix("http://").split(":")
+        self._listening = listen.bind(host, int(port))
+        self._server = await servers.serve(self.handle, [self._listening])
+
+    async def close_router(self) -> None:
+        if self._server is not None:
+            await self._server.close(0)
+            self._server = None
+
+    async def events_of(self, reason: str) -> list[Obj]:
+        """Kubernetes Events for that reason, once there are any."""
+        found: list[Obj] = []
+
+        async def holds() -> bool:
+            nonlocal found
+            listed = await self.kube.list(gvk.EVENTS, self.namespace)
+            found = [each for each in listed.items if each["reason"] == reason]
+            return bool(found)
+
+        await waits.until_so(holds)
+        return found
+
+    async def gap_is(self, message: str) -> bool:
+        """Whether the status tells of that gap."""
+        state = (await self.trigger()).get("status") or {}
+        return bool((state.get("lastGap") or {}).get("message") == message)
+
+    async def grant(self, account: str, *plurals: str) -> None:
+        """Let a platform account read core resources of this namespace."""
+        rule = {"apiGroups": [""], "resources": list(plurals), "verbs": ["get", "list", "watch"]}
+        metadata = {"name": "granted", "namespace": self.namespace}
+        await self.kube.create(gvk.ROLES, {"metadata": metadata, "rules": [rule]})
+        reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "granted"}
+        subject = {"kind": "ServiceAccount", "name": account, "namespace": "fission"}
+        binding = {"metadata": metadata, "roleRef": reference, "subjects": [subject]}
+        await self.kube.create(gvk.ROLEBINDINGS, binding)
+
+    async def credentials_of(self, account: str) -> kube_config.Credentials:
+        """What a pod of the platform with this account has, over TLS."""
+        for resource, obj in (
+            (gvk.NAMESPACES, {"metadata": {"name": "fission"}}),
+            (gvk.SERVICEACCOUNTS, {"metadata": {"name": account, "namespace": "fission"}}),
+        ):
+            with contextlib.suppress(status.AlreadyExists):
+                await self.kube.create(resource, obj)
+        wanted = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": 3600},
+        }
+        made = await self.kube.create(
+            gvk.SERVICEACCOUNTS, wanted, "fission", name=account, subresource="token"
+        )
+        ca = base64.b64encode(await asyncio.to_thread(pathlib.Path(self.api.ca).read_bytes))
+        server = {"server": self.api.url, "certificate-authority-data": ca.decode()}
+        document = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "c",
+            "clusters": [{"name": "c", "cluster": server}],
+            "users": [{"name": "c", "user": {"token": made["status"]["token"]}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
+        }
+        path = self.folder / "kubeconfig"
+        await asyncio.to_thread(path.write_text, yaml.safe_dump(document))
+        return kube_config.load({"KUBECONFIG": str(path)})
 
     async def create_trigger(self, name: str = "t", type_: str = "configmaps", **spec: Any) -> Obj:
         wire = {
@@ -176,6 +265,11 @@ class World:
 
         await waits.until_so(holds, 8.0)
         return record
+
+    async def lagging(self, count: int, name: str = "t") -> None:
+        """Wait until at least so many events wait."""
+        metric = "fission_kubewatcher_lag"
+        await waits.until(lambda: self.count(metric, trigger=name) >= count)
 
     async def put(self, name: str, text: str = "", **labels: str) -> Obj:
         """Create a ConfigMap."""
@@ -272,12 +366,12 @@ async def world(api: apiserver.Running, folder: pathlib.Path) -> AsyncIterator[W
     """A namespace of its own."""
     namespace = f"watched-{next(_numbers)}"
     credentials = kube_config.load({"KUBE_API_SOCKET": api.socket})
-    listening = listen.bind("127.0.0.1", 0)
-    host, port = listening.getsockname()[:2]
-    async with kube_client.Client(credentials) as kube, http_client.Client():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        host, port = free.getsockname()[:2]
+    async with kube_client.Client(credentials) as kube:
         await kube.create(gvk.NAMESPACES, {"metadata": {"name": namespace}})
         made = World(kube, api, namespace, f"http://{host}:{port}", [], folder)
-        server = await servers.serve(made.handle, [listening])
+        await made.open_router()
         try:
             yield made
         finally:
@@ -286,4 +380,4 @@ async def world(api: apiserver.Running, folder: pathlib.Path) -> AsyncIterator[W
             for trigger in found.items:
                 name = trigger["metadata"]["name"]
                 await kube.delete(resources.KUBERNETESWATCHTRIGGERS, name, namespace)
-            await server.close(0)
+            await made.close_router()
