@@ -81,3 +81,8 @@ def test_a_folder_of_images_that_cannot_be_used_is_refused(
     (tmp_path / "a,b").mkdir()
     with pytest.raises(errors.InvalidInput, match=f"--images .*{folder}"):
         options.parse(["up", "--images", str(tmp_path / folder)], HOME)
+
+
+def test_the_login_is_made_when_asked_for() -> None:
+    assert not options.parse(["up"], HOME).auth
+    assert options.parse(["up", "--auth"], HOME).auth

@@ -42,6 +42,8 @@ class Options:
     """Addresses for function traffic and the Kubernetes API; loopback until somebody asks."""
     images: tuple[pathlib.Path, ...] = ()
     """Folders of images beside those that ship with Fission and the home's own."""
+    auth: bool = False
+    """Make the Secret with which the routes ask for tokens, unless it is there."""
     timeout_seconds: float = 60.0
     """How long a start or an end may take; a busy laptop needs some seconds."""
     output: str = ""
@@ -66,6 +68,7 @@ def parse(arguments: list[str], env: Mapping[str, str]) -> Options:
         ports=_ports(parsed),
         hosts=_hosts(parsed.host or ["127.0.0.1"]),
         images=tuple(_folder(path) for path in parsed.images or ()),
+        auth=parsed.auth,
         timeout_seconds=parsed.timeout,
     )
 
@@ -84,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     up.add_argument("--host", action="append", help="address to listen on (default 127.0.0.1)")
     up.add_argument("--images", action="append", metavar="DIR", help="more images (repeatable)")
+    up.add_argument("--auth", action="store_true", help="the routes ask for tokens from now on")
     up.add_argument("--timeout", type=_seconds, default=60.0, help="to become ready (60s)")
     down = commands.add_parser("down", help="stop everything; what was declared is kept")
     down.add_argument("--timeout", type=_seconds, default=60.0, help="to end (60s)")

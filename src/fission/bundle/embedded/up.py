@@ -11,7 +11,7 @@ from typing import Any
 
 from fission.base import clock as clocks
 from fission.base import errors
-from fission.bundle import install
+from fission.bundle import install, routerlogin
 from fission.bundle.embedded import configfile, follow, report
 from fission.bundle.embedded import options as option_sets
 from fission.cluster.supervisor import control
@@ -79,7 +79,10 @@ async def _install(options: option_sets.Options, state: dict[str, Any]) -> None:
     credentials = kube_config.load({"KUBE_API_SOCKET": str(socket)})
     async with kube_client.Client(credentials) as client:
         await _api_ready(client, options, give_up)
+        stale = options.auth and await routerlogin.ensure(client, _say)
         await install.install(client, _say)
+        if stale:
+            await routerlogin.restart_router(client, clock)
         await install.wait_ready(client, give_up - clock.monotonic(), clock)
 
 

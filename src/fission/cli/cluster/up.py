@@ -17,6 +17,7 @@ from fission.cli.cluster import forward
 @options.string("--ports", help="auto picks free ports")
 @options.strings("--host", help="Address to listen on; repeatable", default="127.0.0.1")
 @options.strings("--images", help="Folder with images of your own; repeatable")
+@options.boolean("--auth", help="The routes ask for tokens from now on")
 @options.duration("--timeout", help="Time to become ready", default="60s")
 def command(
     session: context.Session,
@@ -24,6 +25,7 @@ def command(
     ports: str | None,
     host: tuple[str, ...],
     images: tuple[str, ...],
+    auth: bool | None,
     timeout: float | None,
     **numbers: int | None,
 ) -> int:
@@ -38,6 +40,8 @@ def command(
         arguments += ["--host", address]
     for folder in images:
         arguments += ["--images", folder]
+    if auth:
+        arguments.append("--auth")
     if timeout is not None:
         arguments += ["--timeout", f"{timeout:g}"]
     return forward.run(session, arguments)
