@@ -11,6 +11,7 @@ from fission.meta import gvk
 
 _COMPONENTS = (
     "buildermgr",
+    "canary",
     "executor",
     "kubewatcher",
     "router",
