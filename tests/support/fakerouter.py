@@ -57,6 +57,8 @@ class FakeRouter:
     def __init__(self, keys: signing.Keys) -> None:
         self.calls: list[Received] = []
         self.answer: Callable[[Received], Reply] = ok
+        self.now: Callable[[], float] = time.time
+        """What time it is for the check of signatures."""
         self._keys = keys
         self._server: server.Server | None = None
         self._port = 0
@@ -99,7 +101,7 @@ class FakeRouter:
             signing.body_hash(body),
             headers.get(signing.TIMESTAMP_HEADER.lower()),
             headers.get(signing.SIGNATURE_HEADER.lower()),
-            at,
+            self.now(),
         )
         self.calls.append(call)
         reply = self.answer(call)

@@ -180,8 +180,9 @@ class Ledger:
         if found.metadata.uid != entry.uid:
             entry.is_gone = True
             return None
-        if found.status.claimed_by not in ("", self._identity, entry.trigger.status.claimed_by):
-            # Another timer acts on this trigger: what it says holds.
+        is_others = found.status.claimed_by not in ("", self._identity)
+        if is_others and found.status.last_fire_time > entry.trigger.status.last_fire_time:
+            # Another timer acts on this trigger: what it says holds. (All times are written alike.)
             entry.trigger.status = copy.deepcopy(found.status)
         is_other = not entries.is_same(entry.trigger, found)
         entry.trigger.metadata = found.metadata

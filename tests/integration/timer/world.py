@@ -41,6 +41,10 @@ class TurnedClock(clocks.ManualClock):
     def now(self) -> datetime.datetime:
         return super().now() + self._set_by
 
+    def pass_seconds(self, seconds: float) -> None:
+        """Time goes by."""
+        self.set(self.now() + datetime.timedelta(seconds=seconds))
+
     def set(self, moment: datetime.datetime) -> None:
         """What an administrator or a time server does."""
         self._set_by += moment - self.now()
@@ -87,6 +91,18 @@ class World:
     async def trigger(self, name: str) -> Obj:
         return await self.kube.get(resources.TIMETRIGGERS, name, "default")
 
+    async def counting_since(self, name: str, moment: datetime.datetime) -> None:
+        """Have a trigger that no timer has seen yet count from a moment, not from its creation."""
+        found = await self.trigger(name)
+        since = {
+            "cron": found["spec"]["cron"],
+            "since": clocks.format_rfc3339(moment),
+            "observedGeneration": 1,
+        }
+        await self.kube.patch(
+            resources.TIMETRIGGERS, name, {"status": since}, "default", subresource="status"
+        )
+
     async def status(self, name: str) -> Obj:
         found: Obj = (await self.trigger(name)).get("status") or {}
         return found
@@ -124,6 +140,7 @@ class World:
         """A timer in this process; leaving ends it in order."""
         chosen = dataclasses.replace(self.settings, **settings)
         used = clock or clocks.SystemClock()
+        self.router.now = lambda: used.now().timestamp()
         waiter: Any
         waiter = TurnedAlarm(used) if isinstance(used, TurnedClock) else alarm.SystemAlarm(used)
         async with http_client.Client(app.HTTP_LIMITS) as http:

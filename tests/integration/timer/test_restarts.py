@@ -1,0 +1,158 @@
+"""Timers that die, that are many, that were stopped: no instant twice, and nothing in silence."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+from pathlib import Path
+from typing import Any
+
+from fission.base import clock as clocks
+from fission_http import server
+from tests.integration.timer import world
+from tests.support import component
+from tests.support import waiting as waits
+
+NOON = datetime.datetime(2027, 6, 1, 12, tzinfo=datetime.UTC)
+
+
+class PausedClock(clocks.SystemClock):
+    """The system's clock as a process sees it that was stopped meanwhile."""
+
+    paused_seconds = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.paused_seconds
+
+
+async def test_a_killed_timer_and_its_successors_fire_no_instant_twice(tmp_path: Path) -> None:
+    async with world.cluster() as here:
+        env = {
+            "KUBE_API_SOCKET": here.api.socket,
+            "FISSION_TENANCY_MODE": "cluster",
+            "FISSION_ROUTER_INTERNAL_URL": here.router.url,
+            "FISSION_INTERNAL_AUTH_SECRET": "0123456789abcdef0123456789abcdef",
+        }
+        words = ["-m", "fission.bundle.serve", "timer"]
+        process = component.Component(words, "http", env, tmp_path / "log", "/healthz")
+        await here.create("tick", "* * * * * *")
+        try:
+            for round_ in range(2):
+                await asyncio.to_thread(process.start)
+                seen = len(here.router.calls)
+                await waits.until(lambda seen=seen: len(here.router.calls) > seen, 15.0)
+                if round_ == 1:
+                    # Killed between the claim and the call, as far as anybody can tell.
+                    before = (await here.status("tick"))["lastFireTime"]
+                    await waits.until_so(lambda before=before: _is_past(here, before))
+                await asyncio.to_thread(process.kill)
+        finally:
+            await asyncio.to_thread(process.close)
+        async with here.timer():
+            await waits.until(lambda: _after(here, clocks.SystemClock().now()))
+        instants = here.instants("tick")
+        assert len(set(instants)) == len(instants)
+        found = await here.status("tick")
+        # Every instant since the creation is in one of the counts.
+        moments = [clocks.parse_rfc3339(one) for one in instants]
+        created = clocks.parse_rfc3339(found["since"])
+        passed = int((moments[-1] - created).total_seconds())
+        counted = found["delivery"]["delivered"] + found.get("missed", 0) + found.get("unknown", 0)
+        assert counted == passed
+
+
+async def test_a_claim_without_outcome_is_said_and_not_repeated() -> None:
+    clock = world.TurnedClock(NOON + datetime.timedelta(seconds=61))
+    async with world.cluster() as here:
+        await here.create("tick", "* * * * *")
+        await here.counting_since("tick", NOON)
+        left = {"lastFireTime": "2027-06-01T12:01:00Z", "claimedBy": "gone"}
+        await _write(here, left)
+        async with here.timer(clock):
+            found = await here.eventually("tick", unknown=1)
+            assert found["lastSettledTime"] == "2027-06-01T12:01:00Z"
+            text = found["delivery"]["lastError"]["message"]
+            assert text.startswith("the tick at 2027-06-01T12:01:00Z may or may not have reached")
+            assert "(gone) ended meanwhile" in text
+            clock.set(NOON + datetime.timedelta(seconds=120))
+            await here.eventually("tick", lastSettledTime="2027-06-01T12:02:00Z")
+            assert here.instants("tick") == ["2027-06-01T12:02:00Z"]
+        async with here.timer(clock):
+            clock.set(NOON + datetime.timedelta(seconds=180))
+            found = await here.eventually("tick", lastSettledTime="2027-06-01T12:03:00Z")
+            assert found["unknown"] == 1
+
+
+async def test_two_timers_without_election_share_the_instants() -> None:
+    clock = world.TurnedClock(NOON)
+    async with world.cluster() as here:
+        await here.create("tick", "* * * * *")
+        await here.counting_since("tick", NOON)
+        async with here.timer(clock), here.timer(clock):
+            for minute in range(1, 6):
+                clock.set(NOON + datetime.timedelta(minutes=minute))
+                await here.eventually("tick", lastSettledTime=f"2027-06-01T12:0{minute}:00Z")
+        assert here.instants("tick") == [f"2027-06-01T12:0{n}:00Z" for n in range(1, 6)]
+
+
+async def test_of_two_timers_one_acts_and_the_other_takes_over() -> None:
+    async with world.cluster(leader_election=True) as here:
+        await here.create("tick", "* * * * * *")
+        clock = PausedClock()
+        async with contextlib.AsyncExitStack() as first:
+            await first.enter_async_context(here.timer(clock))
+            await waits.until(lambda: here.router.calls)
+            leader = (await here.status("tick"))["claimedBy"]
+            async with here.timer():
+                # Stopped for longer than its lease lasts: it writes and calls no more until it has
+                # the lease again, which nobody took.
+                clock.paused_seconds = 20.0
+                seen = len(here.router.calls)
+                await waits.until(lambda: len(here.router.calls) > seen)
+                assert (await here.status("tick"))["claimedBy"] == leader
+                await first.aclose()
+                await waits.until_so(lambda: _is_claimed_by_another(here, leader), 10.0)
+                seen = len(here.router.calls)
+                await waits.until(lambda: len(here.router.calls) > seen)
+        instants = here.instants("tick")
+        assert instants == sorted(set(instants))
+
+
+async def test_a_timer_that_ends_in_order_leaves_nothing_unknown() -> None:
+    clock = world.TurnedClock(NOON)
+    async with world.cluster() as here:
+        await here.create("tick", "* * * * *")
+        await here.counting_since("tick", NOON)
+        answering = asyncio.Event()
+
+        async def answer() -> server.Response:
+            await answering.wait()
+            return server.Response(200)
+
+        here.router.answer = lambda _: answer()
+        async with here.timer(clock):
+            clock.set(NOON + datetime.timedelta(seconds=60))
+            await waits.until(lambda: here.router.calls)
+            asyncio.get_running_loop().call_later(0.2, answering.set)
+        found = await here.status("tick")
+        assert found["lastSettledTime"] == "2027-06-01T12:01:00Z"
+        assert found["delivery"]["delivered"] == 1
+
+
+async def _write(here: world.World, status: dict[str, Any]) -> None:
+    await here.kube.patch(
+        world.resources.TIMETRIGGERS, "tick", {"status": status}, "default", subresource="status"
+    )
+
+
+async def _is_past(here: world.World, before: str) -> bool:
+    return bool((await here.status("tick"))["lastFireTime"] > before)
+
+
+async def _is_claimed_by_another(here: world.World, leader: str) -> bool:
+    return bool((await here.status("tick"))["claimedBy"] != leader)
+
+
+def _after(here: world.World, moment: datetime.datetime) -> bool:
+    return bool(here.router.calls) and here.router.calls[-1].at > moment.timestamp() - 0.5
