@@ -4,7 +4,7 @@ The noise is a function that holds its pod for 200 ms and is called by 50 at onc
 one whose import raises, 20 times a second; one whose import takes 5 s, by ten at once, and then no
 more, since it would be warm. Each time another function makes the noise. Meanwhile functions of the
 same environment, or of another, are called cold four times a second. The ratio is of the p95 beside
-the noise and alone, in the same platform, one after the other.
+the noise and alone, in the same platform, turn by turn in several rounds.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ import os
 import time
 import urllib.parse
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 import libdeclare
 import libload
 import libplatform
 
 POOL_SIZE = 5
+ROUNDS = 3
 CALLS = 20
+"""In each round."""
 EVERY_SECONDS = 0.25
 BURST = 50
 FAILURES_PER_SECOND = 20
@@ -55,11 +57,11 @@ def run() -> dict[str, Any]:
             platform.make_environment(POOL_SIZE, name)
         netloc = urllib.parse.urlsplit(platform.status()["router"]).netloc
         asyncio.run(_declare(platform, netloc, list(noises)))
-        for kind, noise in noises.items():
-            for name in ENVIRONMENTS:
-                for each in ENVIRONMENTS:
-                    platform.wait_pool(POOL_SIZE, 0.5, each)
-                found[kind, name] = _beside(netloc, kind, name, noise)
+        for turn in _turns(list(noises)):
+            for each in ENVIRONMENTS:
+                platform.wait_pool(POOL_SIZE, 0.5, each)
+            answers = found.setdefault((turn.kind, turn.environment), [])
+            answers += _beside(netloc, turn, noises[turn.kind])
     rows = [_row(kind, name, found[kind, name], found["alone", name]) for kind, name in found]
     worst = max(float(row["ratio"]) for row in rows)
     return {
@@ -71,19 +73,41 @@ def run() -> dict[str, Any]:
     }
 
 
-def _beside(netloc: str, kind: str, name: str, noise: Noise | None) -> list[libload.Answer]:
+class Turn(NamedTuple):
+    """One kind of noise beside the cold starts of one environment, in one of the rounds."""
+
+    kind: str
+    environment: str
+    round: int
+
+    @property
+    def noisy(self) -> str:
+        """The function that makes the noise."""
+        return f"{self.kind}-beside-{self.environment}-{self.round}"
+
+    @property
+    def quiet(self) -> list[str]:
+        """The functions that are called cold."""
+        return [f"{self.kind}-{self.environment}-{self.round}-{n}" for n in range(CALLS)]
+
+
+def _turns(kinds: list[str]) -> list[Turn]:
+    return [Turn(k, e, r) for r in range(ROUNDS) for k in kinds for e in ENVIRONMENTS]
+
+
+def _beside(netloc: str, turn: Turn, noise: Noise | None) -> list[libload.Answer]:
     """First calls at even distances while another process makes the noise.
 
     In one process the answers to the noise would hold up those that are timed.
     """
     making = None
     if noise is not None:
-        path = f"/{kind}-beside-{name}"
-        again = kind not in ONCE
-        making = FORKING.Process(target=_make_noise, args=(noise, netloc, path, again))
+        again = turn.kind not in ONCE
+        args = (noise, netloc, f"/{turn.noisy}", again)
+        making = FORKING.Process(target=_make_noise, args=args)
         making.start()
     try:
-        return asyncio.run(_call_cold(netloc, _paths(kind, name)))
+        return asyncio.run(_call_cold(netloc, [f"/{name}" for name in turn.quiet]))
     finally:
         if making is not None:
             making.kill()
@@ -108,13 +132,10 @@ async def _call_cold(netloc: str, paths: list[str]) -> list[libload.Answer]:
     return answers
 
 
-def _paths(kind: str, name: str) -> list[str]:
-    return [f"/{kind}-{name}-{number}" for number in range(CALLS)]
-
-
 async def _declare(platform: libplatform.Platform, netloc: str, kinds: list[str]) -> None:
-    pairs = [(path[1:], name) for k in kinds for name in ENVIRONMENTS for path in _paths(k, name)]
-    noisy = [(f"{k}-beside-{e}", k) for k in kinds if k in SOURCES for e in ENVIRONMENTS]
+    turns = _turns(kinds)
+    pairs = [(name, turn.environment) for turn in turns for name in turn.quiet]
+    noisy = [(turn.noisy, turn.kind) for turn in turns if turn.kind in SOURCES]
     async with libdeclare.connected(platform.home) as client:
         packages = [libdeclare.package(f"quiet-{e}", SOURCES["quiet"], e) for e in ENVIRONMENTS]
         packages += [libdeclare.package(k, SOURCES[k], "noisy") for k in kinds if k in SOURCES]
