@@ -16,7 +16,7 @@ from fission.router import ambiguity, expressions
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _LONGEST: Final = 2048
-LONGEST_SEARCHED: Final[dict[int, int]] = {1: 1 << 30, 2: 1024, 3: 128}
+LONGEST_SEARCHED: Final[dict[int, int]] = {1: 1 << 30, 2: 512, 3: 96}
 """Characters of a path, by the power of it that a search may take."""
 
 
