@@ -29,7 +29,7 @@ class CanaryConfigSpec(schema.Model):
         default="", name="oldfunction"
     )
     weight_increment: Annotated[
-        int, schema.doc("Percent that is moved at each step.", minimum=0, maximum=100)
+        int, schema.doc("Percent moved at each step; 0 is 20.", minimum=0, maximum=100)
     ] = field(default=0, name="weightincrement")
     duration: Annotated[str, schema.doc("Time between steps, such as `2m`.")] = ""
     failure_threshold: Annotated[
