@@ -73,7 +73,10 @@ class Lock:
     """Keeps a second process out of the folder."""
 
     def __init__(self, folder: Path, wait_seconds: float = LOCK_SECONDS) -> None:
-        self._fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise errors.CannotOpen(f"STATESTORE_PATH: {folder}: {error.strerror}") from error
         give_up = time.monotonic() + wait_seconds
         while True:
             try:
@@ -104,11 +107,15 @@ def make_folder(folder: Path) -> None:
 def open_writer(path: Path) -> sqlite3.Connection:
     """The connection that writes, the tables being there; raises CannotOpen."""
     try:
+        # SQLite gives the files beside it the same mode: what is in them is nobody else's.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         db = connect(path)
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL")
         prepare(db)
         _check(db)
+    except OSError as error:
+        raise errors.CannotOpen(f"STATESTORE_PATH: {path}: {error.strerror}") from error
     except sqlite3.DatabaseError as error:
         raise errors.CannotOpen(_unusable(path, error)) from error
     return db

@@ -41,6 +41,14 @@ async def test_everything_is_there_after_a_start(tmp_path: Path) -> None:
         await calls.ack(leased.receipt)
 
 
+async def test_nobody_else_reads_the_files(tmp_path: Path) -> None:
+    async with support.statestore(tmp_path) as served:
+        await served.client.append("s", [wire.Event()])
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "state").iterdir()}
+        assert len(modes) == 4
+        assert set(modes.values()) == {0o600}
+
+
 async def test_a_second_process_does_not_open_the_file(tmp_path: Path) -> None:
     async with support.statestore(tmp_path) as served:
         with pytest.raises(errors.CannotOpen, match="another process has the store"):
