@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 SLICE_SECONDS: Final = 0.004
 """Longest work on the table before requests have their turn."""
 PAUSE_SECONDS: Final = 0.004
+COMPARED_AT_ONCE: Final = 500
 SWEEP_SECONDS: Final = 0.02
 """Shortest pause between two searches for load figures that nobody needs any more."""
 PAUSE_PER_SWEEP: Final = 20.0
@@ -110,9 +111,10 @@ class Catalog:
         if new is None:
             self._triggers.pop(key, None)
         else:
-            self._triggers[key] = objects.decode(httptrigger_types.HTTPTrigger, new)
+            trigger = self._triggers[key] = objects.decode(httptrigger_types.HTTPTrigger, new)
             before = (old or {}).get("metadata", {}).get("generation")
             if old is not None and before == new["metadata"].get("generation") and before:
+                self.table.renew(trigger)
                 return  # only its status changed
         self._wait((key,))
 
@@ -121,7 +123,7 @@ class Catalog:
         if self._scheduled is not None:
             self._scheduled.cancel()
             self._scheduled = None
-        waiting = {**self._waiting, **dict.fromkeys(self._stale())}
+        waiting = {**self._waiting, **dict.fromkeys(self._stale(self._triggers))}
         self._waiting.clear()
         for key in waiting:
             self._decide(key)
@@ -133,13 +135,20 @@ class Catalog:
         """Compare everything now and then, until cancelled."""
         while True:
             await asyncio.sleep(interval_seconds)
-            self._wait(self._stale())
+            keys = [*self._triggers, *self.table.routes, *self.table.refused]
+            for start in range(0, len(keys), COMPARED_AT_ONCE):
+                self._wait(self._stale(keys[start : start + COMPARED_AT_ONCE]))
+                await asyncio.sleep(0)
             self._sweep_later()
 
-    def _stale(self) -> list[routetable.Key]:
-        table, known = self.table, self._triggers
-        gone = [key for key in (*table.routes, *table.refused) if key not in known]
-        return gone + [key for key, one in known.items() if not table.is_current(one)]
+    def _stale(self, keys: Iterable[routetable.Key]) -> list[routetable.Key]:
+        """Those about which something else was decided than holds."""
+        stale = []
+        for key in keys:
+            trigger = self._triggers.get(key)
+            if trigger is None or not self.table.is_current(trigger):
+                stale.append(key)
+        return stale
 
     def _wait(self, keys: Iterable[routetable.Key]) -> None:
         self._waiting.update(dict.fromkeys(keys))

@@ -115,6 +115,12 @@ class Table:
         changed.add(key)
         return changed
 
+    def renew(self, trigger: httptrigger_types.HTTPTrigger) -> None:
+        """Only the status of a trigger changed: hold the new one, let the old one go."""
+        candidate = self._candidates.get((trigger.metadata.namespace, trigger.metadata.name))
+        if candidate is not None and _is_same(candidate.trigger, trigger):
+            candidate.trigger = trigger
+
     def drop(self, key: Key) -> set[Key]:
         """Forget a trigger; every other one of which something changed."""
         self._unname(key)

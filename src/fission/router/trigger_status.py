@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fission.api import conditions, httptrigger_lifecycle, resources
 from fission.kube import reconcile, workqueue
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from fission.api import httptrigger_types
     from fission.base import clock as clocks
     from fission.router import catalog, routetable
+
+
+WRITERS: Final = 4
+"""Conditions written at once: a first table of thousands takes a minute with one."""
 
 
 class Patches(Protocol):
@@ -54,7 +58,7 @@ class TriggerStatus:
 
     async def run(self) -> None:
         """Write until cancelled."""
-        await reconcile.run(self._queue, self.reconcile, name="trigger-status")
+        await reconcile.run(self._queue, self.reconcile, workers=WRITERS, name="trigger-status")
 
     async def resync(self, interval_seconds: float) -> None:
         """Look for conditions that others changed, now and then, until cancelled."""

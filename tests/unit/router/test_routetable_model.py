@@ -187,3 +187,18 @@ def test_the_loser_is_served_once_the_winner_goes():
     assert table.drop(("default", "old")) == {("default", "young"), ("default", "youngest")}
     assert [name for _, name in table.routes] == ["young"]
     assert "default/young" in table.refused["default", "youngest"].message
+
+
+def test_a_new_status_replaces_what_is_held_and_nothing_else():
+    table = routetable.Table(lambda ns, name: FUNCTIONS.get((ns, name)))
+
+    def decode(**status: object) -> httptrigger_types.HTTPTrigger:
+        wire = routing.a_trigger("t", "f", relativeurl="/a") | {"status": status}
+        return objects.decode(httptrigger_types.HTTPTrigger, wire)
+
+    table.put(decode())
+    route = table.routes["default", "t"]
+    later = decode(observedGeneration=1)
+    table.renew(later)
+    assert table.routes["default", "t"] is route
+    assert route.trigger is later
