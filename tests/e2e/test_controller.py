@@ -261,3 +261,30 @@ def test_archives_of_another_namespace_are_not_there(
         assert platforms.call(base + one, method, b"", claimed).status == 403
     assert rest("GET", one).status == 200
     assert rest("GET", "/v2/functions").status == 200
+
+
+def test_a_topic_is_reached_by_who_may_use_its_namespaces_triggers(
+    platform: platforms.Platform,
+) -> None:
+    platform.kubectl("create", "serviceaccount", "publisher")
+    platform.kubectl(
+        *("create", "role", "publisher", "--verb=create"),
+        "--resource=messagequeuetriggers.fission.io",
+    )
+    platform.kubectl(
+        *("create", "rolebinding", "publisher", "--role=publisher"),
+        "--serviceaccount=default:publisher",
+    )
+    bearer = {"Authorization": f"Bearer {token(platform, 'publisher')}"}
+    base = platform.status()["controller"] + "/proxy/statestore/v1/eventlog/"
+
+    def status(route: str, stream: str) -> int:
+        body = json.dumps({"stream": stream, "expectedSeq": -1, "events": [{}]}).encode()
+        return platforms.call(base + route, "POST", body, bearer).status
+
+    assert status("append", "topic/default/news") == 200
+    assert status("append", "topic/neighbour/news") == 403
+    assert status("append", "workflow/default") == 403
+    assert status("read", "topic/default/news") == 403
+    shown = platform.fission("topic", "peek", "--topic", "news").stdout
+    assert shown.startswith("head: 1\n")
