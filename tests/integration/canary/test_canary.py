@@ -18,7 +18,7 @@ from fission.canary import app, config, counts, plan, reconciler, sources
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
 from fission.kube import events, informer
-from fission.meta import gvk
+from fission.meta import gvk, status
 from fission.web import client as web_client
 from fission.web import listen
 from fission_http import client as http_client
@@ -198,9 +198,9 @@ async def test_it_succeeds_and_says_so() -> None:
         assert await here.run() == "succeeded"
         assert here.steps == [0, 50, 100]
         assert await here.weights() == {"v2": 100, "v1": 0}
-        status = await here.status()
-        assert not {"window", "move"} & set(status)
-        ready = next(one for one in status["conditions"] if one["type"] == "Ready")
+        told = await here.status()
+        assert not {"window", "move"} & set(told)
+        ready = next(one for one in told["conditions"] if one["type"] == "Ready")
         assert (ready["status"], ready["reason"]) == ("True", "Succeeded")
         told = (await here.kube.list(gvk.EVENTS, "default")).items
         assert sorted(one["reason"] for one in told) == ["Stepped", "Stepped", "Succeeded"]
@@ -239,6 +239,22 @@ async def test_killed_at_any_write_it_ends_in_the_same_state(errors: int) -> Non
                 break
         assert expected[0] == ("failed" if errors else "succeeded")
         assert kill_at > 6
+
+
+async def test_two_processes_at_once_take_each_step_once() -> None:
+    async with cluster() as here:
+        await here.create()
+        for _ in range(40):
+            found = await asyncio.gather(here.look(), here.look(), return_exceptions=True)
+            assert all(one is None or isinstance(one, float | status.Conflict) for one in found), (
+                found
+            )
+            if (await here.status()).get("status") == "succeeded":
+                break
+            here.clock.ahead += datetime.timedelta(seconds=30)
+            here.counter.calls += 100
+        assert here.steps == [0, 50, 100]
+        assert await here.weights() == {"v2": 100, "v1": 0}
 
 
 async def test_a_person_who_moves_traffic_stops_it() -> None:
