@@ -222,3 +222,61 @@ async def test_ingresses_follow_their_triggers():
         assert (await router.ingresses())["mine"]["spec"] == foreign["spec"]
         events = await router.api.call("GET", "/api/v1/namespaces/default/events")
         assert [each["reason"] for each in events.body["items"]] == ["RouteNameTaken"]
+
+
+async def test_http_routes_are_made_where_the_cluster_has_them():
+    gateway = {"parentRefs": [{"name": "public", "namespace": "infra"}]}
+    shown = {"provider": "gateway", "hostnames": ["a.example", "*"], "gateway": gateway}
+    async with a_router() as router:
+        await router.make("early", relativeurl="/early", routeConfig=shown)
+
+        async def told() -> list[str]:
+            found = await router.api.call("GET", "/api/v1/namespaces/default/events")
+            return [each["message"] for each in found.body["items"]]
+
+        await waiting.until_so(told)
+        assert await told() == ["the cluster does not serve HTTPRoute"]
+
+        group = "gateway.networking.k8s.io"
+        names = {"plural": "httproutes", "singular": "httproute", "kind": "HTTPRoute"}
+        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        version = {"name": "v1", "served": True, "storage": True}
+        definition = {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"httproutes.{group}"},
+            "spec": {
+                "group": group,
+                "names": {**names, "listKind": "HTTPRouteList"},
+                "scope": "Namespaced",
+                "versions": [{**version, "schema": {"openAPIV3Schema": schema}}],
+            },
+        }
+        path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        assert (await router.api.call("POST", path, definition)).status == 201
+        made = f"/apis/{group}/v1/namespaces/fission/httproutes"
+
+        async def served() -> bool:
+            return (await router.api.call("GET", made)).status == 200
+
+        await waiting.until_so(served)
+        # the next change of any trigger that is shown outside looks for the kind again
+        await router.make("late", relativeurl="/late", routeConfig={**shown, "path": "/outer"})
+
+        async def both() -> list[dict[str, Any]]:
+            found = (await router.api.call("GET", made)).body["items"]
+            return found if len(found) == 2 else []
+
+        await waiting.until_so(both)
+        specs = {each["metadata"]["name"]: each["spec"] for each in await both()}
+        assert specs["late"] == {
+            "parentRefs": [{"name": "public", "namespace": "infra"}],
+            "hostnames": ["a.example"],
+            "rules": [
+                {
+                    "matches": [{"path": {"type": "PathPrefix", "value": "/outer"}}],
+                    "backendRefs": [{"name": "router", "port": 80}],
+                }
+            ],
+        }
+        assert specs["early"]["rules"][0]["matches"][0]["path"]["value"] == "/"
