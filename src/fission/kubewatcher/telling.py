@@ -27,7 +27,6 @@ ANSWERED: Final = frozenset(range(200, 500)) - {408, 425, 429}
 """Statuses of a function after which the same event is not sent again."""
 PATIENCE_SECONDS: Final = 30.0
 """How often it is said that no router is there."""
-PARTIAL: Final = "X-Kubernetes-Object-Partial"
 DELIVERY_FAILED: Final = "DeliveryFailed"
 MAX_ANSWER_BYTES: Final = 64 * 1024
 """Of an answer only its beginning is looked at, and only of an error."""
@@ -115,7 +114,7 @@ def make_call(
         (invocation.KUBERNETES_OBJECT_TYPE, resource.kind),
     ]
     if event.is_partial:
-        headers.append((PARTIAL, "true"))
+        headers.append((invocation.KUBERNETES_OBJECT_PARTIAL, "true"))
     version = event.resource_version or event.seen.version
     return calls.Call(
         namespace=trigger.metadata.namespace,
