@@ -38,6 +38,11 @@ class Timing:
     retry_seconds: float = 2.0
     """Between two attempts to take or renew."""
 
+    @property
+    def last_attempt_seconds(self) -> float:
+        """For a holder that was stopped and may hold the lease yet; others wait for longer."""
+        return max(0.01, (self.lease_seconds - self.renew_seconds) / 5)
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
@@ -149,7 +154,7 @@ class LeaderElector:
                 return
             attempt_seconds = self._renewed_at + timing.renew_seconds - self._clock.monotonic()
             try:
-                async with asyncio.timeout(max(0.01, attempt_seconds)):
+                async with asyncio.timeout(max(timing.last_attempt_seconds, attempt_seconds)):
                     await self._attempt()
             except TimeoutError:
                 pass
