@@ -29,6 +29,8 @@ MAX_GROUP: Final = 512
 MAX_PENDING: Final = 8192
 """Commands that wait for their turn; more are told to come again."""
 
+_OWN_FAULTS: Final = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
+
 _log = logging.getLogger(__name__)
 
 
@@ -187,7 +189,7 @@ class Writer:
         except (errors.StateError, sqlite3.OperationalError):
             raise
         except sqlite3.DatabaseError as error:
-            if not isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+            if not isinstance(error, _OWN_FAULTS):
                 raise
             raise _own_fault(error) from error
         except Exception as error:
@@ -236,7 +238,8 @@ def _own_fault(error: Exception) -> errors.StateError:
 
 
 def _is_full(error: Exception) -> bool:
-    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_FULL
+    # Errors of the module itself, such as of a closed connection, have no code.
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
 
 def _disk_full(error: Exception) -> errors.QuotaExceeded:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from fission.contracts import statestore as wire
 from fission.delivery import statestore_errors as errors
 from fission.statestore import config
+from fission.statestore import errors as broken
 from tests.integration.statestore import support
 from tests.support import waiting
 
@@ -104,3 +107,14 @@ async def test_bodies_that_are_being_received_are_bounded(tmp_path: Path) -> Non
             return status == 200
 
         await waiting.until_so(has_room)
+
+
+async def test_a_disk_that_fails_ends_it(tmp_path: Path) -> None:
+    async with support.statestore(tmp_path) as served:
+        await served.client.append("s", [BIG])
+        served.app.store._file.writing.close()  # as good as a disk that went away
+        with pytest.raises(errors.Unreachable, match="file failed"):
+            await served.client.append("s", [BIG])
+        with pytest.raises(broken.StoreBroken):
+            await asyncio.wait_for(asyncio.shield(served.running), 5)
+        served.running = asyncio.create_task(asyncio.sleep(0))

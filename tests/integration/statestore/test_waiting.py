@@ -96,6 +96,21 @@ async def test_a_caller_that_leaves_takes_no_message_along(tmp_path: Path) -> No
             await served.client.ack(message.receipt)
 
 
+async def test_a_connection_that_ends_frees_its_place(tmp_path: Path) -> None:
+    async with support.statestore(tmp_path) as served:
+        calls = [
+            asyncio.create_task(served.client.lease("q", 1, 60, wait_seconds=20)),
+            asyncio.create_task(served.client.read("s", 0, wait_seconds=20)),
+        ]
+        await waiting.until(lambda: served.app.store.waiting.count == 2)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await waiting.until(lambda: served.app.store.waiting.count == 0)
+        await served.client.enqueue("q", b"m")
+        assert (await served.client.stats("q")).visible == 1
+
+
 async def test_who_waits_is_answered_when_it_ends(tmp_path: Path) -> None:
     async with support.statestore(tmp_path) as served:
         reading = asyncio.create_task(served.client.read("s", 0, wait_seconds=20))
