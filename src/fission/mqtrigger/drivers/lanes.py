@@ -19,7 +19,7 @@ def order(read: options.Options, *more: str, default: str = KEY) -> str:
 
 
 def lane(wanted: str, key: str) -> str:
-    """The engine's key of a message whose own key is ``key``."""
+    """The engine's key of a message whose own key is ``key``: the key itself, where it may be."""
     if wanted == TOPIC:
         return TOPIC
-    return f"key:{key}" if wanted == KEY and key else ""
+    return key if wanted == KEY else ""

@@ -288,10 +288,14 @@ class Pull:
         unfinished += [raw for _, raw in self._arrived]
         self._mine.clear()
         self._arrived.clear()
+        # The server delivers them again in the order in which they are handed back.
+        unfinished.sort(key=lambda raw: int(raw.metadata.sequence.stream))
         with contextlib.suppress(nats_errors.Error, OSError, TimeoutError):
+            # First the inbox: an open request of ours would be given what is handed back.
+            await self._inboxed.unsubscribe()
+            await self._client.flush(int(ANSWER_SECONDS))
             for raw in unfinished:
                 await raw.nak()
-            await self._inboxed.unsubscribe()
             await self._client.flush(int(ANSWER_SECONDS))
 
     async def _ask(self, count: int, wait_seconds: float) -> None:

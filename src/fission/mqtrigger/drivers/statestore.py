@@ -32,7 +32,6 @@ logger = logging.getLogger(__name__)
 
 OWNER_SECONDS: Final = 10.0
 """A reader whose cursor has not moved for so long, with messages unsettled, is taken for dead."""
-RENEW_SECONDS: Final = 3.0
 READ_SECONDS: Final = 20.0
 STAND_BY_SECONDS: Final = 1.0
 """How often a member that does not read looks whether it should."""
@@ -131,20 +130,34 @@ class Connector:
 
     async def connect(self, settings: base.Settings) -> base.Driver:
         """A ``registry.Connect``."""
-        return Driver(self._client, settings.namespace or "default", self._clock)
+        text = settings.metadata.get("takeoverSeconds", "")
+        try:
+            seconds = float(text) if text else OWNER_SECONDS
+        except ValueError:
+            raise base.Misconfigured(f"metadata.takeoverSeconds: {text!r} is no number") from None
+        return Driver(self._client, settings.namespace or "default", self._clock, seconds)
 
 
 class Driver:
     """Topics of one namespace."""
 
-    def __init__(self, client: statestore.Statestore, namespace: str, clock: clocks.Clock) -> None:
+    def __init__(
+        self,
+        client: statestore.Statestore,
+        namespace: str,
+        clock: clocks.Clock,
+        takeover_seconds: float = OWNER_SECONDS,
+    ) -> None:
         self._client = client
         self._namespace = namespace
         self._clock = clock
+        self._takeover_seconds = takeover_seconds
         self._subscriptions: list[Subscription] = []
 
     async def subscribe(self, topic: str, group: str) -> base.Subscription:
-        made = Subscription(self._client, self._namespace, topic, group, self._clock)
+        made = Subscription(
+            self._client, self._namespace, topic, group, self._clock, self._takeover_seconds
+        )
         await made.open()
         self._subscriptions.append(made)
         return made
@@ -179,9 +192,12 @@ class Subscription:
         topic: str,
         group: str,
         clock: clocks.Clock,
+        takeover_seconds: float,
     ) -> None:
         self._client = client
         self._clock = clock
+        self._takeover_seconds = takeover_seconds
+        self._renew_seconds = takeover_seconds / 3
         self._topic = topic
         self._stream = _stream(namespace, topic)
         self._scope = wire.cursor_scope(namespace, group)
@@ -314,7 +330,7 @@ class Subscription:
         now, progress = self._clock.monotonic(), Progress(decode_cursor(found.value))
         if self._seen is None or self._seen[0] != found.version:
             self._seen = found.version, now
-        if progress.is_busy and now - self._seen[1] < OWNER_SECONDS:
+        if progress.is_busy and now - self._seen[1] < self._takeover_seconds:
             return False
         progress.take_over()
         try:
@@ -330,9 +346,9 @@ class Subscription:
     async def _live(self) -> None:
         """Move the cursor while something is unsettled, so that nobody takes over."""
         while True:
-            await asyncio.sleep(RENEW_SECONDS)
+            await asyncio.sleep(self._renew_seconds)
             idle = self._clock.monotonic() - self._wrote_at
-            least = RENEW_SECONDS if self._held else TOUCH_SECONDS
+            least = self._renew_seconds if self._held else TOUCH_SECONDS
             if self._progress is not None and idle >= least:
                 self._write_soon()
 
