@@ -172,11 +172,14 @@ class Catalog:
     def _decide(self, key: routetable.Key) -> None:
         trigger = self._triggers.get(key)
         try:
-            changed = self.table.put(trigger) if trigger is not None else self.table.drop(key)
+            changed = (
+                self.table.put(trigger) if trigger is not None else {key, *self.table.drop(key)}
+            )
         except Exception:
             _log.exception("a route was not understood", extra={"trigger": "/".join(key)})
             return
-        self.on_decided({*changed, key})
+        if changed:
+            self.on_decided(changed)
 
     def _sweep_later(self) -> None:
         if self._sweep is None:

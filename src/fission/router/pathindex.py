@@ -53,10 +53,12 @@ class _Tree:
     def __init__(self, *, below: bool) -> None:
         self._root = _Node()
         self._below = below
+        self._deepest = 0
         self.count = 0
 
     def add(self, route: routes.Route, steps: tuple[str | None, ...], *, spanning: bool) -> None:
         node = self._root
+        self._deepest = max(self._deepest, len(steps))
         for step in steps:
             if step is None:
                 node.any = following = node.any or _Node()
@@ -86,7 +88,7 @@ class _Tree:
 
     def near(self, path: str) -> list[routes.Route]:
         """Those that may match; those that do are among them."""
-        segments = path.split("/")[1:]
+        segments = path.split("/", self._deepest + 2)[1:]  # further ones cannot matter
         found: list[routes.Route] = []
         todo: list[tuple[int, _Node]] = [(0, self._root)]
         while todo:

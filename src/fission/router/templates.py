@@ -16,7 +16,7 @@ from fission.router import ambiguity, expressions
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _LONGEST: Final = 2048
-LONGEST_SEARCHED: Final[dict[int, int]] = {1: 1 << 30, 2: 512, 3: 96}
+LONGEST_SEARCHED: Final[dict[int, int]] = {0: 1 << 30, 1: 4096, 2: 512, 3: 96}
 """Characters of a path, by the power of it that a search may take."""
 
 
@@ -143,9 +143,9 @@ def _may_span(expression: str) -> bool:
 
 
 def _judge(path: str, parts: tuple[_Part, ...]) -> int:
-    """The power of a path's length that a search may take."""
+    """The power of a path's length that a search may take; 0 where no expression is searched."""
     if _is_plain(parts):
-        return 1
+        return 0
     nodes: list[expressions.Node] = []
     for part in parts:
         if isinstance(part, str):

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 WRITERS: Final = 4
 """Conditions written at once: a first table of thousands takes a minute with one."""
 
+COMPARED_AT_ONCE: Final = 500
+"""Between two turns of requests."""
+
 
 class Patches(Protocol):
     """What is needed of the Kubernetes client."""
@@ -64,7 +67,9 @@ class TriggerStatus:
         """Look for conditions that others changed, now and then, until cancelled."""
         while True:
             await asyncio.sleep(interval_seconds)
-            for trigger in list(self._catalog.triggers()):
+            for number, trigger in enumerate(list(self._catalog.triggers())):
+                if number % COMPARED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
                 key = (trigger.metadata.namespace, trigger.metadata.name)
                 if not is_true(trigger, self._catalog.table.refused.get(key)):
                     self._queue.add(key)
