@@ -134,6 +134,9 @@ VARIABLES = {
         " Service.",
         "FISSION_STATESTORE_URL": "Statestore for the command line and for mqtrigger, likewise.",
         "FISSION_ROUTER_URL": "The public router for the command line, likewise.",
+        "FISSION_AUTH_TOKEN": "Token for a router that asks for one, sent to `FISSION_ROUTER_URL`"
+        " by the command line.",
+        "FISSION_AUTH_URI": "Path of the router's login for `fission token create`; `/auth/login`.",
         "FISSION_ROUTER_INTERNAL_URL": "The router's internal listener for `fission fn test`,"
         " likewise.",
         "KUBECONFIG": "A cluster to talk to instead of the embedded one.",

@@ -1,19 +1,17 @@
 """The feature configuration of an installation: which parts of the platform are switched on.
 
-ConfigMap `feature-config`, mounted at `PATH`: YAML, encoded in base64 as Fission's chart does, or
-plain. Sections `auth` (`enabled`, `authUriPath`, `jwtExpiryTime` in seconds, `jwtIssuer`) and
-`canary` (`enabled`, `prometheusSvc`).
+ConfigMap `feature-config`, mounted at `/etc/config/config.yaml`: YAML, encoded in base64 as
+Fission's chart does, or plain. Sections `auth` (`enabled`, `authUriPath`, `jwtExpiryTime` in
+seconds, `jwtIssuer`) and `canary` (`enabled`, `prometheusSvc`).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, Final
+from typing import Any
 
 import yaml
-
-PATH: Final = "/etc/config/config.yaml"
 
 
 class FeatureError(ValueError):
