@@ -421,7 +421,7 @@ class Subscription:
         await self._client.set(
             self._scope,
             self._topic,
-            msgspec.json.encode(cursor),
+            encode_cursor(cursor),
             if_version=version,
             ttl_seconds=CURSOR_SECONDS,
         )
@@ -472,7 +472,13 @@ def _stream(namespace: str, topic: str) -> str:
         raise base.Misconfigured(str(error)) from error
 
 
+def encode_cursor(cursor: Cursor) -> bytes:
+    """The value of a cursor."""
+    return msgspec.json.encode(cursor)
+
+
 def decode_cursor(value: bytes) -> Cursor:
+    """The cursor in a value; raises DriverError."""
     try:
         return msgspec.json.decode(value, type=Cursor)
     except msgspec.DecodeError as error:
