@@ -11,7 +11,7 @@ import binascii
 from typing import Any
 
 from fission.api import resources
-from fission.base import errors
+from fission.base import cron, errors
 from fission.controller import routeconflict
 from fission.kube import client as kube_client
 from fission.meta import gvk, status
@@ -58,6 +58,8 @@ class Objects:
         """Replace the object; without a resourceVersion, whatever it is now. Returns metadata."""
         if resource is resources.HTTPTRIGGERS:
             await self._refuse_conflict(obj, namespace)
+        if resource is resources.TIMETRIGGERS:
+            _refuse_cron(obj)
         metadata = dict(obj["metadata"])
         if not metadata.get("resourceVersion"):
             current = await self.get(resource, namespace, metadata["name"])
@@ -74,6 +76,8 @@ class Objects:
     async def _check(self, resource: gvk.Resource, obj: Obj, namespace: str) -> None:
         if resource is resources.HTTPTRIGGERS:
             await self._refuse_conflict(obj, namespace)
+        if resource is resources.TIMETRIGGERS:
+            _refuse_cron(obj)
         if resource is resources.PACKAGES:
             size = len(_literal_of(obj))
             if size > MAX_LITERAL_BYTES:
@@ -141,3 +145,13 @@ def _literal_of(package: Obj) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise errors.InvalidInput(f"spec.deployment.literal is not base64: {error}") from error
+
+
+def _refuse_cron(obj: Obj) -> None:
+    """The API server would store it, and the timer say in a condition what is wrong."""
+    text = (obj.get("spec") or {}).get("cron")
+    if isinstance(text, str):
+        try:
+            cron.parse(text)
+        except cron.CronError as error:
+            raise errors.InvalidInput(f"spec.cron: {error.message}") from error

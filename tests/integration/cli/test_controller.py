@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import random
 import socket
 
@@ -58,6 +59,12 @@ async def test_a_function_from_creation_to_deletion(good, fission, router):
     ) == ("trigger 'hello' created\n")
     assert "hello python poolmgr" in await good("fn", "list")
     assert "hello [GET]  /hello hello" in await good("route", "list")
+    timer = ("--name", "tick", "--function", "hello", "--cron", "@daily")
+    made = (await good("timer", "create", *timer)).splitlines()
+    assert made[0] == "trigger 'tick' created"
+    assert made[1].startswith("Current Server Time: 20")
+    assert "tick @daily hello         POST   /       <none>" in await good("timer", "list")
+    assert await good("timer", "delete", "--name", "tick") == "trigger 'tick' deleted\n"
     await good("watch", "create", "--name", "pods", "--function", "hello")
     assert "pods default   pod            hello" in await good("watch", "list")
     assert await good("watch", "delete", "--name", "pods") == "trigger 'pods' deleted\n"
@@ -68,6 +75,17 @@ async def test_a_function_from_creation_to_deletion(good, fission, router):
     )
     assert await good("fn", "get", "--name", "hello") == "def main():\n    return 'other'\n"
     assert await good("fn", "delete", "--name", "hello") == "function 'hello' deleted\n"
+
+
+async def test_a_schedule_that_cannot_be_read_is_refused(controller):
+    spec = {"cron": "0 25 * * *", "functionref": {"type": "name", "name": "hello"}}
+    body = {"metadata": {"name": "bad", "namespace": "default"}, "spec": spec}
+    async with http_client.Client() as http:
+        answer = await http.request(
+            "POST", f"{controller}/v2/triggers/time", body=json.dumps(body).encode()
+        )
+        assert answer.status == 400
+        assert b'field hour "25": 25 is outside of 0-23' in await answer.read()
 
 
 async def test_a_canary_from_creation_to_deletion(good, cluster):
