@@ -45,7 +45,7 @@ class Reconciler:
         self._readers = sessions
         self._connectors = keda_objects
         self._statuses = conditions
-        self._connected: set[bindings.Key] = set()
+        self._without_connector: set[bindings.Key] = set()
         self.queue: workqueue.WorkQueue[bindings.Key] = workqueue.WorkQueue()
 
     async def run(self) -> None:
@@ -62,7 +62,7 @@ class Reconciler:
         trigger = self._triggers.get(*key)
         if trigger is None or trigger.metadata.deletion_timestamp:
             self._secrets.release(key)
-            self._connected.discard(key)
+            self._without_connector.discard(key)
             await self._readers.remove(key)
             return reconcile.DONE
         binding = bindings.of(trigger)
@@ -82,20 +82,20 @@ class Reconciler:
         if reader == messagequeuetrigger_types.KIND_KEDA:
             await self._readers.remove(key)
             return await self._connect(binding, trigger, secret)
-        if self._has_keda() and key not in self._connected:
+        if self._has_keda() and key not in self._without_connector:
             await self._connectors.remove(*key)
-        self._connected.discard(key)
+            self._without_connector.add(key)
         await self._readers.ensure(binding, secret or {})
         return reconcile.DONE
 
     async def _connect(
         self, binding: bindings.Binding, trigger: Trigger, secret: dict[str, bytes] | None
     ) -> reconcile.Result:
+        self._without_connector.discard(binding.key)
         try:
             await self._connectors.ensure(trigger, secret)
         except (connectors.NoImage, connectors.NotOurs) as error:
             return await self._fail(binding, error.reason, error.message)
-        self._connected.add(binding.key)
         await self._statuses.write(binding, statuses.WORKS)
         return reconcile.Result(requeue_after_seconds=RESYNC_SECONDS)
 
