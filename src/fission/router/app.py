@@ -23,7 +23,7 @@ from fission.kube import client as kube_client
 from fission.kube import config as kube_config
 from fission.kube import informer, peers
 from fission.meta import gvk
-from fission.router import bookkeeping, config, core, executor_client, guard
+from fission.router import bookkeeping, config, core, executor_client, guard, sockets
 from fission.web import client as web_client
 from fission.web import listen
 
@@ -39,6 +39,8 @@ _log = logging.getLogger(__name__)
 SYNC_WAIT_SECONDS = 30.0
 """How long the start waits for the API; then the router answers 404 rather than nothing."""
 EXECUTOR_SERVICE = "executor"
+FILES_OF_REQUEST = 4
+"""Two listeners, and a connection to a pod for each client."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,6 +157,7 @@ def build(settings: config.Config, deps: Deps) -> App:
 async def serve(env: Mapping[str, str]) -> None:
     """Run the router as its environment says, until cancelled."""
     settings = config.from_env(env)
+    sockets.allow_connections(FILES_OF_REQUEST * settings.max_connections)
     deps = Deps(
         kube=kube_client.Client(kube_config.load(env)),
         masters=signing.masters_from_env(env),

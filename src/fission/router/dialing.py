@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fission.router import executor_client, failures
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from fission.router import proxy, slots, upstream
 
 _log = logging.getLogger(__name__)
+
+OUR_OWN: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EADDRNOTAVAIL))
+"""The pod is not to blame, so nothing is learnt of it."""
 
 
 async def connect(
@@ -31,6 +35,9 @@ def _learn(
 ) -> failures.Failure:
     now = shared.loop.time()
     address = executor_client.format_address(endpoint.address)
+    if error.errno in OUR_OWN:
+        _log.warning("a connection could not be made: %s", error, extra=dict(fields))
+        return failures.own_limit(f"the router has too many connections open: {error}")
     if isinstance(error, TimeoutError):
         shared.slots.dial_failed(endpoint, now)
         _log.info("a pod was not reached in time", extra={**fields, "address": address})

@@ -132,3 +132,9 @@ def too_many_connections() -> Failure:
         retry_after_seconds=1,
         open_to_all=True,
     )
+
+
+def own_limit(message: str) -> Failure:
+    """The router's machine allows it no more connections."""
+    reason = invocation.TOO_MANY_CONNECTIONS
+    return Failure(503, "router", reason, message, retry_after_seconds=1)

@@ -1,4 +1,4 @@
-"""What the kernel is asked to do for a connection: to notice that the peer is gone.
+"""What the system is asked to do for connections: to allow them, and to notice gone peers.
 
 A machine that loses power, or a network that forgets a connection, says nothing. Keepalive asks a
 silent peer; the user timeout bounds how long sent bytes stay without an answer.
@@ -6,8 +6,15 @@ silent peer; the user timeout bounds how long sent bytes stay without an answer.
 
 from __future__ import annotations
 
+import logging
+import resource
 import socket
 from typing import Final
+
+_log = logging.getLogger(__name__)
+
+SPARE_FILES: Final = 256
+"""Open files that are no connections of clients or pods."""
 
 PROBES: Final = 3
 """Questions without an answer after which the peer counts as gone."""
@@ -35,3 +42,21 @@ def probe_peer(sock: socket.socket, silence_seconds: float, stall_seconds: float
         option = getattr(socket, name, None)  # Linux has them all
         if option is not None:
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def allow_connections(count: int) -> None:
+    """Have the system let this process hold so many connections, as far as it may.
+
+    Processes begin with a limit of 1024 open files, so that `select` works; nothing here uses it.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + SPARE_FILES
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    granted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
+    if granted < wanted:
+        _log.warning(
+            "the limit of open files is below what all connections together may need",
+            extra={"limit": granted, "wanted": wanted},
+        )
