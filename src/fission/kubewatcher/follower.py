@@ -22,6 +22,7 @@ from fission.base import backoff, errors, tasks
 from fission.delivery import calls
 from fission.delivery import errors as delivery_errors
 from fission.kube import requests
+from fission.kubewatcher import journal as journals
 from fission.kubewatcher import kinds, reports, resolve, telling
 from fission.kubewatcher import stretch as stretches
 from fission.meta import conditions, gvk, status
@@ -88,6 +89,8 @@ class Follower:
             await self._stretch.begin(was_subscribed=self._was_subscribed)
             self._was_subscribed = True
             await self._stretch.run()
+        except journals.Refused as error:
+            raise resolve.Refused(error.reason, error.message) from error
         except status.Forbidden as error:
             account = f"ServiceAccount {self._deps.settings.account}"
             message = resolve.missing_rights(resource, self._namespace, account)

@@ -40,6 +40,12 @@ class Lost(errors.Error):
     retryable = True
 
 
+class Refused(errors.Error):
+    """The API does not let us keep a journal."""
+
+    reason = "JournalRefused"
+
+
 @dataclass
 class Content:
     """What a journal says."""
@@ -121,6 +127,8 @@ class Journal:
         identity = self.content.identity
         try:
             found = await self._client.get(gvk.CONFIGMAPS, self.name, self._namespace)
+        except status.Forbidden as error:
+            raise Refused(f"ConfigMap {self.name} cannot be read: {error}") from error
         except status.NotFound:
             await self.save()
             return False
@@ -164,6 +172,8 @@ class Journal:
                 wanted["metadata"].pop("resourceVersion", None)
             except (status.Conflict, status.AlreadyExists) as error:
                 raise Lost(f"somebody else wrote ConfigMap {self.name}") from error
+            except (status.Forbidden, status.Invalid) as error:
+                raise Refused(f"ConfigMap {self.name} cannot be written: {error}") from error
         self._resource_version = written["metadata"]["resourceVersion"]
         self.size_bytes = sum(len(text) for text in data["binaryData"].values())
         self.is_full = content.is_complete and not data["binaryData"]

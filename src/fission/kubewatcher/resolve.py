@@ -109,7 +109,7 @@ def _unknown(known: list[discovery.Served], text: str) -> str:
 def missing_rights(resource: gvk.Resource, namespace: str, account: str) -> str:
     """What to say when the account may not read a resource: the rule to add, and to whom."""
     return (
-        f"{account} may not list and watch {resource.group_resource} in namespace"
-        f' "{namespace}": bind it a role with the rule {{apiGroups: ["{resource.group}"],'
-        f' resources: ["{resource.plural}"], verbs: [get, list, watch]}}'
+        f"{account} may not watch {resource.group_resource}: bind it a role with"
+        f' {{apiGroups: ["{resource.group}"], resources: ["{resource.plural}"],'
+        f' verbs: [get, list, watch]}} in namespace "{namespace}"'
     )

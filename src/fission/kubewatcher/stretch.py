@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 from collections.abc import Sequence
 from typing import Final
 
 from fission.api import kuberneteswatchtrigger_types
-from fission.base import errors, tasks
+from fission.base import backoff, errors, tasks
 from fission.kube import events
 from fission.kubewatcher import buffer as buffers
 from fission.kubewatcher import journal as journals
@@ -113,7 +114,7 @@ class Stretch:
                 content.position = item.resource_version
                 content.is_complete = True
                 # Only from a position that survives a crash on is nothing left out.
-                await self._journal.save()
+                await self._save()
                 self._report_open()
             await self._buffer.done()
 
@@ -164,14 +165,27 @@ class Stretch:
             if not (self._unsaved.is_set() or self._moved):
                 continue
             await asyncio.sleep(max(interval, self._journal.size_bytes / BYTES_PER_SECOND))
+            await self._save()
+            self._look_at_size()
+
+    async def _save(self) -> None:
+        """Write the journal, however long the API is away; raises Lost and Refused."""
+        pauses = backoff.delays(0.1, cap_seconds=5.0, jitter=0.2, draw=random.random)
+        while True:
             self._unsaved.clear()
             self._moved = False
             try:
                 await self._journal.save()
-            except BaseException:
+                return
+            except (journals.Lost, journals.Refused):
+                raise
+            except errors.Error as error:
+                self._unsaved.set()
+                logger.debug("journal was not written: %s", error, extra=self._fields)
+                await asyncio.sleep(next(pauses))
+            except asyncio.CancelledError:
                 self._unsaved.set()
                 raise
-            self._look_at_size()
 
     def _look_at_size(self) -> None:
         """Say once that there is more than can be remembered."""
@@ -214,11 +228,11 @@ class Stretch:
         self._reports.gap(message)
         self._event(reason, message)
         self._deps.metrics.gaps.labels(self._namespace, self._trigger.metadata.name).inc()
-        logger.warning(
-            "gap: %s",
-            message,
-            extra={"trigger": f"{self._namespace}/{self._trigger.metadata.name}"},
-        )
+        logger.warning("gap: %s", message, extra=self._fields)
+
+    @property
+    def _fields(self) -> dict[str, str]:
+        return {"trigger": f"{self._namespace}/{self._trigger.metadata.name}"}
 
     def _event(self, reason: str, message: str) -> None:
         self._deps.recorder.event(

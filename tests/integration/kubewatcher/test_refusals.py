@@ -106,9 +106,9 @@ async def test_a_missing_right_is_named_and_granted(world):
         condition = await world.subscribed("secrets", "False")
         assert condition["reason"] == "Forbidden"
         assert condition["message"].startswith(
-            "ServiceAccount fission:fission-kubewatcher may not list and watch secrets in"
-            f' namespace "{world.namespace}": bind it a role with the rule {{apiGroups: [""],'
-            ' resources: ["secrets"], verbs: [get, list, watch]}'
+            "ServiceAccount fission:fission-kubewatcher may not watch secrets: bind it a role with"
+            ' {apiGroups: [""], resources: ["secrets"], verbs: [get, list, watch]} in namespace'
+            f' "{world.namespace}"'
         )
         await world.grant(account, "secrets")
         await world.subscribed("secrets")
