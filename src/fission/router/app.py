@@ -157,7 +157,14 @@ def build(settings: config.Config, deps: Deps) -> App:
 async def serve(env: Mapping[str, str]) -> None:
     """Run the router as its environment says, until cancelled."""
     settings = config.from_env(env)
-    sockets.allow_connections(FILES_OF_REQUEST * settings.max_connections)
+    allowed = sockets.allow_connections(FILES_OF_REQUEST * settings.max_connections)
+    if allowed < FILES_OF_REQUEST * settings.max_connections:
+        most = max(allowed // FILES_OF_REQUEST, 1)
+        _log.warning(
+            "ROUTER_MAX_CONNECTIONS is more than the limit of open files allows",
+            extra={"wanted": settings.max_connections, "allowed": most},
+        )
+        settings = dataclasses.replace(settings, max_connections=most)
     deps = Deps(
         kube=kube_client.Client(kube_config.load(env)),
         masters=signing.masters_from_env(env),

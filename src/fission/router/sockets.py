@@ -6,12 +6,9 @@ silent peer; the user timeout bounds how long sent bytes stay without an answer.
 
 from __future__ import annotations
 
-import logging
 import resource
 import socket
 from typing import Final
-
-_log = logging.getLogger(__name__)
 
 SPARE_FILES: Final = 256
 """Open files that are no connections of clients or pods."""
@@ -44,19 +41,15 @@ def probe_peer(sock: socket.socket, silence_seconds: float, stall_seconds: float
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-def allow_connections(count: int) -> None:
-    """Have the system let this process hold so many connections, as far as it may.
+def allow_connections(count: int) -> int:
+    """Have the system let this process hold so many connections; returns how many it may.
 
     Processes begin with a limit of 1024 open files, so that `select` works; nothing here uses it.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = count + SPARE_FILES
     if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
+        return count
     granted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
-    if granted < wanted:
-        _log.warning(
-            "the limit of open files is below what all connections together may need",
-            extra={"limit": granted, "wanted": wanted},
-        )
+    return max(granted - SPARE_FILES, 1)

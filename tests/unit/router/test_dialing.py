@@ -54,9 +54,9 @@ def test_the_limit_of_open_files_is_raised_as_far_as_allowed():
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (512, before[1]))
-        sockets.allow_connections(600)
+        assert sockets.allow_connections(600) == 600
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 600 + sockets.SPARE_FILES
-        sockets.allow_connections(10)
+        assert sockets.allow_connections(10) == 10
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 600 + sockets.SPARE_FILES
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
