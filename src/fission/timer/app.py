@@ -123,7 +123,7 @@ class _Work:
         self._fence = fence
         namespace = settings.watched_namespace
         self._triggers = informer.Informer(
-            kube, resources.TIMETRIGGERS, namespace, decode=_decode_trigger
+            kube, resources.TIMETRIGGERS, namespace, decode=_decode_trigger, packed=True
         )
         self._functions = informer.Informer(kube, resources.FUNCTIONS, namespace, decode=_name_of)
         self._recorder = events.Recorder(kube, "timer", clock=deps.clock)

@@ -33,6 +33,8 @@ SETTLE_SECONDS: Final = 0.2
 BETWEEN_WRITES_SECONDS: Final = 0.02
 RETRY_SECONDS: Final = 2.0
 """After a write that failed."""
+MAX_CONFLICTS: Final = 5
+"""Writes of one status in a row; others write to a trigger when a person edits it."""
 FINAL_WRITERS: Final = 8
 FINAL_FLUSH_SECONDS: Final = 3.0
 
@@ -72,8 +74,6 @@ class Ledger:
                 before = copy.copy(known)
                 known.last_fire_time = text
                 known.claimed_by = self._identity
-                following = entry.schedule.next_after(instant) if entry.schedule else None
-                known.next_fire_time = clocks.format_rfc3339(following) if following else ""
                 try:
                     await self._write(entry)
                 except status.Conflict:
@@ -137,20 +137,17 @@ class Ledger:
     async def _flush(self, entry: entries.Entry) -> bool:
         """Write one; False when that has to be tried again."""
         async with entry.lock, self._slots:
-            if not entry.is_dirty or entry.is_gone:
-                return True
             try:
-                await self._write(entry)
-            except status.Conflict:
-                try:
-                    await self._refresh(entry)
-                except errors.Error as error:
-                    logger.debug("trigger was not read: %s", error)
-                return not entry.is_dirty or entry.is_gone
+                for _ in range(MAX_CONFLICTS):
+                    if not entry.is_dirty or entry.is_gone:
+                        return True
+                    try:
+                        await self._write(entry)
+                    except status.Conflict:
+                        await self._refresh(entry)
             except errors.Error as error:
                 logger.warning("status was not written: %s", error, extra={"trigger": entry.key})
-                return False
-            return True
+            return not entry.is_dirty or entry.is_gone
 
     async def _write(self, entry: entries.Entry) -> None:
         namespace, name = entry.key

@@ -150,6 +150,8 @@ class Scheduler:
             self._agenda.drop(entry.key)
         else:
             self._agenda.put(entry.key, following)
+            # Written with the next claim, or with what else is to be said.
+            entry.trigger.status.next_fire_time = clocks.format_rfc3339(following)
         self._metrics.triggers.set(len(self._agenda))
 
     def _mark(self, entry: entries.Entry) -> None:

@@ -8,11 +8,15 @@ import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from fission.base import clock as clocks
 from fission_http import server
 from tests.integration.timer import world
 from tests.support import component
 from tests.support import waiting as waits
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NOON = datetime.datetime(2027, 6, 1, 12, tzinfo=datetime.UTC)
 
@@ -26,8 +30,10 @@ class PausedClock(clocks.SystemClock):
         return super().monotonic() + self.paused_seconds
 
 
-async def test_a_killed_timer_and_its_successors_fire_no_instant_twice(tmp_path: Path) -> None:
-    async with world.cluster() as here:
+async def test_a_killed_timer_and_its_successors_fire_no_instant_twice(
+    shared: world.Shared, tmp_path: Path
+) -> None:
+    async with shared.fresh() as here:
         env = {
             "KUBE_API_SOCKET": here.api.socket,
             "FISSION_TENANCY_MODE": "cluster",
@@ -62,9 +68,9 @@ async def test_a_killed_timer_and_its_successors_fire_no_instant_twice(tmp_path:
         assert counted == passed
 
 
-async def test_a_claim_without_outcome_is_said_and_not_repeated() -> None:
+async def test_a_claim_without_outcome_is_said_and_not_repeated(shared: world.Shared) -> None:
     clock = world.TurnedClock(NOON + datetime.timedelta(seconds=61))
-    async with world.cluster() as here:
+    async with shared.fresh() as here:
         await here.create("tick", "* * * * *")
         await here.counting_since("tick", NOON)
         left = {"lastFireTime": "2027-06-01T12:01:00Z", "claimedBy": "gone"}
@@ -84,9 +90,9 @@ async def test_a_claim_without_outcome_is_said_and_not_repeated() -> None:
             assert found["unknown"] == 1
 
 
-async def test_two_timers_without_election_share_the_instants() -> None:
+async def test_two_timers_without_election_share_the_instants(shared: world.Shared) -> None:
     clock = world.TurnedClock(NOON)
-    async with world.cluster() as here:
+    async with shared.fresh() as here:
         await here.create("tick", "* * * * *")
         await here.counting_since("tick", NOON)
         async with here.timer(clock), here.timer(clock):
@@ -96,8 +102,8 @@ async def test_two_timers_without_election_share_the_instants() -> None:
         assert here.instants("tick") == [f"2027-06-01T12:0{n}:00Z" for n in range(1, 6)]
 
 
-async def test_of_two_timers_one_acts_and_the_other_takes_over() -> None:
-    async with world.cluster(leader_election=True) as here:
+async def test_of_two_timers_one_acts_and_the_other_takes_over(shared: world.Shared) -> None:
+    async with shared.fresh(leader_election=True) as here:
         await here.create("tick", "* * * * * *")
         clock = PausedClock()
         async with contextlib.AsyncExitStack() as first:
@@ -119,9 +125,9 @@ async def test_of_two_timers_one_acts_and_the_other_takes_over() -> None:
         assert instants == sorted(set(instants))
 
 
-async def test_a_timer_that_ends_in_order_leaves_nothing_unknown() -> None:
+async def test_a_timer_that_ends_in_order_leaves_nothing_unknown(shared: world.Shared) -> None:
     clock = world.TurnedClock(NOON)
-    async with world.cluster() as here:
+    async with shared.fresh() as here:
         await here.create("tick", "* * * * *")
         await here.counting_since("tick", NOON)
         answering = asyncio.Event()

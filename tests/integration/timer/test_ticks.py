@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from fission.api import resources
 from fission.meta import conditions
 from fission_http import server
@@ -11,11 +13,15 @@ from tests.integration.timer import world
 from tests.support import fakerouter, kinds
 from tests.support import waiting as waits
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 NOON = world.datetime.datetime(2027, 6, 1, 12, tzinfo=world.datetime.UTC)
 
 
-async def test_a_trigger_calls_its_function_at_the_instant_and_says_so() -> None:
-    async with world.cluster() as here, here.timer():
+async def test_a_trigger_calls_its_function_at_the_instant_and_says_so(
+    shared: world.Shared,
+) -> None:
+    async with shared.fresh() as here, here.timer():
         await here.create("tick", "* * * * * *", method="PUT", subpath="/a?b=1")
         await waits.until(lambda: len(here.router.calls) >= 2)
         call = here.router.calls[0]
@@ -41,8 +47,8 @@ async def _delivered(here: world.World, name: str) -> bool:
     return (found.get("delivery") or {}).get("delivered", 0) > 0
 
 
-async def test_a_schedule_that_cannot_be_read_is_said_and_mended() -> None:
-    async with world.cluster() as here, here.timer():
+async def test_a_schedule_that_cannot_be_read_is_said_and_mended(shared: world.Shared) -> None:
+    async with shared.fresh() as here, here.timer():
         await here.create("bad", "0 25 * * *")
         await waits.until_so(lambda: _has_reason(here, "bad", "InvalidCron"))
         condition = await here.condition("bad", "Scheduled")
@@ -56,8 +62,8 @@ async def test_a_schedule_that_cannot_be_read_is_said_and_mended() -> None:
         assert (await here.status("bad")).get("missed", 0) == 0
 
 
-async def test_a_function_that_is_missing_is_said_until_it_comes() -> None:
-    async with world.cluster() as here, here.timer():
+async def test_a_function_that_is_missing_is_said_until_it_comes(shared: world.Shared) -> None:
+    async with shared.fresh() as here, here.timer():
         await here.create("early", "@daily", functionref={"type": "name", "name": "later"})
         await waits.until_so(lambda: _has_reason(here, "early", "FunctionNotFound"))
         condition = await here.condition("early")
@@ -71,9 +77,11 @@ async def test_a_function_that_is_missing_is_said_until_it_comes() -> None:
         await waits.until_so(lambda: _has_reason(here, "early", "FunctionNotFound"))
 
 
-async def test_calls_of_one_trigger_follow_one_another_and_too_many_are_dropped() -> None:
+async def test_calls_of_one_trigger_follow_one_another_and_too_many_are_dropped(
+    shared: world.Shared,
+) -> None:
     clock = world.TurnedClock(NOON)
-    async with world.cluster(queue_size=2) as here:
+    async with shared.fresh(queue_size=2) as here:
         await _create(here, "slow", "* * * * * *")
         release = asyncio.Event()
         running = most = 0
@@ -105,9 +113,9 @@ async def test_calls_of_one_trigger_follow_one_another_and_too_many_are_dropped(
             await waits.until_so(lambda: _is_told(here, "slow", "longer than the schedule leaves"))
 
 
-async def test_a_router_that_is_away_costs_no_tick() -> None:
+async def test_a_router_that_is_away_costs_no_tick(shared: world.Shared) -> None:
     clock = world.TurnedClock(NOON)
-    async with world.cluster() as here:
+    async with shared.fresh() as here:
         await _create(here, "tick", "* * * * *")
         async with here.timer(clock):
             async with here.router.away():
@@ -121,9 +129,9 @@ async def test_a_router_that_is_away_costs_no_tick() -> None:
             assert found.get("missed", 0) == found.get("unknown", 0) == 0
 
 
-async def test_what_the_function_answers_is_recorded() -> None:
+async def test_what_the_function_answers_is_recorded(shared: world.Shared) -> None:
     clock = world.TurnedClock(NOON)
-    async with world.cluster() as here:
+    async with shared.fresh() as here:
         await _create(here, "fails", "* * * * *")
         here.router.answer = lambda _: server.Response(500, body=b"boom")
         async with here.timer(clock):
@@ -144,9 +152,9 @@ async def test_what_the_function_answers_is_recorded() -> None:
             assert (found["delivery"]["delivered"], found["delivery"]["failed"]) == (1, 1)
 
 
-async def test_a_lost_answer_is_said_and_the_tick_not_repeated() -> None:
+async def test_a_lost_answer_is_said_and_the_tick_not_repeated(shared: world.Shared) -> None:
     clock = world.TurnedClock(NOON)
-    async with world.cluster() as here:
+    async with shared.fresh() as here:
         await _create(here, "lost", "* * * * *")
         hanging = asyncio.Event()
 
@@ -171,9 +179,9 @@ async def test_a_lost_answer_is_said_and_the_tick_not_repeated() -> None:
             assert here.instants("lost") == ["2027-06-01T12:01:00Z", "2027-06-01T12:02:00Z"]
 
 
-async def test_a_deleted_trigger_fires_no_more() -> None:
+async def test_a_deleted_trigger_fires_no_more(shared: world.Shared) -> None:
     clock = world.TurnedClock(NOON)
-    async with world.cluster() as here:
+    async with shared.fresh() as here:
         for name in ("short", "other"):
             await _create(here, name, "* * * * *")
         async with here.timer(clock) as timer:

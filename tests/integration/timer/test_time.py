@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import datetime
 
+import pytest
+
 from fission.api import labels, resources
 from tests.integration.timer import world
 from tests.support import waiting as waits
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def _utc(text: str) -> datetime.datetime:
     return datetime.datetime.fromisoformat(text).astimezone(datetime.UTC)
 
 
-async def test_missed_ticks_are_collapsed_into_the_latest_if_it_is_not_too_long_ago() -> None:
+async def test_missed_ticks_are_collapsed_into_the_latest_if_it_is_not_too_long_ago(
+    shared: world.Shared,
+) -> None:
     start = _utc("2027-06-01T12:00:00Z")
     clock = world.TurnedClock(start)
-    async with world.cluster() as here:
+    async with shared.fresh() as here:
         for name in ("lenient", "strict"):
             await here.create(name, "*/10 * * * *")
             await here.counting_since(name, start)
@@ -38,7 +44,8 @@ async def test_missed_ticks_are_collapsed_into_the_latest_if_it_is_not_too_long_
             assert here.instants("strict") == ["2027-06-01T12:10:00Z"]
             # The clock is set forward by hours: the same rule, and beyond the grace nothing.
             clock.set(_utc("2027-06-02T00:06:00Z"))
-            await here.eventually("daily", missed=1)
+            found = await here.eventually("daily", missed=1)
+            assert found["nextFireTime"] == "2027-06-03T00:00:00Z"
             assert here.instants("daily") == []
             messages = [one["message"] for one in await here.events("daily")]
             assert messages == [
@@ -47,10 +54,10 @@ async def test_missed_ticks_are_collapsed_into_the_latest_if_it_is_not_too_long_
             ]
 
 
-async def test_a_clock_that_is_set_back_fires_nothing_twice() -> None:
+async def test_a_clock_that_is_set_back_fires_nothing_twice(shared: world.Shared) -> None:
     start = _utc("2027-06-01T12:00:00Z")
     clock = world.TurnedClock(start)
-    async with world.cluster() as here:
+    async with shared.fresh() as here:
         await here.create("tick", "*/10 * * * *")
         await here.counting_since("tick", start)
         async with here.timer(clock):
@@ -65,10 +72,12 @@ async def test_a_clock_that_is_set_back_fires_nothing_twice() -> None:
             assert here.instants("tick") == ["2027-06-01T12:10:00Z", "2027-06-01T12:20:00Z"]
 
 
-async def test_the_doubled_hour_fires_twice_and_the_skipped_one_not_at_all() -> None:
+async def test_the_doubled_hour_fires_twice_and_the_skipped_one_not_at_all(
+    shared: world.Shared,
+) -> None:
     before = _utc("2027-11-06T12:00:00Z")
     clock = world.TurnedClock(before)
-    async with world.cluster() as here:
+    async with shared.fresh() as here:
         for name, cron in (("night", "30 1 * * *"), ("gap", "30 2 * * *")):
             await here.create(name, f"CRON_TZ=America/New_York {cron}")
             await here.counting_since(name, before)
@@ -90,10 +99,10 @@ async def test_the_doubled_hour_fires_twice_and_the_skipped_one_not_at_all() -> 
         assert here.instants("night") == ["2027-11-07T05:30:00Z", "2027-11-07T06:30:00Z"]
 
 
-async def test_another_schedule_counts_from_the_change() -> None:
+async def test_another_schedule_counts_from_the_change(shared: world.Shared) -> None:
     start = _utc("2027-06-01T12:00:00Z")
     clock = world.TurnedClock(start)
-    async with world.cluster() as here:
+    async with shared.fresh() as here:
         await here.create("tick", "@daily")
         await here.counting_since("tick", start)
         await here.create("steady", "@every 7m")

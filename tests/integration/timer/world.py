@@ -167,14 +167,35 @@ class World:
                     waiter.close()
 
 
+@dataclasses.dataclass
+class Shared:
+    """One API server and one router for the tests of a module."""
+
+    api: apiserver.Running
+    kube: kube_client.Client
+    router: fakerouter.FakeRouter
+
+    @contextlib.asynccontextmanager
+    async def fresh(self, **settings: Any) -> AsyncIterator[World]:
+        """The cluster without triggers; function ``hello`` is there."""
+        self.router.answer = fakerouter.ok
+        self.router.calls = []
+        chosen = config.Config(tenancy_mode="cluster", router_url=self.router.url, **settings)
+        try:
+            yield World(self.api, self.kube, self.router, chosen)
+        finally:
+            for one in (await self.kube.list(resources.TIMETRIGGERS, "default")).items:
+                await self.kube.delete(resources.TIMETRIGGERS, one["metadata"]["name"], "default")
+            await self.kube.delete_collection(gvk.EVENTS, "default")
+
+
 @contextlib.asynccontextmanager
-async def cluster(**settings: Any) -> AsyncIterator[World]:
-    """Everything but timers; function ``hello`` is there."""
+async def cluster() -> AsyncIterator[Shared]:
+    """Everything but timers."""
     async with kinds.cluster() as (api, kube), fakerouter.running(MASTERS) as router:
         await kube.create(
             gvk.NAMESPACES,
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "fission"}},
         )
         await kube.create(resources.FUNCTIONS, kinds.function("hello"))
-        chosen = config.Config(tenancy_mode="cluster", router_url=router.url, **settings)
-        yield World(api, kube, router, chosen)
+        yield Shared(api, kube, router)
