@@ -45,6 +45,11 @@ class Binding:
         return self.uid
 
     @property
+    def place(self) -> tuple[str, str, str]:
+        """What it reads, and as whom."""
+        return self.spec.message_queue_type, self.spec.topic, self.group
+
+    @property
     def is_strict(self) -> bool:
         """One message at a time, in the order of the whole topic."""
         return self.most_at_once == 1

@@ -39,14 +39,22 @@ class Readers:
             if same and not known.task.done():
                 return
             await self._stop(binding.key)
+            if known.session.binding.place != binding.place:
+                self._forget(known.session)
         made = session.Session(binding, secret, self._deps)
         name = f"trigger {binding.namespace}/{binding.name}"
         self._running[binding.key] = _Running(made, self._group.spawn(made.run(), name))
 
-    async def remove(self, key: bindings.Key) -> None:
-        """Do not read it."""
+    async def remove(self, key: bindings.Key, *, is_gone: bool = False) -> None:
+        """Do not read it; with ``is_gone`` never again."""
+        known = self._running.get(key)
         await self._stop(key)
+        if is_gone and known is not None:
+            self._forget(known.session)
         self._deps.metrics.forget(*key)
+
+    def _forget(self, stopped: session.Session) -> None:
+        self._group.spawn(stopped.forget(), f"group of {stopped.binding.uid}")
 
     async def _stop(self, key: bindings.Key) -> None:
         known = self._running.pop(key, None)

@@ -63,7 +63,7 @@ class Reconciler:
         if trigger is None or trigger.metadata.deletion_timestamp:
             self._secrets.release(key)
             self._without_connector.discard(key)
-            await self._readers.remove(key)
+            await self._readers.remove(key, is_gone=True)
             return reconcile.DONE
         binding = bindings.of(trigger)
         reader = reader_of(binding, self._has_keda())

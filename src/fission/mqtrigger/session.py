@@ -62,6 +62,22 @@ class Session:
             group.run(self._conditions.run(), "conditions")
             await self._keep_reading()
 
+    async def forget(self) -> None:
+        """After the end of ``run``, of a trigger that is gone: so is the group that it made."""
+        if self.binding.group != self.binding.uid:
+            return
+        try:
+            driver = await self._connect()
+            try:
+                if isinstance(driver, base.Forgetful):
+                    async with asyncio.timeout(CLOSE_SECONDS):
+                        await driver.forget(self.binding.spec.topic, self.binding.group)
+            finally:
+                await _close(driver)
+        except (errors.Error, TimeoutError) as error:
+            fields = {"trigger": "/".join(self.binding.key), "error": str(error)}
+            logger.info("the queue still keeps messages for it, until it is full", extra=fields)
+
     async def _keep_reading(self) -> None:
         deps = self._deps
         pauses = backoff.delays(FIRST_PAUSE_SECONDS, cap_seconds=LONGEST_PAUSE_SECONDS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import pathlib
 
+from fission.api import resources
+from fission.contracts import statestore as wire
 from fission_http import server
 from tests.integration.mqtrigger import world
 from tests.support import fakerouter
@@ -154,3 +156,22 @@ async def test_a_router_that_is_away_costs_time_only(tmp_path: pathlib.Path) -> 
         await it.until_ready()
         await it.until_settled("in")
         assert it.bodies == [b"a"]
+
+
+async def test_a_trigger_that_is_gone_keeps_no_events(tmp_path: pathlib.Path) -> None:
+    async with world.running(tmp_path) as it:
+        await it.create()
+        await it.update(topic="other")
+
+        async def readers(topic: str) -> int:
+            return len((await it.store.keys(wire.readers_scope("default", topic))).keys)
+
+        async def has_moved() -> bool:
+            return (await readers("in"), await readers("other")) == (0, 1)
+
+        async def is_gone() -> bool:
+            return await readers("other") == 0
+
+        await waits.until_so(has_moved, 10)
+        await it.kube.delete(resources.MESSAGEQUEUETRIGGERS, world.NAME, "default")
+        await waits.until_so(is_gone, 10)

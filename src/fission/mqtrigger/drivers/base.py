@@ -8,7 +8,7 @@ a call that a dead broker would leave hanging ends in ``Unreachable``.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from fission.base import errors
 
@@ -123,6 +123,15 @@ class Subscription(Protocol):
 
     async def close(self) -> None:
         """Leave the group; hands back everything unfinished. Safe to call twice, and after loss."""
+        ...
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """A driver whose queue keeps messages for every group that it knows."""
+
+    async def forget(self, topic: str, group: str) -> None:
+        """The group is gone for good: nothing is kept for it any more."""
         ...
 
 

@@ -177,6 +177,12 @@ class Driver:
         with _translated():
             await self._client.append(stream, [event], wire.ANY)
 
+    async def forget(self, topic: str, group: str) -> None:
+        """Take the group off the topic's readers, for whom events are kept, and its cursor away."""
+        with _translated():
+            await self._client.delete(wire.readers_scope(self._namespace, topic), group)
+            await self._client.delete(wire.cursor_scope(self._namespace, group), topic)
+
     async def close(self) -> None:
         while self._subscriptions:
             await self._subscriptions.pop().close()
