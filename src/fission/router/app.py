@@ -99,7 +99,7 @@ class App:
             auth=self._deps.auth,
             on_end=books.ended,
         )
-        books.watch(data_plane.catalog)
+        books.watch(data_plane.catalog, self._synced)
         for each in self._slices:
             each.add_handler(data_plane.index.changed)
         for each in self._functions:

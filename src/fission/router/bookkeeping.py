@@ -13,7 +13,7 @@ from fission.kube import events
 from fission.router import deliveries, exposure, ingresses, trigger_status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from fission.base import clock as clocks
     from fission.base import tasks
@@ -37,8 +37,8 @@ class Bookkeeping:
         """A request of a trigger ended."""
         self._deliveries.ended(route, status, failure)
 
-    def watch(self, known: catalog.Catalog) -> None:
-        """Keep the books of these triggers."""
+    def watch(self, known: catalog.Catalog, ready: Callable[[], bool]) -> None:
+        """Keep the books of these triggers; `ready` tells whether all of them are known."""
         exposed = dataclasses.replace(
             exposure.STANDARD,
             namespace=self._settings.pod_namespace,
@@ -47,7 +47,7 @@ class Bookkeeping:
         known.expose(exposed)
         self._recorder = events.Recorder(self._kube, "router", clock=self._clock)
         self._status = trigger_status.TriggerStatus(self._kube, known, self._clock)
-        self._ingresses = ingresses.Ingresses(self._kube, known, exposed, self._recorder)
+        self._ingresses = ingresses.Ingresses(self._kube, known, exposed, self._recorder, ready)
         known.on_decided = self._decided
 
     def start(self, work: tasks.Tasks) -> None:

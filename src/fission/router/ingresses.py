@@ -18,7 +18,7 @@ from fission.meta import gvk, status
 from fission.router import exposure, routetable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from fission.kube import client as kube_client
     from fission.kube import events
@@ -48,11 +48,14 @@ class Ingresses:
         known: catalog.Catalog,
         exposed: exposure.Exposure,
         recorder: events.Recorder,
+        ready: Callable[[], bool],
     ) -> None:
+        """`ready` tells whether all triggers are known: before that nothing may be deleted."""
         self._kube = kube
         self._catalog = known
         self._exposed = exposed
         self._recorder = recorder
+        self._ready = ready
         self._changed = asyncio.Event()
         self._shown: set[routetable.Key] = set()
         """Triggers that wanted something when last looked at."""
@@ -72,7 +75,9 @@ class Ingresses:
             self._changed.clear()
             pause = None
             try:
-                if await self.sync():
+                if not self._ready():
+                    pause = FAILED_SECONDS
+                elif await self.sync():
                     pause = AGAIN_SECONDS
             except (errors.Error, OSError) as error:
                 _log.warning("routes could not be shown outside: %s", error)
