@@ -17,6 +17,7 @@ def failures() -> Iterator[None]:
         raise
     except (
         errors.AuthenticationFailedError,
+        errors.SaslAuthenticationFailed,
         errors.TopicAuthorizationFailedError,
         errors.GroupAuthorizationFailedError,
         errors.ClusterAuthorizationFailedError,

@@ -28,6 +28,7 @@ from fission.base import ids
 from fission.mqtrigger.drivers import base, lanes, nkeys, options, tls
 
 ANSWER_SECONDS: Final = 10.0
+CLOSE_SECONDS: Final = 1.0
 PING_SECONDS: Final = 5
 ACK_WAIT_SECONDS: Final = 30.0
 MAX_ACK_PENDING: Final = 1000
@@ -50,6 +51,8 @@ async def connect(settings: base.Settings) -> "JetStream":
     made = JetStream(client, read, order, ack_wait)
     failures: list[Exception] = []
     secured = tls.wanted(read) or any(server.strip().startswith("tls:") for server in servers)
+    credentials = _credentials(read, client)
+    context = tls.context(read) if secured else None
     with _errors(failures):
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -64,13 +67,21 @@ async def connect(settings: base.Settings) -> "JetStream":
                     max_outstanding_pings=2,
                     error_cb=functools.partial(_note, failures),
                     closed_cb=made.stir,
-                    tls=tls.context(read) if secured else None,
-                    **_credentials(read, client),
+                    tls=context,
+                    **credentials,
                 )
         except BaseException:
-            await client.close()
+            await _end(client)
             raise
     return made
+
+
+async def _end(client: nats_client.Client) -> None:
+    """Closes the connection. After a handshake that failed the library waits for a word from the
+    other side that never comes: the socket is closed by then."""
+    with contextlib.suppress(nats_errors.Error, OSError, TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await client.close()
 
 
 async def _note(failures: list[Exception], error: Exception) -> None:
@@ -140,6 +151,7 @@ class JetStream:
         self.order = order
         self.ack_wait = ack_wait
         self._read = read
+        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._streams: dict[str, str] = {}
         self._subscriptions: list[Pull] = []
 
@@ -176,17 +188,29 @@ class JetStream:
         sent = {name: value for name, value in headers.items() if not _is_ours(name)}
         if key:
             sent[lanes.KEY_HEADER] = key
+        sending = asyncio.ensure_future(
+            self.context.publish(topic, body, ANSWER_SECONDS, stream, sent or None)
+        )
+        either: set[asyncio.Future[Any]] = {sending, self._gone}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not sending.done():
+                sending.cancel()
+        if not sending.done():
+            raise base.Unreachable("NATS: the connection broke before the acknowledgement came")
         with _errors():
-            await self.context.publish(topic, body, ANSWER_SECONDS, stream, sent or None)
+            sending.result()
 
     async def close(self) -> None:
         for each in self._subscriptions:
             await each.close()
-        with contextlib.suppress(nats_errors.Error, OSError, TimeoutError):
-            await self.client.close()
+        await _end(self.client)
 
     async def stir(self) -> None:
         """The connection is gone: nobody waits for messages any longer."""
+        if not self._gone.done():
+            self._gone.set_result(None)
         for each in self._subscriptions:
             each.stirred.set()
 
