@@ -12,11 +12,12 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from fission.mqtrigger.drivers import base, nkeys
@@ -25,13 +26,15 @@ from tests.support import certificates
 USER, PASSWORD = "fission", "a-secret-of-no-importance"
 NKEY_SEED = nkeys.seed(bytes(range(32)))
 START_SECONDS = 40.0
+WITH_US = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+"""A run that is killed takes its brokers with it."""
 REPOSITORY = Path(__file__).parents[3]
 KAFKA_JARS = REPOSITORY / ".venv" / "test-needs" / "kafka"
 
 
 class Broker(ABC):
-    """One broker. `settings` opens it without credentials or TLS where it allows that, `secure`
-    with both; `environment` of the certificates' authority is `authority`."""
+    """One broker: `settings` reaches it without TLS, and without credentials where it allows that,
+    `secure` with both. `authority` has signed its certificate."""
 
     type: str
     """As `spec.messageQueueType` says it."""
@@ -67,6 +70,9 @@ class Broker(ABC):
     @abstractmethod
     async def make_topic(self, topic: str) -> None: ...
 
+    def trusting(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cadata=self.authority.certificate.decode())
+
     def wait(self) -> None:
         for port in self.ports():
             _wait_for_port(port, self.processes, self.folder)
@@ -86,7 +92,7 @@ class Broker(ABC):
     def _start(self, command: list[str], env: Mapping[str, str] | None = None) -> None:
         with (self.folder / "output.log").open("ab") as log:
             process = subprocess.Popen(
-                command,
+                [*WITH_US, *command],
                 cwd=self.folder,
                 env={**os.environ, "HOME": str(self.folder), **(env or {})},
                 stdin=subprocess.DEVNULL,
@@ -115,7 +121,7 @@ class Broker(ABC):
 
 
 class Nats(Broker):
-    """Two servers: one open, one with a user, a token's worth of TLS and an nkey."""
+    """Two servers: one open, one with TLS, a user and an nkey."""
 
     type = "nats-jetstream"
 
@@ -154,25 +160,15 @@ class Nats(Broker):
         return base.Settings(self.type, "", found, self._secret(secret))
 
     async def make_topic(self, topic: str) -> None:
+        """On both servers."""
         import nats
 
-        client = await nats.connect(f"nats://127.0.0.1:{self.port}")
-        await client.jetstream().add_stream(name=topic.replace(".", "-"), subjects=[topic])
-        await client.close()
-
-    async def make_secure_topic(self, topic: str) -> None:
-        import ssl
-
-        import nats
-
-        client = await nats.connect(
-            f"tls://127.0.0.1:{self.secure_port}",
-            user=USER,
-            password=PASSWORD,
-            tls=ssl.create_default_context(cadata=self.authority.certificate.decode()),
-        )
-        await client.jetstream().add_stream(name=topic.replace(".", "-"), subjects=[topic])
-        await client.close()
+        secured = {"user": USER, "password": PASSWORD, "tls": self.trusting()}
+        opened = f"nats://127.0.0.1:{self.port}", {}
+        for url, options in (opened, (f"tls://127.0.0.1:{self.secure_port}", secured)):
+            client = await nats.connect(url, **options)
+            await client.jetstream().add_stream(name=topic.replace(".", "-"), subjects=[topic])
+            await client.close()
 
 
 class Redis(Broker):
@@ -288,8 +284,7 @@ class RabbitMQ(Broker):
         url = f"amqp://{USER}:{PASSWORD}@127.0.0.1:{self.port}/"
         async with await aio_pika.connect(url) as connection:
             channel = await connection.channel()
-            arguments = {"x-queue-type": "quorum"}
-            await channel.declare_queue(topic, durable=True, arguments=arguments)
+            await channel.declare_queue(topic, durable=True)
 
 
 class Kafka(Broker):
@@ -393,7 +388,7 @@ class Brokers:
         self._running: dict[str, Broker] = {}
         self._ready: set[str] = set()
 
-    def launch(self, names: Iterator[str] | list[str] | set[str]) -> None:
+    def launch(self, names: Iterable[str]) -> None:
         """Starts those that can be started; `get` waits for one."""
         for name in names:
             if name not in self._running and not missing(name):
