@@ -17,13 +17,13 @@ class Metrics:
             "fission_mqt_subscriptions", "Topics that are being read.", registry=registry
         )
         self.processed = Counter(
-            "fission_mqt_messages_processed_total",
+            "fission_mqt_messages_processed",
             "Messages that were settled: delivered, poisoned (in the error topic), dropped.",
             [*TRIGGER, "outcome"],
             registry=registry,
         )
         self.duplicates = Counter(
-            "fission_mqt_duplicates_total",
+            "fission_mqt_duplicates",
             "Messages that were handled, and will be delivered again all the same.",
             TRIGGER,
             registry=registry,
