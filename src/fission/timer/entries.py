@@ -90,8 +90,8 @@ class Entry:
 def make(
     seen: timetrigger_types.TimeTrigger, default_grace_seconds: float, now: datetime.datetime
 ) -> Entry:
-    """An entry for an object that is seen for the first time by this process."""
-    entry = Entry(copy.deepcopy(seen))
+    """An entry for an object that is seen for the first time; the entry's own from now on."""
+    entry = Entry(seen)
     adopt(entry, default_grace_seconds, now)
     return entry
 
@@ -100,7 +100,7 @@ def adopt(entry: Entry, default_grace_seconds: float, now: datetime.datetime) ->
     """Read the spec: the schedule, from when it counts, and what cannot be read."""
     trigger = entry.trigger
     status = trigger.status
-    before = copy.deepcopy(status)
+    before = status.cron, status.since, status.next_fire_time
     entry.schedule = None
     entry.grace_seconds = default_grace_seconds
     try:
@@ -119,14 +119,16 @@ def adopt(entry: Entry, default_grace_seconds: float, now: datetime.datetime) ->
         status.cron = trigger.spec.cron
         status.since = clocks.format_rfc3339(since)
         status.next_fire_time = clocks.format_rfc3339(entry.schedule.next_after(entry.base))
-    entry.is_dirty = entry.is_dirty or status != before
+    if before != (status.cron, status.since, status.next_fire_time):
+        entry.is_dirty = True
 
 
 def _refuse(entry: Entry, reason: str, message: str, now: datetime.datetime) -> None:
     """Nothing is due; and when it can be read again, it counts from then."""
     entry.trigger.status.cron = ""
     entry.trigger.status.next_fire_time = ""
-    timetrigger_lifecycle.mark_failed(entry.trigger, reason, message, now)
+    if timetrigger_lifecycle.mark_failed(entry.trigger, reason, message, now):
+        entry.is_dirty = True
 
 
 def _since(trigger: timetrigger_types.TimeTrigger, now: datetime.datetime) -> datetime.datetime:

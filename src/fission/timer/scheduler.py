@@ -6,7 +6,6 @@ else, whatever its schedule.
 
 from __future__ import annotations
 
-import copy
 import datetime
 import logging
 from collections.abc import Callable
@@ -57,14 +56,14 @@ class Scheduler:
         return self._entries.get((namespace, name))
 
     def observe(self, seen: timetrigger_types.TimeTrigger) -> None:
-        """A trigger is there, or has changed."""
+        """A trigger is there, or has changed; it is the scheduler's own from now on."""
         key = seen.metadata.namespace, seen.metadata.name
         known = self._entries.get(key)
         if known is not None and known.uid == seen.metadata.uid:
             if not entries.is_same(known.trigger, seen):
                 known.trigger.metadata.generation = seen.metadata.generation
-                known.trigger.metadata.annotations = dict(seen.metadata.annotations)
-                known.trigger.spec = copy.deepcopy(seen.spec)
+                known.trigger.metadata.annotations = seen.metadata.annotations
+                known.trigger.spec = seen.spec
                 self.changed(known)
             return
         if known is not None:
