@@ -25,6 +25,8 @@ from fission.mqtrigger.drivers import base, lanes, options, redis_entries, tls
 T = TypeVar("T")
 
 ANSWER_SECONDS: Final = 10.0
+CONNECTIONS: Final = 32
+"""To one server; whoever comes when all are in use waits for one."""
 TAKEOVER_SECONDS: Final = 30.0
 RETURNED: Final = "returned"
 LONG_AGO_MILLISECONDS: Final = 24 * 3600 * 1000
@@ -68,7 +70,9 @@ def _client(read: options.Options, settings: base.Settings) -> "redis.Redis":
     secured: dict[str, Any] = {}
     if url.scheme == "rediss" or tls.wanted(read):
         secured = {"connection_class": _secured(tls.context(read))}
-    pool = redis.ConnectionPool(
+    pool = redis.BlockingConnectionPool(
+        max_connections=CONNECTIONS,
+        timeout=ANSWER_SECONDS,
         host=url.hostname,
         port=port,
         db=int(read.number("databaseIndex", 0, 1e6, 0)),
@@ -178,6 +182,8 @@ class Stream:
         self._mine: dict[str, base.Message] = {}
         self._released: dict[str, base.Message] = {}
         self._reading: asyncio.Future[list[base.Message]] | None = None
+        self._settling: list[tuple[str, asyncio.Future[int]]] = []
+        self._settler: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
         self._closed = False
 
@@ -211,10 +217,33 @@ class Stream:
 
     async def settle(self, message: base.Message) -> None:
         self._owned(message)
-        done = await self._driver.ask(self._client.xack(self._topic, self._group, message.position))
+        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._settling.append((message.position, waiter))
+        if self._settler is None or self._settler.done():
+            self._settler = asyncio.ensure_future(self._settle_all())
+        done = await waiter
         self._mine.pop(message.position, None)
         if not done:
             raise base.Lost(f"{message.position}: somebody else took it over and finished it")
+
+    async def _settle_all(self) -> None:
+        """What is settled while one trip to the server is under way goes with the next, together:
+        each by a command of its own, since only that tells which of them was lost."""
+        while self._settling:
+            batch, self._settling = self._settling, []
+            pipeline = self._client.pipeline(transaction=False)
+            for position, _ in batch:
+                pipeline.xack(self._topic, self._group, position)
+            try:
+                answers: list[Any] = await self._driver.ask(pipeline.execute())
+            except base.DriverError as error:
+                for _, waiter in batch:
+                    if not waiter.done():
+                        waiter.set_exception(error)
+            else:
+                for (_, waiter), answer in zip(batch, answers, strict=True):
+                    if not waiter.done():
+                        waiter.set_result(int(answer))
 
     async def release(self, message: base.Message) -> None:
         self._owned(message)
