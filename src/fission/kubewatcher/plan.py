@@ -146,10 +146,15 @@ def vanished(
 def is_told(listed: Event, position: str) -> bool:
     """Whether a listed state is from before a position, so that it was told of.
 
-    Only for who remembers no objects: versions of one kind are compared as numbers.
+    Only for who remembers no objects.
     """
     version = listed.resource_version
-    return version.isdecimal() and position.isdecimal() and int(version) <= int(position)
+    return version.isdecimal() and position.isdecimal() and not is_later(version, position)
+
+
+def is_later(version: str, other: str) -> bool:
+    """Whether a version of a kind is known to be later than another: they compare as numbers."""
+    return version.isdecimal() and other.isdecimal() and int(version) > int(other)
 
 
 def note(known: Known, event: Event) -> None:

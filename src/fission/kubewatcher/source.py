@@ -5,8 +5,8 @@ of a list is held besides. What must be told of it is decided at the other end, 
 told before.
 
 A watch that ends or breaks off is continued from the last version read. History counts as gone only
-when the server refuses the version at once: it may also drop a reader that was slow, and that one
-can go on where it was.
+when the server refuses the version at once, or has not reached it: it may also drop a reader that
+was slow, and that one can go on where it was.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from fission.base import backoff, errors
+from fission.base import backoff
 from fission.kube import answers, requests
 from fission.kube import client as kube_client
 from fission.kube import errors as kube_errors
@@ -31,7 +31,6 @@ WATCH_SECONDS: Final = 300
 FIRST_RETRY_SECONDS: Final = 0.05
 LARGEST_RETRY_SECONDS: Final = 5.0
 HEALTHY_SECONDS: Final = 1.0
-_TOO_LARGE: Final = "ResourceVersionTooLarge"
 
 Obj = dict[str, Any]
 
@@ -78,8 +77,12 @@ class Source:
     async def _watch(self, version: str) -> str:
         """Watch once; the version to go on from, empty when there is no history after ``version``.
 
-        A broken connection is an end like any other.
+        A broken connection is an end like any other. A version that the server has not reached yet
+        is one of another history: its store was put back, and would say nothing for long.
         """
+        if plan.is_later(version, await self._newest()):
+            await self._lose(version)
+            return ""
         after = version
         events = self._client.watch(
             self._resource,
@@ -99,18 +102,24 @@ class Source:
                     version = event.resource_version or version
         except kube_errors.Unreachable:
             return version
-        except (status.Expired, status.Timeout) as error:
-            if version != after:
-                return version
-            if isinstance(error, status.Timeout) and not _is_from_elsewhere(error):
-                return version
-            self._expired(version)
-            return ""
+        except status.Expired:
+            if version == after:
+                await self._lose(version)
+                return ""
         return version
+
+    async def _lose(self, version: str) -> None:
+        """There is no going on from a version."""
+        await self._buffer.drained()
+        self._expired(version)
+
+    async def _newest(self) -> str:
+        """The version that the collection is at."""
+        page = await self._page("", 1)
+        return str((page.get("metadata") or {}).get("resourceVersion", ""))
 
     async def _list(self) -> str:
         """Put in everything that there is; the version that a watch continues from."""
-        await self._buffer.drained()
         while True:
             try:
                 return await self._pages()
@@ -122,7 +131,7 @@ class Source:
         names: set[str] = set()
         version, token = "", ""
         while True:
-            page = await self._page(token)
+            page = await self._page(token, PAGE_SIZE)
             metadata = page.get("metadata") or {}
             version = version or str(metadata.get("resourceVersion", ""))
             for obj in answers.complete_items(page, self._resource):
@@ -137,22 +146,15 @@ class Source:
                 await self._buffer.put(plan.Complete(frozenset(names), version))
                 return version
 
-    async def _page(self, token: str) -> Obj:
+    async def _page(self, token: str, limit: int) -> Obj:
         request = requests.list_page(
             self._resource,
             self._namespace,
             label_selector=self._selector,
-            limit=PAGE_SIZE,
+            limit=limit,
             continue_token=token,
         )
         return await self._client.send(request)
-
-
-def _is_from_elsewhere(error: errors.Error) -> bool:
-    """Whether a version is newer than anything the server has: its store was put back."""
-    details = getattr(error, "details", None) or {}
-    causes = details.get("causes") or ()
-    return any(_TOO_LARGE in (cause.get("reason"), cause.get("type")) for cause in causes)
 
 
 def _delays() -> Iterator[float]:

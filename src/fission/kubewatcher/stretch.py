@@ -98,7 +98,8 @@ class Stretch:
             self._set_open(False)
             if (self._unsaved.is_set() or self._moved) and not self.is_discarded:
                 with contextlib.suppress(errors.Error, TimeoutError):
-                    await asyncio.wait_for(self._journal.save(), FINAL_SAVE_SECONDS)
+                    async with asyncio.timeout(FINAL_SAVE_SECONDS):
+                        await self._journal.save()
 
     async def _hand_over(self) -> None:
         content = self._journal.content
@@ -161,7 +162,8 @@ class Stretch:
         interval = self._deps.settings.journal_interval_seconds
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._unsaved.wait(), BOOKMARK_SECONDS)
+                async with asyncio.timeout(BOOKMARK_SECONDS):
+                    await self._unsaved.wait()
             if not (self._unsaved.is_set() or self._moved):
                 continue
             await asyncio.sleep(max(interval, self._journal.size_bytes / BYTES_PER_SECOND))

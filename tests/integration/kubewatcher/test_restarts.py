@@ -105,6 +105,21 @@ async def test_without_the_objects_in_the_journal_what_is_newer_is_told(world):
     await world.journaled(2)
 
 
+async def test_a_position_that_the_cluster_has_not_reached_is_of_another_history(world):
+    """As when its store was put back from a copy."""
+    await begun(world, "a")
+    journal = await world.journal()
+    patch = {"data": {"resourceVersion": journal["data"]["resourceVersion"] + "000"}}
+    name = journal["metadata"]["name"]
+    await world.kube.patch(gvk.CONFIGMAPS, name, patch, world.namespace)
+    await world.put("b")
+
+    await world.start()
+
+    await world.until_told(("ADDED", "b"))
+    assert await world.events_of("HistoryExpired")
+
+
 async def test_a_damaged_journal_is_no_reason_to_stop(world):
     await begun(world, "a")
     journal = await world.journal()
