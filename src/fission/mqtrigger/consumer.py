@@ -12,7 +12,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from fission.base import clock as clocks
 from fission.mqtrigger import binding as bindings
@@ -21,6 +23,9 @@ from fission.mqtrigger import handling, lanes, report, scaling
 from fission.mqtrigger.drivers import base
 
 logger = logging.getLogger(__name__)
+
+CLOSE_SECONDS: Final = 5.0
+"""How long a driver may take to let go."""
 
 
 @dataclass(frozen=True)
@@ -101,17 +106,30 @@ class Consumer:
         for one in loops:
             one.cancel()
         self._gate.close()
-        await asyncio.gather(*loops, return_exceptions=True)
+        await self._end(loops)
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=self._options.grace_seconds)
             for one in late:
                 one.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await self._end(late)
         if self._failed is not None and self._failed.done() and not self._failed.cancelled():
             self._failed.exception()
-        with contextlib.suppress(base.DriverError):
-            await self._subscription.close()
+        with contextlib.suppress(base.DriverError, TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._subscription.close()
         self._report.in_process(0)
+
+    async def _end(self, cancelled: Collection[asyncio.Task[None]]) -> None:
+        """Wait for tasks that were cancelled: a library that swallows that must not keep us."""
+        if not cancelled:
+            return
+        done, stuck = await asyncio.wait(cancelled, timeout=CLOSE_SECONDS)
+        for one in done:
+            if not one.cancelled():
+                one.exception()
+        if stuck:
+            names = [one.get_name() for one in stuck]
+            logger.warning("tasks did not end", extra={"tasks": names})
 
     async def _receive(self) -> None:
         options = self._options
