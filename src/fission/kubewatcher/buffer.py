@@ -35,10 +35,6 @@ class Buffer:
         self._max_bytes = max_bytes
         self._changed = asyncio.Condition()
 
-    def __len__(self) -> int:
-        """Events that wait; positions among them are not counted."""
-        return self._events
-
     async def put(self, item: plan.Item) -> None:
         """Add at the end, as soon as there is room."""
         size = _size(item)
