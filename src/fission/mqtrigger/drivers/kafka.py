@@ -17,6 +17,7 @@ from aiokafka import admin, conn, errors, structs
 from fission.mqtrigger.drivers import base, kafka_errors, kafka_group, lanes, options, tls
 
 ANSWER_SECONDS: Final = 10.0
+CLOSE_SECONDS: Final = 0.05
 TAKEOVER_SECONDS: Final = 10.0
 EXAMPLE: Final = "kafka.data.svc:9092"
 SASL: Final = {
@@ -78,6 +79,8 @@ async def _cause(unreachable: base.DriverError, common: Mapping[str, Any]) -> ba
         with kafka_errors.failures():
             await (await conn.create_conn(host, int(port), **settings)).close()
     except base.DriverError as error:
+        # A handshake that failed closes its socket in a later turn of the loop.
+        await asyncio.sleep(CLOSE_SECONDS)
         return tls.refusal(error) or error
     return unreachable
 

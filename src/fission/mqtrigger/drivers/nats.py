@@ -29,6 +29,7 @@ from fission.mqtrigger.drivers import base, lanes, nkeys, options, tls
 
 ANSWER_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 0.5
 PING_SECONDS: Final = 5
 ACK_WAIT_SECONDS: Final = 30.0
 MAX_ACK_PENDING: Final = 1000
@@ -151,7 +152,6 @@ class JetStream:
         self.order = order
         self.ack_wait = ack_wait
         self._read = read
-        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._streams: dict[str, str] = {}
         self._subscriptions: list[Pull] = []
 
@@ -191,12 +191,12 @@ class JetStream:
         sending = asyncio.ensure_future(
             self.context.publish(topic, body, ANSWER_SECONDS, stream, sent or None)
         )
-        either: set[asyncio.Future[Any]] = {sending, self._gone}
         try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            # The library forgets whoever waits for an answer when the connection breaks.
+            while not sending.done() and self.client.is_connected:
+                await asyncio.wait({sending}, timeout=LOOK_SECONDS)
         finally:
-            if not sending.done():
-                sending.cancel()
+            sending.cancel()
         if not sending.done():
             raise base.Unreachable("NATS: the connection broke before the acknowledgement came")
         with _errors():
@@ -209,8 +209,6 @@ class JetStream:
 
     async def stir(self) -> None:
         """The connection is gone: nobody waits for messages any longer."""
-        if not self._gone.done():
-            self._gone.set_result(None)
         for each in self._subscriptions:
             each.stirred.set()
 
@@ -284,7 +282,7 @@ class Pull:
             if self._asked <= 0:
                 await self._ask(1, left)
             self.stirred.clear()
-            await self._stir(min(left + 1.0, PING_SECONDS))
+            await self._stir(min(left + LOOK_SECONDS, 2 * LOOK_SECONDS))
         return self._take(max_messages, loop.time())
 
     async def settle(self, message: base.Message) -> None:
