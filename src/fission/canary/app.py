@@ -12,6 +12,7 @@ from fission.api import canaryconfig_types, objects, resources
 from fission.base import clock as clocks
 from fission.base import errors, ids, tasks
 from fission.canary import config, reconciler, sources
+from fission.contracts import signing
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
 from fission.kube import events, informer, leases
@@ -122,7 +123,20 @@ async def serve(env: Mapping[str, str]) -> None:
     settings = config.from_env(env)
     async with (
         kube_client.Client(kube_config.load(env), user_agent="canary") as kube,
-        web_client.HttpClient() as http,
+        web_client.HttpClient(sign=_signer(settings, env)) as http,
     ):
         deps = Deps(kube, http, clocks.SystemClock(), ids.short_id(INSTANCE_ID_LENGTH))
         await make(settings, deps).run(listen.sockets(env, SOCKET_NAME, PORT))
+
+
+def _signer(settings: config.Config, env: Mapping[str, str]) -> web_client.Sign | None:
+    """Signs what is asked of routers; a Prometheus server is not told."""
+    key = signing.masters_from_env(env).keys(signing.ROUTER_INTERNAL).current
+    if key is None or settings.prometheus_url:
+        return None
+    clock = clocks.SystemClock()
+
+    def sign(method: str, uri: str, body: bytes) -> list[tuple[str, str]]:
+        return signing.headers(key, method, uri, body, clock.now().timestamp())
+
+    return sign

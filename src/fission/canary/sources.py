@@ -13,14 +13,16 @@ from fission.api import canaryconfig_types
 from fission.base import clock as clocks
 from fission.base import errors
 from fission.canary import counts, plan
+from fission.contracts import invocation
 from fission.kube import client as kube_client
 from fission.kube import peers
 from fission.meta import gvk
 from fission.web import client as web_client
 from fission_http import errors as http_errors
 
-ROUTER_SERVICE: Final = "router"
-ROUTER_PORT: Final = "http"
+ROUTER_SERVICE: Final = invocation.INTERNAL_SERVICE
+ROUTER_PORT: Final = invocation.INTERNAL_SOCKET_NAME
+"""The listener for those who sign: the public one may ask for a token."""
 METRICS_PATH: Final = "/metrics"
 TIMEOUT_SECONDS: Final = 10.0
 MAX_PAGE_BYTES: Final = 64 * 1024 * 1024

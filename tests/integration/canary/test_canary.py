@@ -343,9 +343,9 @@ def a_slice(port: int) -> Obj:
         "metadata": {
             "name": "router-1",
             "namespace": "fission",
-            "labels": {"kubernetes.io/service-name": "router"},
+            "labels": {"kubernetes.io/service-name": "router-internal"},
         },
         "addressType": "IPv4",
         "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": True}}],
-        "ports": [{"name": "http", "port": port, "protocol": "TCP"}],
+        "ports": [{"name": "http-internal", "port": port, "protocol": "TCP"}],
     }
