@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import string
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -73,6 +74,8 @@ def call_headers(
 def message_id(trigger_uid: str, message: base.Message) -> str:
     """The same at every delivery of a message to this trigger, and no other's."""
     text = f"{trigger_uid}/{message.topic}/{message.position}"
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text
     return "".join(char if 0x20 < ord(char) < 0x7F else "_" for char in text)
 
 
@@ -113,7 +116,7 @@ def printable(text: str) -> str:
 
 def is_header_value(text: str) -> bool:
     """Whether it can stand in a request's header as it is."""
-    return all(char == "\t" or 0x20 <= ord(char) < 0x7F for char in text) and text == text.strip()
+    return text.isascii() and text.replace("\t", " ").isprintable() and text == text.strip()
 
 
 def is_header_name(text: str) -> bool:
@@ -124,6 +127,7 @@ def is_header_name(text: str) -> bool:
 _TOKEN: Final = frozenset("!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters)
 
 
+@functools.lru_cache(maxsize=1024)
 def _may_call_with(name: str) -> bool:
     lowered = name.lower()
     if not is_header_name(name):

@@ -6,11 +6,15 @@ import asyncio
 import base64
 import pathlib
 
+import pytest
+
 from fission.api import resources
+from fission.base import clock as clocks
 from fission.meta import gvk
+from fission.mqtrigger.drivers import base, statestore
 from fission_http import server
 from tests.integration.mqtrigger import world
-from tests.support import fakerouter
+from tests.support import fakerouter, statestores
 from tests.support import waiting as waits
 
 
@@ -92,3 +96,29 @@ async def test_types_that_nobody_reads_are_told(tmp_path: pathlib.Path) -> None:
         assert "stan needs KEDA" in condition["message"]
         await it.create("two", ready=False, topic="-x")
         assert "-x" in (await it.until_reason("Misconfigured", "two"))["message"]
+
+
+async def test_a_reader_that_died_is_replaced_and_can_settle_no_more(
+    tmp_path: pathlib.Path,
+) -> None:
+    async with statestores.running(tmp_path) as served:
+        connector = statestore.Connector(served.client(), clocks.SystemClock())
+        settings = base.Settings("statestore", "", {"takeoverSeconds": "0.3"}, {})
+        dead = await connector.connect(base.Settings("statestore", "", {}, {}))
+        first = await dead.subscribe("in", "group")  # as silent as the dead: it renews later
+        await dead.publish("in", b"a", {})
+        (held,) = await first.receive(10, 5.0)
+        driver = await connector.connect(settings)
+        second = await driver.subscribe("in", "group")
+        async with asyncio.timeout(10):
+            while not (found := await second.receive(10, 1.0)):
+                pass
+        assert [(one.body, one.position, one.attempt) for one in found] == [
+            (b"a", held.position, 2)
+        ]
+        with pytest.raises(base.Lost):
+            await first.settle(held)
+        await second.settle(found[0])
+        assert await second.lag() == 0
+        await driver.close()
+        await dead.close()
