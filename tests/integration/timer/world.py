@@ -135,7 +135,11 @@ class World:
 
     @contextlib.asynccontextmanager
     async def timer(
-        self, clock: clocks.Clock | None = None, **settings: Any
+        self,
+        clock: clocks.Clock | None = None,
+        *,
+        kube: kube_client.Client | None = None,
+        **settings: Any,
     ) -> AsyncIterator[app.App]:
         """A timer in this process; leaving ends it in order."""
         chosen = dataclasses.replace(self.settings, **settings)
@@ -145,7 +149,7 @@ class World:
         waiter = TurnedAlarm(used) if isinstance(used, TurnedClock) else alarm.SystemAlarm(used)
         async with http_client.Client(app.HTTP_LIMITS) as http:
             deps = app.Deps(
-                kube=self.kube,
+                kube=kube or self.kube,
                 http=web_client.HttpClient(http=http),
                 masters=MASTERS,
                 clock=used,
