@@ -73,7 +73,9 @@ class Tracker:
         self._log("duplicate", "message %s will be delivered again: %s", position, cause)
 
     def waiting(self, reason: str, cause: str) -> None:
-        self._waiting = statuses.Condition(reason, cause, is_subscribed=True)
+        known, self._waiting = self._waiting, statuses.Condition(reason, cause, is_subscribed=True)
+        if self._is_told and known is not None and known.reason != reason:
+            self._conditions.set(self._waiting)
         if self._timer is None and not self._is_told:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._unready_after_seconds, self._tell)
