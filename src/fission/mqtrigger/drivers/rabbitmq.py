@@ -22,6 +22,7 @@ from fission.mqtrigger.drivers import base, lanes, options, rabbitmq_queue, tls
 
 ANSWER_SECONDS: Final = 10.0
 HEARTBEAT_SECONDS: Final = 10
+CLOSE_SECONDS: Final = 1.0
 PREFETCH: Final = 64
 EXAMPLE: Final = "amqp://rabbitmq.data.svc:5672/"
 
@@ -107,6 +108,14 @@ def _unroutable(error: exceptions.DeliveryError) -> base.DriverError:
     return base.DriverError("RabbitMQ did not accept the message (nack): is the queue full?")
 
 
+async def _end(channel: abc.AbstractChannel) -> None:
+    """Closes it; one that waits for an answer that never comes would not close either."""
+    with contextlib.suppress(amqp.AMQPError, OSError, TimeoutError, RuntimeError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            if not channel.is_closed:
+                await channel.close()
+
+
 def no_queue(name: str) -> base.TopicMissing:
     """What is missing, and the two ways to have it."""
     return base.TopicMissing(
@@ -186,8 +195,7 @@ class RabbitMQ:
                 except amqp.ChannelNotFoundEntity as error:
                     raise no_queue(topic) from error
                 finally:
-                    if not channel.is_closed:
-                        await channel.close()
+                    await _end(channel)
 
     async def _declare(self, topic: str) -> None:
         if topic in self._declared:
@@ -198,8 +206,7 @@ class RabbitMQ:
                 arguments: dict[str, Any] = {"x-queue-type": self._kind}
                 await channel.declare_queue(topic, durable=True, arguments=arguments)
             finally:
-                if not channel.is_closed:
-                    await channel.close()
+                await _end(channel)
         else:
             await self.look(topic)
         self._declared.add(topic)

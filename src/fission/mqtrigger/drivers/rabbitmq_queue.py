@@ -64,8 +64,9 @@ class Queue:
         self._owned(message)
         self._mine.discard(message)
         try:
-            await message.handle.ack()
-        except (amqp.AMQPError, OSError, RuntimeError) as error:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await message.handle.ack()
+        except (amqp.AMQPError, OSError, RuntimeError, TimeoutError) as error:
             raise base.Lost(f"{message.position}: RabbitMQ: {error}") from error
 
     async def release(self, message: base.Message) -> None:

@@ -10,7 +10,7 @@ server's ``appendfsync``.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 from urllib import parse
 
@@ -20,7 +20,7 @@ from redis.asyncio import retry
 from redis.backoff import NoBackoff
 
 from fission.base import ids
-from fission.mqtrigger.drivers import base, lanes, options, redis_entries, tls
+from fission.mqtrigger.drivers import base, lanes, options, redis_entries, redis_trips, tls
 
 T = TypeVar("T")
 
@@ -114,6 +114,7 @@ class Redis:
         max_length: int,
     ) -> None:
         self.client = client
+        self.trips = redis_trips.Trips(client)
         self.order = order
         self.takeover_seconds = takeover_seconds
         self._read = read
@@ -130,11 +131,10 @@ class Redis:
     async def publish(
         self, topic: str, body: bytes, headers: Mapping[str, str], key: str = ""
     ) -> None:
-        fields: Any = redis_entries.encode(body, headers, key)
-        trimmed: dict[str, Any] = {}
-        if self._max_length:
-            trimmed = {"maxlen": self._max_length, "approximate": True}
-        await self.ask(self.client.xadd(topic, fields, **trimmed))
+        fields = redis_entries.encode(body, headers, key)
+        trimmed = ("MAXLEN", "~", self._max_length) if self._max_length else ()
+        words = (word for field in fields.items() for word in field)
+        await self.trips.add("XADD", topic, *trimmed, "*", *words)
 
     async def close(self) -> None:
         for each in self._subscriptions:
@@ -144,28 +144,8 @@ class Redis:
 
     async def ask(self, answer: Awaitable[T]) -> T:
         """The answer of the server, errors in the engine's words."""
-        with _errors():
+        with redis_trips.failures():
             return await answer
-
-
-@contextlib.contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        yield
-    except (
-        exceptions.AuthenticationError,
-        exceptions.AuthorizationError,
-        exceptions.NoPermissionError,
-    ) as error:
-        raise base.Unauthorized(f"Redis refuses: {error}") from error
-    except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
-        raise (tls.refusal(error) or base.Unreachable(f"Redis: {error}")) from error
-    except exceptions.ResponseError as error:
-        if str(error).startswith("WRONGTYPE"):
-            raise base.Misconfigured(f"spec.topic: the key is not a stream: {error}") from error
-        if str(error).startswith("NOGROUP"):
-            raise base.TopicMissing(f"the stream or its consumer group is gone: {error}") from error
-        raise base.DriverError(f"Redis: {error}") from error
 
 
 class Stream:
@@ -182,8 +162,6 @@ class Stream:
         self._mine: dict[str, base.Message] = {}
         self._released: dict[str, base.Message] = {}
         self._reading: asyncio.Future[list[base.Message]] | None = None
-        self._settling: list[tuple[str, asyncio.Future[int]]] = []
-        self._settler: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
         self._closed = False
 
@@ -193,10 +171,10 @@ class Stream:
             await self._client.xgroup_create(self._topic, self._group, start, mkstream=True)
         except exceptions.ResponseError as error:
             if not str(error).startswith("BUSYGROUP"):
-                with _errors():
+                with redis_trips.failures():
                     raise
         except (exceptions.RedisError, OSError):
-            with _errors():
+            with redis_trips.failures():
                 raise
 
     async def receive(self, max_messages: int, wait_seconds: float) -> list[base.Message]:
@@ -217,33 +195,10 @@ class Stream:
 
     async def settle(self, message: base.Message) -> None:
         self._owned(message)
-        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._settling.append((message.position, waiter))
-        if self._settler is None or self._settler.done():
-            self._settler = asyncio.ensure_future(self._settle_all())
-        done = await waiter
+        done = await self._driver.trips.add("XACK", self._topic, self._group, message.position)
         self._mine.pop(message.position, None)
         if not done:
             raise base.Lost(f"{message.position}: somebody else took it over and finished it")
-
-    async def _settle_all(self) -> None:
-        """What is settled while one trip to the server is under way goes with the next, together:
-        each by a command of its own, since only that tells which of them was lost."""
-        while self._settling:
-            batch, self._settling = self._settling, []
-            pipeline = self._client.pipeline(transaction=False)
-            for position, _ in batch:
-                pipeline.xack(self._topic, self._group, position)
-            try:
-                answers: list[Any] = await self._driver.ask(pipeline.execute())
-            except base.DriverError as error:
-                for _, waiter in batch:
-                    if not waiter.done():
-                        waiter.set_exception(error)
-            else:
-                for (_, waiter), answer in zip(batch, answers, strict=True):
-                    if not waiter.done():
-                        waiter.set_result(int(answer))
 
     async def release(self, message: base.Message) -> None:
         self._owned(message)
