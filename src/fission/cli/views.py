@@ -10,6 +10,8 @@ Obj = dict[str, Any]
 
 MESSAGE_WIDTH = 160
 """Longer messages are cut in tables."""
+WHOLE_WIDTH = 2000
+"""Of a message below its table."""
 POD_HEADER = ("NAME", "NAMESPACE", "READY", "STATUS", "IP", "EXECUTORTYPE", "MANAGED")
 
 
@@ -19,8 +21,11 @@ def ready(obj: Obj) -> str:
     return str(found["status"]) if found else output.NONE
 
 
-def show_conditions(session: context.Session, obj: Obj) -> None:
-    """The conditions of one object, if it has any."""
+def show_conditions(session: context.Session, obj: Obj, *, is_whole: bool = True) -> None:
+    """The conditions of one object, if it has any.
+
+    ``is_whole``: messages that the table cuts stand below it.
+    """
     found = (obj.get("status") or {}).get("conditions") or []
     if not found:
         return
@@ -39,6 +44,11 @@ def show_conditions(session: context.Session, obj: Obj) -> None:
             for each in found
         ],
     )
+    if not is_whole:
+        return
+    texts = [output.one_line(str(each.get("message", "")), WHOLE_WIDTH) for each in found]
+    for text in dict.fromkeys(text for text in texts if len(text) > MESSAGE_WIDTH):
+        session.out.line(f"\n{text}")
 
 
 def show_document(session: context.Session, value: Any, chosen: str | None) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from fission.cli import context, errors
+from fission.cli import context, errors, output
 from fission.meta import conditions, gvk, status
 
 _POLL_SECONDS: Final = 1.0
@@ -23,13 +23,13 @@ async def run(
     deadline = session.clock.monotonic() + timeout
     word = f"{resource.singular}/{name}"
     while True:
-        seen = await _status(session, resource, name, type_)
+        seen, why = await _status(session, resource, name, type_)
         if seen == value:
             session.out.line(f"{word} condition met: {type_}={value}")
             return
         if session.clock.monotonic() + _POLL_SECONDS > deadline:
             raise errors.CliError(
-                f"timed out waiting for condition {type_}={value} on {word} (last seen {seen})"
+                f"timed out waiting for condition {type_}={value} on {word} (last seen {seen}{why})"
             )
         await asyncio.sleep(_POLL_SECONDS)
 
@@ -46,10 +46,18 @@ def parse(wanted: str) -> tuple[str, str]:
     return type_, value
 
 
-async def _status(session: context.Session, resource: gvk.Resource, name: str, type_: str) -> str:
+async def _status(
+    session: context.Session, resource: gvk.Resource, name: str, type_: str
+) -> tuple[str, str]:
+    """The condition's status, and its reason and message if it says any."""
     try:
         found = await session.backend.get(resource, name, session.namespace)
     except status.NotFound:
-        return "not found"
+        return "not found", ""
     condition = conditions.get((found.get("status") or {}).get("conditions"), type_)
-    return str(condition["status"]) if condition else "not set"
+    if not condition:
+        return "not set", ""
+    said = output.one_line(
+        ": ".join(str(condition[key]) for key in ("reason", "message") if condition.get(key))
+    )
+    return str(condition["status"]), f", {said}" if said else ""

@@ -304,17 +304,26 @@ async def test_waiting_ends_when_a_condition_is_met(good, bad, cluster):
     ) == ("Error: timed out waiting for condition Ready=True on function/hello (last seen not set)")
     condition = {
         "type": "Ready",
-        "status": "True",
-        "reason": "Ready",
-        "message": "ok",
+        "status": "False",
+        "reason": "NotYet",
+        "message": "soon",
         "lastTransitionTime": "2026-01-01T00:00:00Z",
     }
-    await cluster.call(
-        "PATCH",
-        f"{FUNCTION}/status",
-        {"status": {"conditions": [condition]}},
-        "application/merge-patch+json",
-    )
+
+    async def set_condition():
+        await cluster.call(
+            "PATCH",
+            f"{FUNCTION}/status",
+            {"status": {"conditions": [condition]}},
+            "application/merge-patch+json",
+        )
+
+    await set_condition()
+    assert (
+        await bad("fn", "wait", "--name", "hello", "--for", "condition=Ready", "--timeout", "0s")
+    ).endswith("(last seen False, NotYet: soon)")
+    condition |= {"status": "True", "reason": "Ready", "message": "ok"}
+    await set_condition()
 
     assert await good("fn", "wait", "--name", "hello", "--for", "condition=Ready") == (
         "function/hello condition met: Ready=True\n"

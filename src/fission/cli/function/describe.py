@@ -34,7 +34,7 @@ async def command(session: context.Session, name: str) -> None:
         ("Labels:", getmeta.format_map(raw["metadata"].get("labels"))),
     ]
     session.out.table(rows[0], rows[1:])
-    views.show_conditions(session, raw)
+    views.show_conditions(session, raw, is_whole=False)
     failure = diagnosis.long_failure(facts)
     if failure:
         session.out.line(f"\nLAST FAILURE:\n{failure}")
