@@ -35,6 +35,7 @@ FINAL_SAVE_SECONDS: Final = 3.0
 HISTORY_EXPIRED: Final = "HistoryExpired"
 JOURNAL_GONE: Final = "JournalGone"
 TOO_MANY_OBJECTS: Final = "TooManyObjects"
+CATCHING_UP: Final = "CatchingUp"
 
 
 class Stretch:
@@ -107,6 +108,10 @@ class Stretch:
             item = await self._buffer.take()
             position = item.resource_version if isinstance(item, plan.Event) else ""
             for event in self._events_of(item):
+                if not content.position:
+                    self._reports.failed(
+                        CATCHING_UP, "objects that exist already are handed to the function first"
+                    )
                 await self._tell(event, position)
             if isinstance(item, plan.Event | plan.Passed) and item.resource_version:
                 content.position = item.resource_version

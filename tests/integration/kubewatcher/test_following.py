@@ -160,6 +160,23 @@ async def test_an_event_that_makes_a_function_fail_is_sent_again_and_then_given_
     assert world.count("fission_kubewatcher_events_total", trigger="t", outcome="failed") == 1
 
 
+async def test_the_status_says_that_what_exists_is_being_handed_over(world):
+    may_answer = asyncio.Event()
+
+    async def answer(told):
+        await may_answer.wait()
+        return servers.Response(200)
+
+    world.answer = answer
+    await world.put("old")
+    await world.create_trigger()
+    await world.start()
+
+    assert (await world.subscribed(value="False"))["reason"] == "CatchingUp"
+    may_answer.set()
+    assert (await world.subscribed())["reason"] == "Subscribed"
+
+
 async def test_events_wait_for_a_router_that_is_away(world):
     await world.create_trigger()
     await world.start()
