@@ -253,7 +253,10 @@ def render() -> str:
 def _table(section: Section) -> str:
     module = importlib.import_module(section.module)
     cls = getattr(module, section.class_name)
-    texts = field_texts(inspect.getsource(module), section.class_name)
+    texts: dict[str, str] = {}
+    for each in reversed(cls.__mro__[:-1]):
+        source = inspect.getsource(importlib.import_module(each.__module__))
+        texts |= field_texts(source, each.__name__)
     hints = typing.get_type_hints(
         cls, vars(module) | vars(importlib.import_module("typing")) | _ABC
     )

@@ -60,6 +60,16 @@ def load(cls: type[T], env: Mapping[str, str], *, refuse_prefix: str | None = No
     return cls(**values)
 
 
+def check_least(*limits: tuple[str, float, float]) -> None:
+    """Refuse values that are too small: triples of variable, value and the least that it may be.
+
+    Raises SettingsError.
+    """
+    for variable, value, least in limits:
+        if value < least:
+            raise errors.SettingsError(f"{variable} must be at least {least}, not {value}")
+
+
 def parse_duration_seconds(text: str) -> float:
     """Read a Go duration or a plain number of seconds; raises ValueError."""
     try:

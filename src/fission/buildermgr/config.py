@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fission.base import errors, settings
+from fission.base import settings
+from fission.kube import tenancy
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(tenancy.Tenancy):
     """What buildermgr may be told."""
 
-    namespace: str = settings.setting("POD_NAMESPACE", "fission")
-    """Where the platform is installed."""
-    default_namespace: str = settings.setting("FISSION_DEFAULT_NAMESPACE", "default")
-    """The first namespace with packages; Kubernetes' own default."""
-    resource_namespaces: tuple[str, ...] = settings.setting("FISSION_RESOURCE_NAMESPACES", ())
-    """Further namespaces with packages; with any, every namespace is watched."""
     builder_namespace: str = settings.setting("FISSION_BUILDER_NAMESPACE", "")
     """Where builders of environments in ``default`` go; empty: beside the environment."""
-    tenancy_mode: str = settings.setting("FISSION_TENANCY_MODE", "static")
-    """``cluster``: every namespace; ``static`` and ``dynamic``: those named above."""
     fetcher_image: str = settings.setting("FETCHER_IMAGE", "ghcr.io/fission/fetcher")
     """Image of the container beside every builder; should be of buildermgr's own version."""
     fetcher_image_pull_policy: str = settings.setting("FETCHER_IMAGE_PULL_POLICY", "IfNotPresent")
@@ -77,13 +70,6 @@ class Config:
     leader_election: bool = settings.setting("LEADER_ELECTION_ENABLED", False)
     """Whether several buildermgrs agree on one that works; one replica needs none."""
 
-    @property
-    def watched_namespace(self) -> str | None:
-        """The one namespace that is watched; None for all."""
-        if self.tenancy_mode == "cluster" or self.resource_namespaces:
-            return None
-        return self.default_namespace
-
     def builder_namespace_of(self, namespace: str) -> str:
         """Where the builders of a namespace's environments go."""
         if namespace == "default" and self.builder_namespace:
@@ -94,11 +80,7 @@ class Config:
 def from_env(env: Mapping[str, str]) -> Config:
     """Read and check the settings; raises SettingsError naming the variable."""
     config = settings.load(Config, env)
-    if config.tenancy_mode not in ("static", "dynamic", "cluster"):
-        raise errors.SettingsError(
-            f"FISSION_TENANCY_MODE: {config.tenancy_mode!r} is none of static, dynamic, cluster"
-        )
-    for variable, value, least in (
+    settings.check_least(
         ("BUILDERMGR_PACKAGE_CONCURRENCY", config.package_concurrency, 1),
         ("BUILDERMGR_ENVIRONMENT_CONCURRENCY", config.environment_concurrency, 1),
         ("BUILDERMGR_MAX_ATTEMPTS", config.max_attempts, 1),
@@ -106,7 +88,5 @@ def from_env(env: Mapping[str, str]) -> Config:
         ("BUILDERMGR_BUILD_TIMEOUT", config.build_timeout_seconds, 1),
         ("BUILDERMGR_MAX_LOG_BYTES", config.max_log_bytes, 1024),
         ("BUILDERMGR_LOG_INTERVAL", config.log_interval_seconds, 0.01),
-    ):
-        if value < least:
-            raise errors.SettingsError(f"{variable} must be at least {least}, not {value}")
+    )
     return config

@@ -6,22 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fission.base import errors, settings
+from fission.kube import tenancy
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(tenancy.Tenancy):
     """What the executor may be told."""
 
-    namespace: str = settings.setting("POD_NAMESPACE", "fission")
-    """Where the platform is installed."""
-    default_namespace: str = settings.setting("FISSION_DEFAULT_NAMESPACE", "default")
-    """The first namespace with functions; Kubernetes' own default."""
-    resource_namespaces: tuple[str, ...] = settings.setting("FISSION_RESOURCE_NAMESPACES", ())
-    """Further namespaces with functions; with any, every namespace is watched."""
     function_namespace: str = settings.setting("FISSION_FUNCTION_NAMESPACE", "")
     """Where pods of functions in ``default`` go; empty: beside the function."""
-    tenancy_mode: str = settings.setting("FISSION_TENANCY_MODE", "static")
-    """``cluster``: every namespace; ``static`` and ``dynamic``: those named above."""
     fetcher_image: str = settings.setting("FETCHER_IMAGE", "ghcr.io/fission/fetcher")
     """Image of the container beside every runtime; should be of the executor's own version."""
     fetcher_image_pull_policy: str = settings.setting("FETCHER_IMAGE_PULL_POLICY", "IfNotPresent")
@@ -89,13 +82,6 @@ class Config:
     leader_election: bool = settings.setting("LEADER_ELECTION_ENABLED", False)
     """Whether several executors agree on one that works; one replica needs none."""
 
-    @property
-    def watched_namespace(self) -> str | None:
-        """The one namespace that is watched; None for all."""
-        if self.tenancy_mode == "cluster" or self.resource_namespaces:
-            return None
-        return self.default_namespace
-
     def function_namespace_of(self, namespace: str) -> str:
         """Where the pods of a namespace's functions go."""
         if namespace == "default" and self.function_namespace:
@@ -110,10 +96,6 @@ class Config:
 def from_env(env: Mapping[str, str]) -> Config:
     """Read and check the settings; raises SettingsError naming the variable."""
     config = settings.load(Config, env)
-    if config.tenancy_mode not in ("static", "dynamic", "cluster"):
-        raise errors.SettingsError(
-            f"FISSION_TENANCY_MODE: {config.tenancy_mode!r} is none of static, dynamic, cluster"
-        )
     if config.max_pending_per_function < 1:
         raise errors.SettingsError(
             "EXECUTOR_MAX_PENDING_SPECIALIZATIONS_PER_FUNCTION must be at least 1"

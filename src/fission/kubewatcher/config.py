@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fission.base import errors, settings
+from fission.base import settings
+from fission.kube import tenancy
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(tenancy.Tenancy):
     """What kubewatcher may be told."""
 
-    namespace: str = settings.setting("POD_NAMESPACE", "fission")
-    """Where the platform is installed."""
-    default_namespace: str = settings.setting("FISSION_DEFAULT_NAMESPACE", "default")
-    """The first namespace with triggers; Kubernetes' own default."""
-    resource_namespaces: tuple[str, ...] = settings.setting("FISSION_RESOURCE_NAMESPACES", ())
-    """Further namespaces with triggers; with any, every namespace is watched."""
-    tenancy_mode: str = settings.setting("FISSION_TENANCY_MODE", "static")
-    """``cluster``: every namespace; ``static`` and ``dynamic``: those named above."""
     router_url: str = settings.setting("FISSION_ROUTER_INTERNAL_URL", "")
     """The router's internal listener; empty: found through the API."""
     account: str = settings.setting("KUBEWATCHER_ACCOUNT", "fission:fission-kubewatcher")
@@ -37,27 +30,14 @@ class Config:
     leader_election: bool = settings.setting("LEADER_ELECTION_ENABLED", False)
     """Whether several kubewatchers agree on one that works; one replica needs none."""
 
-    @property
-    def watched_namespace(self) -> str | None:
-        """The one namespace whose triggers are followed; None for all."""
-        if self.tenancy_mode == "cluster" or self.resource_namespaces:
-            return None
-        return self.default_namespace
-
 
 def from_env(env: Mapping[str, str]) -> Config:
     """Read and check the settings; raises SettingsError naming the variable."""
     config = settings.load(Config, env)
-    if config.tenancy_mode not in ("static", "dynamic", "cluster"):
-        raise errors.SettingsError(
-            f"FISSION_TENANCY_MODE: {config.tenancy_mode!r} is none of static, dynamic, cluster"
-        )
-    for variable, value, least in (
+    settings.check_least(
         ("KUBEWATCHER_ATTEMPTS", config.attempts, 1),
         ("KUBEWATCHER_TIMEOUT", config.timeout_seconds, 0.1),
         ("KUBEWATCHER_JOURNAL_INTERVAL", config.journal_interval_seconds, 0.01),
         ("KUBEWATCHER_RETRY_INTERVAL", config.retry_seconds, 0.01),
-    ):
-        if value < least:
-            raise errors.SettingsError(f"{variable} must be at least {least}, not {value}")
+    )
     return config

@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fission.base import errors, settings
+from fission.base import settings
+from fission.kube import tenancy
 from fission.mqtrigger import consumer
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(tenancy.Tenancy):
     """What mqtrigger may be told."""
 
-    namespace: str = settings.setting("POD_NAMESPACE", "fission")
-    """Where the platform is installed."""
-    default_namespace: str = settings.setting("FISSION_DEFAULT_NAMESPACE", "default")
-    """The first namespace with triggers; Kubernetes' own default."""
-    resource_namespaces: tuple[str, ...] = settings.setting("FISSION_RESOURCE_NAMESPACES", ())
-    """Further namespaces with triggers; with any, every namespace is watched."""
-    tenancy_mode: str = settings.setting("FISSION_TENANCY_MODE", "static")
-    """``cluster``: every namespace; ``static`` and ``dynamic``: those named above."""
     router_url: str = settings.setting("FISSION_ROUTER_INTERNAL_URL", "")
     """The router's internal listener; empty: found through its Service."""
     kafka_url: str = settings.setting("MQTRIGGER_KAFKA_URL", "")
@@ -44,13 +37,6 @@ class Config:
     """Pull policy of KEDA connectors' images, which ``<TYPE>_IMAGE`` names."""
     leader_election: bool = settings.setting("LEADER_ELECTION_ENABLED", False)
     """Whether several mqtriggers agree on one that reads; one replica needs none."""
-
-    @property
-    def watched_namespace(self) -> str | None:
-        """The one namespace that is watched; None for all."""
-        if self.tenancy_mode == "cluster" or self.resource_namespaces:
-            return None
-        return self.default_namespace
 
     @property
     def urls(self) -> dict[str, str]:
@@ -77,15 +63,9 @@ class Config:
 def from_env(env: Mapping[str, str]) -> Config:
     """Read and check the settings; raises SettingsError naming the variable."""
     config = settings.load(Config, env)
-    if config.tenancy_mode not in ("static", "dynamic", "cluster"):
-        raise errors.SettingsError(
-            f"FISSION_TENANCY_MODE: {config.tenancy_mode!r} is none of static, dynamic, cluster"
-        )
-    for variable, value, least in (
+    settings.check_least(
         ("MQTRIGGER_MAX_HELD_MESSAGES", config.most_held, 1),
         ("MQTRIGGER_MAX_HELD_BYTES", config.most_held_bytes, 1),
         ("MQTRIGGER_GRACE", config.grace_seconds, 0),
-    ):
-        if value < least:
-            raise errors.SettingsError(f"{variable} must be at least {least}, not {value}")
+    )
     return config

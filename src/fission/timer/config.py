@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fission.base import errors, settings
+from fission.base import settings
+from fission.kube import tenancy
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(tenancy.Tenancy):
     """What the timer may be told."""
 
-    namespace: str = settings.setting("POD_NAMESPACE", "fission")
-    """Where the platform is installed."""
-    default_namespace: str = settings.setting("FISSION_DEFAULT_NAMESPACE", "default")
-    """The first namespace with triggers; Kubernetes' own default."""
-    resource_namespaces: tuple[str, ...] = settings.setting("FISSION_RESOURCE_NAMESPACES", ())
-    """Further namespaces with triggers; with any, every namespace is watched."""
-    tenancy_mode: str = settings.setting("FISSION_TENANCY_MODE", "static")
-    """``cluster``: every namespace; ``static`` and ``dynamic``: those named above."""
     router_url: str = settings.setting("FISSION_ROUTER_INTERNAL_URL", "")
     """The router's internal listener; empty: found through the Kubernetes API."""
     missed_grace_seconds: float = settings.setting("TIMER_MISSED_GRACE", 300.0)
@@ -47,22 +40,11 @@ class Config:
     leader_election: bool = settings.setting("LEADER_ELECTION_ENABLED", False)
     """Whether several timers agree on one that works; one replica needs none."""
 
-    @property
-    def watched_namespace(self) -> str | None:
-        """The one namespace that is watched; None for all."""
-        if self.tenancy_mode == "cluster" or self.resource_namespaces:
-            return None
-        return self.default_namespace
-
 
 def from_env(env: Mapping[str, str]) -> Config:
     """Read and check the settings; raises SettingsError naming the variable."""
     config = settings.load(Config, env)
-    if config.tenancy_mode not in ("static", "dynamic", "cluster"):
-        raise errors.SettingsError(
-            f"FISSION_TENANCY_MODE: {config.tenancy_mode!r} is none of static, dynamic, cluster"
-        )
-    for variable, value, least in (
+    settings.check_least(
         ("TIMER_MISSED_GRACE", config.missed_grace_seconds, 0),
         ("TIMER_QUEUE_SIZE", config.queue_size, 1),
         ("TIMER_CONCURRENT_CALLS", config.concurrent_calls, 1),
@@ -73,7 +55,5 @@ def from_env(env: Mapping[str, str]) -> Config:
         ("TIMER_CLAIMS_PER_SECOND", config.claims_per_second, 1),
         ("TIMER_LONGEST_CLAIM_LEAD", config.longest_claim_lead_seconds, 0),
         ("TIMER_SHUTDOWN_TIMEOUT", config.shutdown_seconds, 0),
-    ):
-        if value < least:
-            raise errors.SettingsError(f"{variable} must be at least {least}, not {value}")
+    )
     return config
