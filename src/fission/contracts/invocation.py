@@ -58,6 +58,8 @@ MESSAGE_CAUSE: Final = "X-Fission-MQTrigger-Cause"
 COMPONENTS: Final = ("router", "executor", "fetcher", "function", "timeout")
 
 FUNCTION_TIMEOUT: Final = "function_timeout"
+WAIT_TIMEOUT: Final = "wait_timeout"
+"""No pod came free in time: the function has not seen the call."""
 STREAM_IDLE: Final = "stream_idle"
 STREAM_MAX_DURATION: Final = "stream_max_duration"
 CLIENT_DISCONNECT: Final = "client_disconnect"

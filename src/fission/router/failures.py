@@ -42,7 +42,7 @@ def function_timeout(seconds: float) -> Failure:
 def wait_timeout(seconds: float) -> Failure:
     """No pod came free in time."""
     text = f"no pod of the function came free within {seconds:g} s"
-    return Failure(504, "timeout", invocation.FUNCTION_TIMEOUT, text)
+    return Failure(504, "timeout", invocation.WAIT_TIMEOUT, text)
 
 
 def stream_idle(seconds: float) -> Failure:

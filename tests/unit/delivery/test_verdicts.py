@@ -34,6 +34,7 @@ def _platform(status: int, reason: str, component: str = "router") -> verdicts.A
         (_platform(500, "connection_refused"), Verdict.NOT_DELIVERED),
         (_platform(503, "capacity_exceeded"), Verdict.NOT_DELIVERED),
         (_platform(504, "function_timeout", "timeout"), Verdict.UNKNOWN),
+        (_platform(504, "wait_timeout", "timeout"), Verdict.NOT_DELIVERED),
         (_platform(500, "function_error", "function"), Verdict.UNKNOWN),
         (_platform(413, "body_too_large"), Verdict.IMPOSSIBLE),
         (_answer(502, b"plain", X_Fission_Component="router"), Verdict.NOT_DELIVERED),

@@ -109,6 +109,7 @@ def test_pauses_grow_and_stay_bounded():
         (500, "executor", "specialization_failed", retries.Next.WAIT),
         (500, "router", "connection_refused", retries.Next.WAIT),
         (504, "timeout", "function_timeout", retries.Next.RETRY),
+        (504, "timeout", "wait_timeout", retries.Next.WAIT),
         (500, "function", "function_error", retries.Next.RETRY),
         (413, "router", "body_too_large", retries.Next.GIVE_UP),
     ],
