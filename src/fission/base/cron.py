@@ -18,7 +18,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import datetime
-import zoneinfo
 from typing import Final, Protocol
 
 import cronsim
@@ -307,6 +306,8 @@ def _whole_seconds(text: str) -> int:
 def _zone(name: str) -> datetime.tzinfo:
     if name == "UTC":
         return datetime.UTC
+    import zoneinfo  # asks for the interpreter's build settings; few schedules name a zone
+
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import prometheus_client
-import yaml
 
 from fission.base import clock as clocks
 from fission.base import errors as base_errors
@@ -202,7 +201,10 @@ def builder_options(settings: config.Config, deps: Deps) -> resources.Options:
 def read_podspec_patch(path: str) -> dict[str, Any]:
     """The PodSpec that an administrator merges into every builder pod; empty without a file."""
     with contextlib.suppress(FileNotFoundError):
-        found = yaml.safe_load(pathlib.Path(path).read_text())
+        text = pathlib.Path(path).read_text()
+        import yaml  # few installations have this file
+
+        found = yaml.safe_load(text)
         if not isinstance(found, dict):
             raise base_errors.SettingsError(f"{path} must hold a PodSpec")
         return found

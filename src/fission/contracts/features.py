@@ -11,8 +11,6 @@ import base64
 import binascii
 from typing import Any
 
-import yaml
-
 
 class FeatureError(ValueError):
     """A feature configuration that cannot be read; the message says why."""
@@ -39,6 +37,8 @@ def decode(content: bytes) -> dict[str, dict[str, Any]]:
 
 
 def _parse(content: bytes) -> Any:
+    import yaml  # few installations have this file
+
     try:
         return yaml.safe_load(content)
     except yaml.YAMLError as error:

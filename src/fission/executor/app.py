@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import prometheus_client
-import yaml
 
 from fission.api import function_types, labels
 from fission.base import clock as clocks
@@ -381,7 +380,10 @@ def pod_options(settings: config.Config, deps: Deps) -> podparts.Options:
 def read_podspec_patch(path: str) -> dict[str, Any]:
     """The PodSpec that an administrator merges into every runtime pod; empty without a file."""
     with contextlib.suppress(FileNotFoundError):
-        found = yaml.safe_load(pathlib.Path(path).read_text())
+        text = pathlib.Path(path).read_text()
+        import yaml  # few installations have this file
+
+        found = yaml.safe_load(text)
         if not isinstance(found, dict):
             raise base_errors.SettingsError(f"{path} must hold a PodSpec")
         return found

@@ -180,9 +180,9 @@ class Node:
     def run(self) -> Path:
         return self.home / "run"
 
-    def start(self, **env: str) -> None:
+    def start(self, *options: str, **env: str) -> None:
         command = [sys.executable, "-m", "fission.cluster.kubelet", "--home", str(self.home)]
-        command += ["--images", str(self.home / "images"), "--node-name", NODE]
+        command += ["--images", str(self.home / "images"), "--node-name", NODE, *options]
         with (self.home / "kubelet.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,

@@ -120,3 +120,14 @@ async def test_a_shared_container_that_cannot_go_on_says_why_and_is_started_agai
     assert ended["message"] == "no\ncode"
     (log,) = (node.home / "logs" / "pods").glob("default_one_*/main/0.log")
     assert log.read_text().count(" stderr F ") == 2
+
+
+async def test_an_image_that_is_to_be_warm_has_its_spawner_without_a_pod(node):
+    await until(node.serves, "the kubelet serves")
+    node.kill()
+    node.start("--warm", "platform", "--warm", "no-such-image")
+
+    def spawner() -> bool:
+        return node.serves() and any("sp-platform" in p["name"] for p in node.status()["processes"])
+
+    await until(spawner, "the spawner runs")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -45,6 +47,16 @@ def test_every_component_is_waited_for_at_its_readiness_path() -> None:
         for container in containers()
     }
     assert paths == install._READY_PATHS
+
+
+def test_components_are_imported_before_the_fork_and_what_few_want_is_not() -> None:
+    image = next(image for image in image_manifests() if image["name"] == "fission-bundle")
+    preload = image["zygote"]["preload"]
+    assert set(preload) >= {serve.COMPONENTS[name] for name in set(serve.COMPONENTS) - {"fetcher"}}
+    code = f"import sys, {', '.join(preload)}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    rare = {"aio_pika", "aiokafka", "cryptography", "jwt", "nats", "redis", "yaml", "zoneinfo"}
+    assert not rare & set(done.stdout.split())
 
 
 def test_every_image_is_one_that_the_embedded_kubelet_has() -> None:

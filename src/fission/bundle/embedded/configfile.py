@@ -64,6 +64,7 @@ def make(options: option_sets.Options) -> dict[str, Any]:
                 *(sys.executable, "-m", "fission.cluster.kubelet", "--home", home),
                 *("--images", ",".join(str(folder) for folder in _image_folders(options))),
                 *("--public", "fission/router/http"),
+                *("--warm", "fission-bundle"),
                 *("--service-url", "FISSION_ROUTER_URL=fission/router/http"),
                 *(
                     "--service-url",

@@ -49,6 +49,13 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="VARIABLE=NAMESPACE/SERVICE/PORT",
         help="a variable that tells containers the URL of a host port",
     )
+    parser.add_argument(
+        "--warm",
+        action="append",
+        default=[],
+        metavar="IMAGE",
+        help="an image whose spawner is started before a pod asks for it",
+    )
     parser.add_argument("--pod-max-pids", type=int, default=app.DEFAULT_POD_MAX_PIDS)
     chosen = parser.parse_args(arguments)
     os.umask(0o022)
@@ -68,6 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
         api_host=chosen.api_host,
         api_port=chosen.api_port,
         public=tuple(chosen.public),
+        warm=tuple(chosen.warm),
         service_urls=dict(chosen.service_url),
         pod_max_pids=chosen.pod_max_pids,
         usage_seconds=measured.usage_seconds,

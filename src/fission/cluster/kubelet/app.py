@@ -83,6 +83,8 @@ class Options:
     """Host ports (`namespace/service/port`) that every pod may call."""
     service_urls: Mapping[str, str] = field(default_factory=dict)
     """Variables that tell containers the URL of a host port, by the variable's name."""
+    warm: tuple[str, ...] = ()
+    """Images whose spawners are started at once and not when the first pod wants one."""
     pod_max_pids: int = DEFAULT_POD_MAX_PIDS
     """Processes and threads that one container of a confined image may have."""
     usage_seconds: float = usage.PERIOD_SECONDS
@@ -262,6 +264,7 @@ class Kubelet:
     async def _start(self) -> None:
         found = await self._spawners.adopt(self._catalog.images)
         await self._launcher.adopt_shared(found)
+        self._warm_ahead()
         self._tasks.run(self._recorder.run(), "events")
         for kind in (self._secrets, self._config_maps, self._services, self._pods):
             self._tasks.run(kind.run(), kind.resource.plural)
@@ -279,6 +282,12 @@ class Kubelet:
         self._tasks.run(self._monitor.run(), "usage")
         self._tasks.spawn(self._name_host_sockets(), "host sockets")
         log.info("kubelet started", extra={"node": self._options.node_name})
+
+    def _warm_ahead(self) -> None:
+        """Imports take longest of all that a start needs: not after the API server's own."""
+        for name in self._options.warm:
+            with contextlib.suppress(errors.UnknownImage):
+                self._spawners.warm(self._catalog.find(name))
 
     async def _take_over(self, found: Mapping[str, messages.ContainerState]) -> None:
         """Match records, pods and processes of an earlier kubelet; end what nobody owns."""
