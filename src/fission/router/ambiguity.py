@@ -12,12 +12,14 @@ Backtracking walks every path through it that reads the text, so its time is the
 Both are decided exactly on products of the automaton with itself (Weber and Seidl, 1991), but for
 `?` and `{m,n}`, which count as any number. Choices outside of repetitions multiply the paths too,
 though not with the text: `SPOTS` of them are allowed. What would take too many steps to decide
-counts as bad.
+counts as bad. Steps that take no character are not seen here: `expressions` reads nothing in which
+there are several ways to take none.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import TYPE_CHECKING, Final
 
 from fission.router import expressions
@@ -30,7 +32,7 @@ POSITIONS: Final = 400
 STEPS: Final = 40_000
 """States of a product that are looked at."""
 SPOTS: Final = 6
-"""Places at which one text may be read in two ways that end alike."""
+"""Further ways to go on at the places where one text may be read in several that end alike."""
 
 
 class TooComplex(expressions.ExpressionError):
@@ -138,10 +140,7 @@ def degree(node: expressions.Node) -> int | None:
         return None
     if any(_meet(automaton, automaton.follow[state], loop) for loop in loops for state in loop):
         return None
-    everything = frozenset(range(len(automaton.takes)))
-    sources = [automaton.first, *automaton.follow]
-    spots = len(automaton.twice) + sum(_meet(automaton, each, everything) for each in sources)
-    if spots > SPOTS:
+    if _spots(automaton) > SPOTS:
         raise TooComplex("its parts can share out one text in too many ways")
     reach = [_reach(automaton, loop) for loop in loops]
     order = sorted(range(len(loops)), key=lambda number: len(reach[number]))
@@ -156,6 +155,24 @@ def degree(node: expressions.Node) -> int | None:
             default=0,
         )
     return 1 + max(longest.values(), default=0)
+
+
+def _spots(automaton: _Automaton) -> int:
+    """How many ways more than one there are to go on, over all places; counted up to a little
+    above `SPOTS`."""
+    everything = frozenset(range(len(automaton.takes)))
+    found = len(automaton.twice)
+    for source in (automaton.first, *automaton.follow):
+        if not _meet(automaton, source, everything):
+            continue
+        ways: set[int] = set()
+        for pair in itertools.combinations(sorted(source), 2):
+            if not ways.issuperset(pair) and _meet(automaton, set(pair), everything):
+                ways.update(pair)
+            if found + len(ways) - 1 > SPOTS:
+                return found + len(ways) - 1
+        found += max(len(ways) - 1, 1)
+    return found
 
 
 def _reach(automaton: _Automaton, states: frozenset[int]) -> frozenset[int]:

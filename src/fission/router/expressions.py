@@ -2,12 +2,14 @@
 
 What is read here means the same in both, so a trigger written for one is served alike by the other.
 Everything else is refused by name: back references and look-around, which Go does not have either;
-anchors, as a variable always stands for the whole of its stretch; flags; capturing groups.
+anchors, as a variable always stands for the whole of its stretch; flags; capturing groups; and what
+can take nothing in several ways, such as `(?:a*)*` or `a*|b*`, all of which Python may try.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import string
 from typing import Final
 
 from fission.base import errors
@@ -65,6 +67,7 @@ _WORD: Final = ((48, 57), (65, 90), (95, 95), (97, 122))
 _SPACE: Final = ((9, 13), (32, 32))
 _CLASSES: Final[dict[str, tuple[Range, ...]]] = {"d": _DIGITS, "w": _WORD, "s": _SPACE}
 _CONTROLS: Final = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13}
+_HEXADECIMAL: Final = frozenset(string.hexdigits)
 _DOUBLES: Final = ("--", "&&", "~~", "||")
 
 
@@ -77,6 +80,19 @@ def parse(text: str) -> Node:
     if reader.more():
         raise ExpressionError("it has a ')' too many")
     return node
+
+
+def may_be_empty(node: Node) -> bool:
+    """Whether it can take no character at all."""
+    match node:
+        case Chars():
+            return False
+        case Sequence(items):
+            return all(may_be_empty(item) for item in items)
+        case Choice(items):
+            return any(may_be_empty(item) for item in items)
+        case Repeat(item, least, _):
+            return least == 0 or may_be_empty(item)
 
 
 def letters(node: Node) -> list[Chars]:
@@ -137,6 +153,8 @@ class _Reader:
         while self._peek() == "|":
             self._at += 1
             items.append(self._sequence())
+        if sum(may_be_empty(item) for item in items) > 1:
+            raise ExpressionError("several of its alternatives may be empty; let only one be so")
         return items[0] if len(items) == 1 else Choice(tuple(items))
 
     def _sequence(self) -> Node:
@@ -153,6 +171,11 @@ class _Reader:
             self._at += 1
         if self._peek() in ("*", "+", "?") or self._count() is not None:
             raise ExpressionError(f"it repeats a repetition at {self._text[self._at - 1 :]!r}")
+        if may_be_empty(item):
+            raise ExpressionError(
+                f"it repeats what may be empty, before {self._text[self._at - 1 :]!r}; let what is"
+                " repeated take a character, such as (?:a+b?)* or (?:a|b)* for (?:a*b?)*"
+            )
         return Repeat(item, *count)
 
     def _count(self) -> tuple[int, int | None] | None:
@@ -217,10 +240,9 @@ class _Reader:
             return ((_CONTROLS[character],) * 2,)
         if character == "x":
             digits = self._next() + self._next()
-            try:
-                return ((int(digits, 16),) * 2,)
-            except ValueError:
-                raise ExpressionError(f"\\x{digits} is no character") from None
+            if not _HEXADECIMAL.issuperset(digits):
+                raise ExpressionError(f"\\x{digits} is no character")
+            return ((int(digits, 16),) * 2,)
         if character.isalnum():
             raise ExpressionError(f"\\{character} is not taken")
         return ((ord(character), ord(character)),)
