@@ -25,9 +25,12 @@ async def connect(
     """A new connection to an endpoint; raises Failure. Later attempts have more time."""
     seconds = shared.settings.dial_timeout_seconds * 2 ** min(attempt, 6)
     try:
-        return await shared.pool.connect(endpoint.address, seconds)
+        made = await shared.pool.connect(endpoint.address, seconds)
+        if made.transport.is_closing():  # before anybody could hear of it
+            raise ConnectionResetError(errno.ECONNRESET, "the pod closed it at once")
     except OSError as error:
         raise _learn(shared, endpoint, error, fields) from error
+    return made
 
 
 def _learn(

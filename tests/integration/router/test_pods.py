@@ -251,11 +251,18 @@ async def test_a_pod_that_ends_before_it_reads_the_request(method: str, status: 
             routed.executor.addresses = [ending.getsockname(), pod.address]
             call = asyncio.ensure_future(routed.call(method, "/hello"))
             for _ in range(2 if method == "GET" else 1):
-                await waiting.until(lambda: select.select([ending], [], [], 0)[0])
-                reset(ending.accept()[0])
+                await waiting.until(lambda: is_readable(ending))
+                connection = ending.accept()[0]
+                await waiting.until(lambda: is_readable(connection))  # noqa: B023
+                reset(connection)
             ending.close()
             assert (await call).status == status
     await pod.stop()
+
+
+def is_readable(connection: socket.socket) -> bool:
+    """Whether a connection waits there, or bytes."""
+    return bool(select.select([connection], [], [], 0)[0])
 
 
 def reset(connection: socket.socket) -> None:

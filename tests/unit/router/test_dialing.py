@@ -13,7 +13,7 @@ from fission.router import config, dialing, failures, sockets
 class Shared:
     """As much of a listener as an attempt needs."""
 
-    def __init__(self, error: OSError) -> None:
+    def __init__(self, error: OSError | None) -> None:
         self.settings = config.Config()
         self.loop = types.SimpleNamespace(time=lambda: 1.0)
         self.learnt: list[str] = []
@@ -21,8 +21,11 @@ class Shared:
         self.slots = self
         self._error = error
 
-    async def connect(self, address: tuple[str, int], seconds: float) -> None:
-        raise self._error
+    async def connect(self, address: tuple[str, int], seconds: float) -> object:
+        if self._error is not None:
+            raise self._error
+        ended = types.SimpleNamespace(is_closing=lambda: True)
+        return types.SimpleNamespace(transport=ended)
 
     def refused(self, endpoint: object, now: float) -> None:
         self.learnt.append("refused")
@@ -37,6 +40,7 @@ class Shared:
         (ConnectionRefusedError(errno.ECONNREFUSED, "no"), ["refused"], 500, "connection_refused"),
         (TimeoutError(), ["slow"], 500, "dial_error"),
         (OSError(errno.EHOSTUNREACH, "no way"), ["refused"], 500, "dial_error"),
+        (None, ["refused"], 500, "dial_error"),
         (OSError(errno.EMFILE, "too many"), [], 503, "too_many_connections"),
         (OSError(errno.EADDRNOTAVAIL, "no port"), [], 503, "too_many_connections"),
     ],
