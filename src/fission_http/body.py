@@ -142,8 +142,10 @@ class ChunkedScanner:
         else:
             self._trailer_bytes += len(line) + 2
             match = _TRAILER.fullmatch(line)
-            if match is None or match.group(1).lower() in _FRAMING:
+            if match is None:
                 raise BodyError("bad trailer")
+            if match.group(1).lower() in _FRAMING:
+                raise BodyError(f"{match.group(1).decode()} may not be a trailer")
             if self._trailer_bytes > MAX_TRAILER_BYTES:
                 raise BodyError("the trailers are too long")
 
