@@ -21,7 +21,7 @@ from typing import Any
 
 from fission_http import messages
 from fission_http import server as servers
-from fission_python import calling, loader, rehearsal, variables
+from fission_python import calling, loader, rehearsal, variables, wsgi
 
 PORT = 8888
 """Where the platform expects an environment to listen when it hands over no socket."""
@@ -73,6 +73,10 @@ class Runtime:
         self._active += 1
         try:
             response = await self._caller.call(request)
+        except wsgi.BodyTooLarge as error:
+            self._active -= 1
+            print(error, file=sys.stderr, flush=True)
+            return _text(413, str(error))
         except Exception:
             self._active -= 1
             traceback.print_exc(file=sys.stderr)

@@ -272,3 +272,17 @@ def test_a_runtime_that_waits_for_its_function_has_left_no_trace(
     assert log.read_text() == ""
     load(runtime, "import sys\ndef main():\n    return [m for m in sys.modules if 'user_f' in m]\n")
     assert runtime.call().json() == []
+
+
+def test_a_body_without_room_in_the_pods_files_is_413_and_not_the_functions_fault(
+    prepare: Callable[[catalog.Runtime], processes.Prepared], tmp_path: pathlib.Path
+) -> None:
+    with processes.running(prepare(catalog.PYTHON), tmp_path, file_kib=1024) as runtime:
+        load(runtime, "def main():\n    return 'called'\n")
+        answer = runtime.call("POST", "/", b"x" * (2 << 20))
+        assert (answer.status, answer.text) == (
+            413,
+            "the request body does not fit into this pod's temporary files: "
+            f"{answer.text.split(': ')[-1]}",
+        ), runtime.state()
+        assert runtime.call().text == "called", runtime.state()
