@@ -15,6 +15,7 @@ import asyncio
 import collections
 import dataclasses
 import errno
+import functools
 import re
 import urllib.parse
 from typing import TYPE_CHECKING, Final
@@ -274,6 +275,7 @@ def _place(origin: Origin) -> str:
     return origin.unix_socket or f"{origin.host}:{origin.port}"
 
 
+@functools.lru_cache(maxsize=256)
 def _parse_url(
     url: str, ssl_context: ssl.SSLContext | None, unix_socket: str | None
 ) -> tuple[Origin, str, str]:

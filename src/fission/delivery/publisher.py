@@ -26,7 +26,6 @@ from fission.contracts import invocation, signing
 from fission.delivery import calls, errors, routers, verdicts
 from fission.web import client as web_client
 from fission_http import errors as http_errors
-from fission_http import headers as header_lists
 
 Answer = verdicts.Answer
 Verdict = verdicts.Verdict
@@ -158,25 +157,23 @@ class Publisher:
 
     async def _exchange(self, call: calls.Call, url: str, headers: list[tuple[str, str]]) -> Answer:
         try:
-            async with asyncio.timeout(call.timeout_seconds):
-                response = await self._http.request(
-                    call.method,
-                    url,
-                    headers,
-                    call.body,
-                    timeout_seconds=call.timeout_seconds,
-                    connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
-                    replay=False,
-                )
-                received = header_lists.Headers(response.headers.items())
-                try:
-                    body = await response.read(call.max_answer_bytes)
-                except http_errors.BodyTooLarge:
-                    return Answer(response.status, received, b"", is_cut_off=True)
-                return Answer(response.status, received, body)
+            response = await self._http.request(
+                call.method,
+                url,
+                headers,
+                call.body,
+                timeout_seconds=call.timeout_seconds,
+                connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
+                replay=False,
+            )
+            try:
+                body = await response.read(call.max_answer_bytes)
+            except http_errors.BodyTooLarge:
+                return Answer(response.status, response.headers, b"", is_cut_off=True)
+            return Answer(response.status, response.headers, body)
         except http_errors.ConnectError:
             raise
-        except (http_errors.RequestTimeout, TimeoutError) as error:
+        except http_errors.RequestTimeout as error:
             message = f"no answer within {call.timeout_seconds:g} s"
             raise errors.Unreachable(message, maybe_delivered=True) from error
         except http_errors.HttpError as error:

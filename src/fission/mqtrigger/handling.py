@@ -97,11 +97,9 @@ class Handler:
         pauses = retries.pauses()
         attempts = 0
         while True:
-            answer, cause = await self._attempt(message, message_id, before + attempts + 1)
-            step = retries.Next.WAIT if answer is None else retries.judge(answer)
-            if step is retries.Next.WAIT:
+            step, answer, cause = await self._attempt(message, message_id, before + attempts + 1)
+            if answer is None or step is retries.Next.WAIT:
                 continue
-            assert answer is not None
             attempts += 1
             if step is retries.Next.ACCEPT:
                 return _Result(before + attempts, answer)
@@ -114,8 +112,8 @@ class Handler:
 
     async def _attempt(
         self, message: base.Message, message_id: str, number: int
-    ) -> tuple[verdicts.Answer | None, str]:
-        """One call with a slot; the answer if a router gave one, and what is wrong with it."""
+    ) -> tuple[retries.Next, verdicts.Answer | None, str]:
+        """One call with a slot: what follows, the answer if a router gave one, what is wrong."""
         gate, spec = self._gate, self._binding.spec
         call = calls.Call(
             namespace=self._binding.namespace,
@@ -130,19 +128,24 @@ class Handler:
         except (delivery_errors.Unreachable, delivery_errors.BadCall) as error:
             gate.refused(0.0)
             self._report.waiting(error.reason, error.message)
-            return None, error.message
+            return retries.Next.WAIT, None, error.message
         except BaseException:
             gate.leave()
             raise
-        if retries.judge(answer) is not retries.Next.WAIT:
+        step = retries.judge(answer)
+        if step is retries.Next.ACCEPT:
             gate.passed()
             self._report.going_on()
-            return answer, "" if answer.status in retries.ACCEPTED else verdicts.describe(answer)
+            return step, answer, ""
+        cause = verdicts.describe(answer)
+        if step is not retries.Next.WAIT:
+            gate.passed()
+            self._report.going_on()
+            return step, answer, cause
         gate.refused(verdicts.retry_after_seconds(answer, self._clock.now().timestamp()))
         is_missing = answer.headers.get(invocation.ROUTE_MISS)
-        cause = verdicts.describe(answer)
         self._report.waiting("FunctionMissing" if is_missing else "FunctionUnavailable", cause)
-        return answer, cause
+        return step, answer, cause
 
     async def _give_up(
         self, message: base.Message, message_id: str, attempts: int, cause: str
