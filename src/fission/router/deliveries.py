@@ -1,7 +1,8 @@
 """What each trigger's requests came to, on its way to the trigger's delivery record.
 
 Delivered is what the function answered below 500. Failed is what it answered with 500 or above, and
-what the platform answered in its place. A client that went away says nothing about either.
+what the platform answered in its place. A client that went away, or sent what is no good request,
+says nothing about either. A WebSocket was delivered, unless its pod broke it.
 
 Counted per route on the path of requests, handed over once a second while there is something.
 """
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 HAND_OVER_SECONDS: Final = 1.0
 FUNCTION_FAILED: Final = 500
+TUNNEL_CLOSED: Final = 101
+"""The status with which a tunnel is closed in order, by the router or its limits."""
 
 
 class Records(Protocol):
@@ -40,16 +43,21 @@ class Deliveries:
 
     def ended(self, route: routes.Route, status: int, failure: failures.Failure | None) -> None:
         """A request of this trigger ended."""
-        if failure is None and status < FUNCTION_FAILED:
-            self._delivered[route] = self._delivered.get(route, 0) + 1
-            if self._scheduled is None:
-                self._scheduled = self._loop.call_later(HAND_OVER_SECONDS, self.flush)
-        elif status != failures.CLIENT_CLOSED:
+        message = ""
+        if failure is None:
+            if status >= FUNCTION_FAILED:
+                message = f"the function answered {status}"
+        elif failure.status == failures.CLIENT_CLOSED or failure.open_to_all:
+            return
+        elif failure.status != TUNNEL_CLOSED:
+            message = f"{failure.component}: {failure.message} ({failure.reason}, {status})"
+        if message:
             metadata = route.trigger.metadata
-            message = f"the function answered {status}"
-            if failure is not None:
-                message = f"{failure.component}: {failure.message} ({failure.reason}, {status})"
             self._records.failed(metadata.namespace, metadata.name, message)
+            return
+        self._delivered[route] = self._delivered.get(route, 0) + 1
+        if self._scheduled is None:
+            self._scheduled = self._loop.call_later(HAND_OVER_SECONDS, self.flush)
 
     def flush(self) -> None:
         """Hand over what was counted."""

@@ -290,11 +290,13 @@ class Front(asyncio.Protocol):
             if len(buffer) <= settings.max_head_bytes and buffer.find(b"\r\n\r\n", known) < 0:
                 self._searched = len(buffer)
                 return
-        elif buffer.startswith(b"\r\n") and len(buffer) > 2:
-            buffer = buffer[2:]
+        elif buffer.startswith(b"\r\n"):  # old clients put one behind a body
+            self._buffer = buffer = buffer[2:]
+            if not buffer:
+                return
         last = self._last
         head = last.again(buffer) if last is not None else None
-        if head is None:
+        if head is None or head.head_length > settings.max_head_bytes:
             try:
                 head = heads.scan_request(buffer, settings.max_head_bytes)
             except heads.HeadError as error:
@@ -313,7 +315,10 @@ class Front(asyncio.Protocol):
         self._deadline = math.inf
         self._keep_alive = head.keep_alive and not self._shared.closing
         if head.upgrade is not None and (
-            head.upgrade != b"websocket" or head.chunked or head.content_length
+            head.upgrade != b"websocket"
+            or head.version_minor == 0
+            or head.chunked
+            or head.content_length
         ):
             head.upgrade = None
         self._begin(head)

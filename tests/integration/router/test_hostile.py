@@ -60,6 +60,28 @@ def body_of(answer: bytes) -> dict[str, str]:
     return dict(json.loads(answer.partition(b"\r\n\r\n")[2]))
 
 
+async def test_a_head_is_bounded_also_when_it_repeats_the_last_one():
+    async with routed_to(hello, config.Config()) as (_, address):
+        reader, writer = await asyncio.open_connection(*address)
+        for path, status in ((b"/f", b"200"), (b"/f?" + b"x" * 33_000, b"431")):
+            writer.write(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path)
+            assert (await reader.readuntil(b"\r\n\r\n")).split()[1] == status
+            if status == b"200":
+                await reader.readexactly(6)
+        writer.close()
+
+
+async def test_the_line_end_that_old_clients_put_behind_a_body_is_overlooked():
+    post = b"POST /f HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab\r\n"
+    async with routed_to(hello, config.Config()) as (_, address):
+        reader, writer = await asyncio.open_connection(*address)
+        for _ in range(3):
+            writer.write(post)
+            assert (await reader.readuntil(b"\r\n\r\n")).split()[1] == b"200"
+            assert await reader.readexactly(6) == b"hello2"
+        writer.close()
+
+
 async def test_a_head_that_trickles_in_is_given_up_in_time():
     settings = config.Config(client_head_seconds=0.3)
     async with routed_to(hello, settings) as (routed, address):
@@ -129,7 +151,7 @@ async def test_a_client_that_never_reads_is_dropped_and_its_pod_freed():
             assert len(written) * len(PIECE) < 32 << 20  # what kernels hold, not what there is
             (function,) = routed.core.catalog.functions()
             await waiting.until(lambda: function.slots.ready[0].in_flight == 0)  # noqa: B023
-            assert not routed.core.public.connections
+            await waiting.until(lambda: not routed.core.public.connections)  # noqa: B023
             connection.close()
 
 
