@@ -2,7 +2,7 @@
 
 They lie in the platform's namespace, beside the Service that they lead to, and are named like their
 trigger. Of triggers of one name in several namespaces the oldest has the plain name; the others'
-objects are called `<name>-<namespace>`.
+objects are called `<name>-<namespace>`, with a part of their trigger's UID if that is taken, too.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ class Exposure:
             name = trigger.metadata.name
             if name in taken:
                 name = f"{name}-{trigger.metadata.namespace}"
+            if name in taken:
+                name = f"{name}-{trigger.metadata.uid[:8]}"
             make = self._http_route if resource is HTTPROUTES else self._ingress
             taken[name] = make(trigger, name)
         return {plural: list(found.values()) for plural, found in wanted.items()}

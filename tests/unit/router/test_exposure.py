@@ -58,6 +58,16 @@ def test_the_oldest_of_a_name_has_it():
     ] == [("t", "b"), ("t-a", "a")]
 
 
+def test_a_name_made_for_one_takes_nobody_elses():
+    wanted = [
+        trigger("t", "b", createingress=True, created="2026-01-01T00:00:00Z"),
+        trigger("t-a", "c", createingress=True, created="2026-01-02T00:00:00Z"),
+        trigger("t", "a", createingress=True, created="2026-01-03T00:00:00Z"),
+    ]
+    made = exposure.STANDARD.plan(wanted)["ingresses"]
+    assert [each["metadata"]["name"] for each in made] == ["t", "t-a", "t-a-uid-t"]
+
+
 def test_the_digest_tells_what_was_taken_out():
     before = exposure.STANDARD.plan(
         [trigger(createingress=True, ingressconfig={"annotations": {"k": "v"}})]
