@@ -40,7 +40,11 @@ class TimeTriggerStatus(reference_types.TriggerStatus):
     cron: Annotated[str, schema.doc("The expression that these times follow.")] = ""
     since: Annotated[
         str,
-        schema.doc("Ticks count from here: creation, or the last change of `cron`.", **_INSTANT),
+        schema.doc(
+            "Ticks after this count: creation, the last change of `cron`, or the last tick that "
+            "was too late to be fired.",
+            **_INSTANT,
+        ),
     ] = ""
     last_fire_time: Annotated[
         str,

@@ -21,6 +21,8 @@ _ABSOLUTE_AND_CANCELLED_BY_SET: Final = 1 | 2
 _NEVER_SECONDS: Final = 1 << 34
 """Some five hundred years: nothing is due, but a clock that is set is still told."""
 _SHORTEST_SECONDS: Final = 0.0005
+_LONGEST_SECONDS: Final = 5.0
+"""A clock that is set while a claimed tick waits for its instant is noticed after this."""
 
 
 class Alarm(Protocol):
@@ -87,7 +89,7 @@ class SystemAlarm:
         """Return not before the instant, and hardly after it."""
         # Timers of the loop have a millisecond's grain: they may ring a little early.
         while (remaining := (instant - self._clock.now()).total_seconds()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(max(remaining, _SHORTEST_SECONDS))
+            await asyncio.sleep(min(max(remaining, _SHORTEST_SECONDS), _LONGEST_SECONDS))
 
     def _ring(self) -> None:
         # A clock that was set makes the read fail; that is a ring as well.

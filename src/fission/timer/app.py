@@ -135,7 +135,13 @@ class _Work:
             deps.clock,
             is_function_known=self._is_function_known,
         )
-        self._book = ledger.Ledger(kube, deps.instance_id, deps.clock, self.scheduler.changed)
+        self._book = ledger.Ledger(
+            kube,
+            deps.instance_id,
+            deps.clock,
+            on_changed=self.scheduler.changed,
+            on_unsettled=self.scheduler.settle,
+        )
         found = routers.make(settings.router_url, peers.Peers(kube), settings.namespace)
         sender = publisher.Publisher(deps.http, found, deps.masters, deps.clock)
         self._calls = tasks.Tasks()

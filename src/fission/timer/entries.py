@@ -23,6 +23,7 @@ from fission.api import (
 )
 from fission.base import clock as clocks
 from fission.base import cron
+from fission.timer import plan
 
 Obj = dict[str, Any]
 Key = tuple[str, str]
@@ -40,10 +41,8 @@ class Entry:
     base: datetime.datetime = _EPOCH
     """Ticks up to here are dealt with."""
     grace_seconds: float = 0.0
-    queue: collections.deque[datetime.datetime] = dataclasses.field(
-        default_factory=collections.deque
-    )
-    """Ticks that wait for the one before them; none of them is claimed."""
+    queue: collections.deque[plan.Due] = dataclasses.field(default_factory=collections.deque)
+    """Ticks that wait for the one before them; none of them is claimed, or counted as missed."""
     runner: asyncio.Task[None] | None = None
     lock: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
     """Held while the status is written."""
@@ -115,7 +114,9 @@ def adopt(entry: Entry, default_grace_seconds: float, now: datetime.datetime) ->
             entry.grace_seconds = given
         since = _since(trigger, now)
         entry.schedule = schedule.anchored(since)
-        entry.base = max(since, _moment(status.last_fire_time) or since)
+        base = max(since, _moment(status.last_fire_time) or since)
+        # With the same schedule, ticks that wait in the queue are not looked for again.
+        entry.base = max(base, entry.base) if status.cron == trigger.spec.cron else base
         status.cron = trigger.spec.cron
         status.since = clocks.format_rfc3339(since)
         status.next_fire_time = clocks.format_rfc3339(entry.schedule.next_after(entry.base))

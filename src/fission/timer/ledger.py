@@ -47,53 +47,62 @@ class Ledger:
         client: kube_client.Client,
         identity: str,
         clock: clocks.Clock,
+        *,
         on_changed: Callable[[entries.Entry], None],
+        on_unsettled: Callable[[entries.Entry], None],
     ) -> None:
-        """``on_changed`` hears of a spec that turned out to be another."""
+        """``on_changed`` hears of a spec that turned out to be another.
+
+        ``on_unsettled`` hears before a claim that would cover up one without an outcome.
+        """
         self._client = client
         self._identity = identity
         self._clock = clock
         self._on_changed = on_changed
+        self._on_unsettled = on_unsettled
         self._slots = asyncio.Semaphore(CLAIMS_AT_ONCE)
         self._dirty: collections.OrderedDict[str, entries.Entry] = collections.OrderedDict()
         self._waiting = asyncio.Event()
 
     async def claim(
-        self, entry: entries.Entry, instant: datetime.datetime, give_up_at: datetime.datetime
+        self,
+        entry: entries.Entry,
+        instant: datetime.datetime,
+        missed: int,
+        give_up_at: datetime.datetime,
     ) -> bool:
-        """Claim a tick; False when it is another's, or its trigger is gone.
+        """Claim a tick, and count those missed before it in the same write.
 
-        Raises DeadlineExceeded when the API could not be asked until ``give_up_at``.
+        False when it is another's, or its trigger is gone. Raises DeadlineExceeded when the API
+        could not be asked until ``give_up_at``.
         """
         text = clocks.format_rfc3339(instant)
         for pause in backoff.delays(0.02, cap_seconds=1.0):
             async with entry.lock, self._slots:
-                known = entry.trigger.status
                 if entry.is_gone or self._is_taken(entry, instant):
                     return False
-                before = copy.copy(known)
-                known.last_fire_time = text
-                known.claimed_by = self._identity
+                if entries.unsettled(entry) is not None:
+                    self._on_unsettled(entry)
+                known = entry.trigger.status
+                before = known.last_fire_time, known.claimed_by
+                known.last_fire_time, known.claimed_by = text, self._identity
+                known.missed += missed
                 try:
                     await self._write(entry)
-                except status.Conflict:
-                    known.last_fire_time = before.last_fire_time
-                    known.claimed_by = before.claimed_by
-                    if await self._is_ours_already(entry, text):
-                        known.last_fire_time, known.claimed_by = text, self._identity
-                        return True
+                    return not entry.is_gone
                 except errors.Error as error:
                     # The write may have come through; a second attempt finds out.
-                    known.last_fire_time = before.last_fire_time
-                    known.claimed_by = before.claimed_by
-                    if self._clock.now() >= give_up_at:
-                        raise errors.DeadlineExceeded(
-                            f"the tick could not be claimed: {error}"
-                        ) from error
-                else:
-                    return True
-                if entry.is_gone:
-                    return False
+                    known.last_fire_time, known.claimed_by = before
+                    known.missed -= missed
+                    if not isinstance(error, status.Conflict):
+                        if self._clock.now() >= give_up_at:
+                            raise errors.DeadlineExceeded(
+                                f"the tick could not be claimed: {error}"
+                            ) from error
+                    elif await self._is_ours_already(entry, text):
+                        known.last_fire_time, known.claimed_by = text, self._identity
+                        known.missed += missed
+                        return True
             await asyncio.sleep(pause)
         raise AssertionError("delays never end")
 

@@ -12,6 +12,7 @@ import dataclasses
 import datetime
 from typing import Final
 
+from fission.base import clock as clocks
 from fission.base import cron
 
 ON_TIME_SECONDS: Final = 2.0
@@ -30,6 +31,11 @@ class Due:
     """Ticks before it, or in its stead, that nobody fired; MOST_COUNTED stands for more."""
     latest: datetime.datetime | None
     """The latest tick that is over; the next is looked for after it."""
+
+    @property
+    def count(self) -> int:
+        """How many ticks this speaks of."""
+        return self.missed + (self.fire is not None)
 
 
 NOTHING: Final = Due(None, 0, None)
@@ -56,19 +62,33 @@ def look(
     return Due(None, min(before + 1, MOST_COUNTED), latest)
 
 
+def describe(due: Due, grace_seconds: float) -> str:
+    """What to say of ticks that were missed."""
+    assert due.latest is not None
+    many = f"{due.missed} ticks were" if due.missed != 1 else "1 tick was"
+    if due.missed >= MOST_COUNTED:
+        many = f"{due.missed} ticks or more were"
+    latest = clocks.format_rfc3339(due.latest)
+    if due.fire is not None:
+        return f"{many} missed, while no timer was there; the latest, {latest}, is fired"
+    return (
+        f"{many} missed, the latest at {latest}: longer ago than the grace of {grace_seconds:g} s"
+    )
+
+
 def _latest(
     schedule: cron.Schedule, first: datetime.datetime, now: datetime.datetime
 ) -> datetime.datetime:
     """The latest tick up to ``now``, of which ``first`` is the first."""
-    # Look back twice as far each time, so that a schedule of every second is not walked through.
-    seconds = 1.0
     found = first
-    while seconds < (now - first).total_seconds():
-        candidate = schedule.next_after(now - datetime.timedelta(seconds=seconds))
-        if candidate <= now:
-            found = candidate
-            break
-        seconds *= 2
-    while (following := schedule.next_after(found)) <= now:
-        found = following
-    return found
+    # The next tick only moves forward with the instant asked about: halve, walk through nothing.
+    low, high = 0, int((now - first).total_seconds()) + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        following = schedule.next_after(first + datetime.timedelta(seconds=middle))
+        if following <= now:
+            low, found = middle, following
+        else:
+            high = middle
+    following = schedule.next_after(found)
+    return following if following <= now else found

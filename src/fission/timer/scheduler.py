@@ -6,6 +6,7 @@ else, whatever its schedule.
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import logging
 from collections.abc import Callable
@@ -70,7 +71,7 @@ class Scheduler:
             self.forget(*key)
         entry = entries.make(seen, self._settings.missed_grace_seconds, self._clock.now())
         self._entries[key] = entry
-        self._settle(entry)
+        self.settle(entry)
         self._link(entry)
         self._enter(entry)
 
@@ -107,10 +108,19 @@ class Scheduler:
         for entry in self._entries.values():
             self._mark(entry)
 
+    def settle(self, entry: entries.Entry) -> None:
+        """A tick that was claimed, by a timer before this one most likely, and never told of."""
+        assert self._ticks is not None
+        left = entries.unsettled(entry)
+        if left is not None:
+            why = f"the timer that claimed it ({entry.trigger.status.claimed_by}) ended meanwhile"
+            self._ticks.unknown(entry, left, why)
+
     async def run(self) -> None:
         """Take up what is due, until cancelled."""
         while True:
             for key, instant in self._agenda.take(self._clock.now()):
+                await asyncio.sleep(0)  # others have their turn, and the first claims begin
                 entry = self._entries.get(key)
                 if entry is not None:
                     self._take_up(entry, instant)
@@ -124,19 +134,8 @@ class Scheduler:
         due = plan.look(entry.schedule, entry.base, now, entry.grace_seconds)
         if due.latest is not None:
             entry.base = due.latest
-        if due.missed:
-            self._ticks.missed(entry, due.missed, _describe(due, entry.grace_seconds))
-        if due.fire is not None:
-            self._ticks.offer(entry, due.fire)
+            self._ticks.offer(entry, due)
         self._put(entry)
-
-    def _settle(self, entry: entries.Entry) -> None:
-        """A tick that a timer before this one claimed, and did not live to tell of."""
-        assert self._ticks is not None
-        left = entries.unsettled(entry)
-        if left is not None:
-            why = f"the timer that claimed it ({entry.trigger.status.claimed_by}) ended meanwhile"
-            self._ticks.unknown(entry, left, why)
 
     def _enter(self, entry: entries.Entry) -> None:
         self._mark(entry)
@@ -186,16 +185,3 @@ class Scheduler:
     def _lead(self, count: int) -> float:
         seconds = self._settings.claim_lead_seconds + count / self._settings.claims_per_second
         return min(seconds, self._settings.longest_claim_lead_seconds)
-
-
-def _describe(due: plan.Due, grace_seconds: float) -> str:
-    assert due.latest is not None
-    many = f"{due.missed} ticks were" if due.missed != 1 else "1 tick was"
-    if due.missed >= plan.MOST_COUNTED:
-        many = f"{due.missed} ticks or more were"
-    latest = clocks.format_rfc3339(due.latest)
-    if due.fire is not None:
-        return f"{many} missed, while no timer was there; the latest, {latest}, is fired"
-    return (
-        f"{many} missed, the latest at {latest}: longer ago than the grace of {grace_seconds:g} s"
-    )

@@ -21,7 +21,7 @@ from fission.base import tasks
 from fission.contracts import invocation
 from fission.delivery import calls, publisher
 from fission.kube import events
-from fission.timer import alarm, config, entries, errors, ledger, metrics
+from fission.timer import alarm, config, entries, errors, ledger, metrics, plan
 
 logger = logging.getLogger(__name__)
 
@@ -72,28 +72,22 @@ class Ticks:
             self._policy, attempts=min(ATTEMPTS_WITHOUT_FUNCTION, settings.attempts)
         )
 
-    def offer(self, entry: entries.Entry, instant: datetime.datetime) -> None:
-        """A tick is due, or will be in a moment."""
+    def offer(self, entry: entries.Entry, due: plan.Due) -> None:
+        """Ticks are over, or one will be in a moment: fired or counted when their turn comes."""
+        assert due.latest is not None
         if len(entry.queue) >= self._settings.queue_size:
             text = (
-                f"the tick at {clocks.format_rfc3339(instant)} was dropped: {len(entry.queue)} "
+                f"the tick at {clocks.format_rfc3339(due.latest)} was dropped: {len(entry.queue)} "
                 "ticks wait already, since the function takes longer than the schedule leaves it"
             )
-            self.missed(entry, 1, text)
+            self._missed(entry, due.count, text)
             return
-        entry.queue.append(instant)
+        entry.queue.append(due)
         self._metrics.waiting.inc()
         if entry.runner is None:
             entry.runner = self._group.spawn(self._run(entry), f"ticks of {entry.key}")
             self._running.add(entry.runner)
             entry.runner.add_done_callback(self._running.discard)
-
-    def missed(self, entry: entries.Entry, count: int, text: str) -> None:
-        """Ticks that nobody will fire."""
-        entry.trigger.status.missed += count
-        self._metrics.count(entry.key, metrics.MISSED, count)
-        self._recorder.event(entries.reference_to(entry), events.WARNING, "TickMissed", text)
-        self._book.touch(entry)
 
     def unknown(self, entry: entries.Entry, instant: datetime.datetime, why: str) -> None:
         """A claimed tick that may have reached its function, and is not repeated."""
@@ -122,29 +116,52 @@ class Ticks:
     async def _run(self, entry: entries.Entry) -> None:
         try:
             while entry.queue and not entry.is_gone and not self._is_draining:
-                instant = entry.queue.popleft()
+                due = entry.queue.popleft()
                 self._metrics.waiting.dec()
-                await self._tick(entry, instant)
+                if due.fire is not None:
+                    await self._tick(entry, due, due.fire)
+                else:
+                    self._give_up(entry, due, plan.describe(due, entry.grace_seconds))
         finally:
             entry.runner = None
 
-    async def _tick(self, entry: entries.Entry, instant: datetime.datetime) -> None:
+    async def _tick(self, entry: entries.Entry, due: plan.Due, instant: datetime.datetime) -> None:
         late = max(HURRY_SECONDS, entry.grace_seconds)
         give_up_at = max(instant, self._clock.now()) + datetime.timedelta(seconds=late)
         try:
-            if not await self._book.claim(entry, instant, give_up_at):
+            if not await self._book.claim(entry, instant, due.missed, give_up_at):
                 return
         except base_errors.DeadlineExceeded as error:
             text = f"the tick at {clocks.format_rfc3339(instant)} was missed: {error}"
-            self.missed(entry, 1, text)
+            self._give_up(entry, due, text)
             return
+        if due.missed:
+            self._tell_missed(entry, due.missed, plan.describe(due, entry.grace_seconds))
+        # Without a slot: calls that are due before this one need them.
+        await self._alarm.reach(instant)
         async with self._calls:
-            await self._alarm.reach(instant)
             try:
                 self._fence()
             except errors.NotLeader:
-                return  # the claim stands; the timer that acts now finds it unsettled
-            await self._call(entry, instant)
+                return  # the claim stands; who claims the next tick finds it unsettled
+            if not entry.is_gone:
+                await self._call(entry, instant)
+
+    def _give_up(self, entry: entries.Entry, due: plan.Due, text: str) -> None:
+        """Ticks that nobody will fire, all before them being dealt with."""
+        assert due.latest is not None
+        # With the count goes up to where was counted: a successor does not count them again.
+        entry.trigger.status.since = clocks.format_rfc3339(due.latest)
+        self._missed(entry, due.count, text)
+
+    def _missed(self, entry: entries.Entry, count: int, text: str) -> None:
+        entry.trigger.status.missed += count
+        self._tell_missed(entry, count, text)
+        self._book.touch(entry)
+
+    def _tell_missed(self, entry: entries.Entry, count: int, text: str) -> None:
+        self._metrics.count(entry.key, metrics.MISSED, count)
+        self._recorder.event(entries.reference_to(entry), events.WARNING, "TickMissed", text)
 
     async def _call(self, entry: entries.Entry, instant: datetime.datetime) -> None:
         late_seconds = (self._clock.now() - instant).total_seconds()

@@ -15,6 +15,7 @@ from fission.base import errors as base_errors
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
 from fission.kube import errors as kube_errors
+from fission.meta import status as status_errors
 from fission_http import server
 from tests.integration.timer import world
 from tests.support import component
@@ -70,7 +71,7 @@ async def test_a_killed_timer_and_its_successors_fire_no_instant_twice(
         created = clocks.parse_rfc3339(found["since"])
         passed = int((moments[-1] - created).total_seconds())
         counted = found["delivery"]["delivered"] + found.get("missed", 0) + found.get("unknown", 0)
-        assert counted == passed
+        assert counted == passed, (found, instants)
 
 
 async def test_a_claim_without_outcome_is_said_and_not_repeated(shared: world.Shared) -> None:
@@ -93,6 +94,75 @@ async def test_a_claim_without_outcome_is_said_and_not_repeated(shared: world.Sh
             clock.set(NOON + datetime.timedelta(seconds=180))
             found = await here.eventually("tick", lastSettledTime="2027-06-01T12:03:00Z")
             assert found["unknown"] == 1
+
+
+async def test_a_claim_that_came_late_from_a_timer_before_is_said(shared: world.Shared) -> None:
+    clock = world.TurnedClock(NOON)
+    async with shared.fresh() as here:
+        await here.create("tick", "* * * * *")
+        await here.counting_since("tick", NOON)
+        async with here.timer(clock):
+            await here.eventually("tick", nextFireTime="2027-06-01T12:01:00Z")
+            await _write(here, {"lastFireTime": "2027-06-01T12:01:00Z", "claimedBy": "slow"})
+            for minute in (1, 2):
+                clock.set(NOON + datetime.timedelta(minutes=minute))
+                await here.eventually("tick", lastFireTime=f"2027-06-01T12:0{minute}:00Z")
+            found = await here.eventually("tick", lastSettledTime="2027-06-01T12:02:00Z")
+        assert found["unknown"] == 1
+        assert here.instants("tick") == ["2027-06-01T12:02:00Z"]
+
+
+async def test_what_a_timer_passed_over_and_did_not_live_to_claim_is_counted_once(
+    shared: world.Shared,
+) -> None:
+    clock = world.TurnedClock(NOON)
+    async with shared.fresh() as here:
+        await here.create("tick", "* * * * *")
+        await here.counting_since("tick", NOON)
+        answering = asyncio.Event()
+
+        async def answer() -> server.Response:
+            await answering.wait()
+            return server.Response(200)
+
+        here.router.answer = lambda _: answer()
+        async with here.timer(clock):
+            clock.set(NOON + datetime.timedelta(minutes=1))
+            await waits.until(lambda: here.router.calls)
+            # Two are passed over for 12:04, which waits for the call; then the timer ends.
+            clock.set(NOON + datetime.timedelta(minutes=4))
+            asyncio.get_running_loop().call_later(0.1, answering.set)
+        assert (await here.status("tick")).get("missed", 0) == 0
+        async with here.timer(clock):
+            found = await here.eventually("tick", lastSettledTime="2027-06-01T12:04:00Z")
+            assert found["missed"] == 2
+        assert here.instants("tick") == ["2027-06-01T12:01:00Z", "2027-06-01T12:04:00Z"]
+
+
+class DeletingClient(kube_client.Client):
+    """Somebody deletes a trigger just before it is claimed."""
+
+    async def patch(self, resource: Any, name: str, patch: Any, *rest: Any, **more: Any) -> Any:
+        if name == "short" and patch.get("status", {}).get("lastFireTime"):
+            with contextlib.suppress(status_errors.NotFound):
+                await self.delete(resource, name, "default")
+        return await super().patch(resource, name, patch, *rest, **more)
+
+
+async def test_a_trigger_that_is_gone_when_its_tick_is_claimed_is_not_fired(
+    shared: world.Shared,
+) -> None:
+    clock = world.TurnedClock(NOON)
+    credentials = kube_config.load({"KUBE_API_SOCKET": shared.api.socket})
+    async with shared.fresh() as here, DeletingClient(credentials) as kube:
+        for name in ("short", "other"):
+            await here.create(name, "* * * * *")
+            await here.counting_since(name, NOON)
+        async with here.timer(clock, kube=kube):
+            for minute in (1, 2):
+                clock.set(NOON + datetime.timedelta(minutes=minute))
+                await here.eventually("other", lastSettledTime=f"2027-06-01T12:0{minute}:00Z")
+        assert here.instants("short") == []
 
 
 class ForgetfulClient(kube_client.Client):

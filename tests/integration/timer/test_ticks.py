@@ -97,9 +97,7 @@ async def test_calls_of_one_trigger_follow_one_another_and_too_many_are_dropped(
         here.router.answer = lambda _: slow()
         async with here.timer(clock):
             await waits.until(lambda: here.router.calls or _pass(clock, 0.1))
-            clock.pass_seconds(1)
-            await asyncio.sleep(0)
-            for _ in range(3):
+            for _ in range(4):
                 clock.pass_seconds(1)
                 await asyncio.sleep(0.05)
             assert len(here.router.calls) == 1
@@ -111,6 +109,24 @@ async def test_calls_of_one_trigger_follow_one_another_and_too_many_are_dropped(
             assert instants == [f"2027-06-01T12:00:0{n}Z" for n in (1, 2, 3)]
             assert found["lastFireTime"] == instants[0]
             await waits.until_so(lambda: _is_told(here, "slow", "longer than the schedule leaves"))
+
+
+async def test_a_tick_that_waits_for_its_instant_keeps_no_call_from_going_out(
+    shared: world.Shared,
+) -> None:
+    clock = world.TurnedClock(NOON)
+    ahead = {"claim_lead_seconds": 50.0, "longest_claim_lead_seconds": 50.0}
+    async with shared.fresh(concurrent_calls=1, **ahead) as here:
+        await _create(here, "later", "30 1 * * * *")
+        async with here.timer(clock):
+            clock.pass_seconds(45)
+            await here.eventually("later", lastFireTime="2027-06-01T12:01:30Z")
+            await _create(here, "sooner", "0 1 * * * *")
+            clock.pass_seconds(15)
+            await here.eventually("sooner", lastSettledTime="2027-06-01T12:01:00Z")
+            assert here.instants("later") == []
+            clock.pass_seconds(30)
+            await here.eventually("later", lastSettledTime="2027-06-01T12:01:30Z")
 
 
 async def test_a_router_that_is_away_costs_no_tick(shared: world.Shared) -> None:

@@ -52,6 +52,12 @@ async def test_missed_ticks_are_collapsed_into_the_latest_if_it_is_not_too_long_
                 "1 tick was missed, the latest at 2027-06-02T00:00:00Z: "
                 "longer ago than the grace of 300 s"
             ]
+        # Its successor does not count the same tick again.
+        async with here.timer(clock):
+            clock.set(_utc("2027-06-03T00:00:00Z"))
+            found = await here.eventually("daily", lastSettledTime="2027-06-03T00:00:00Z")
+            assert found["missed"] == 1
+            assert here.instants("daily") == ["2027-06-03T00:00:00Z"]
 
 
 async def test_a_clock_that_is_set_back_fires_nothing_twice(shared: world.Shared) -> None:

@@ -5,8 +5,10 @@ import datetime
 import hypothesis
 from hypothesis import strategies
 
+from fission.api import timetrigger_types
 from fission.base import cron
-from fission.timer import agenda, plan
+from fission.meta import objectmeta
+from fission.timer import agenda, entries, plan
 
 START = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 
@@ -48,6 +50,47 @@ def test_a_night_without_a_timer_is_counted_up_to_a_bound() -> None:
     due = plan.look(schedule, START, _at(8 * 3600), 300)
     assert due.fire == _at(8 * 3600)
     assert due.missed == plan.MOST_COUNTED
+
+
+class Counted:
+    """A schedule that counts how often it is asked."""
+
+    def __init__(self, expression: str) -> None:
+        self._schedule = cron.parse(expression)
+        self.text = expression
+        self.asked = 0
+
+    def next_after(self, instant: datetime.datetime) -> datetime.datetime:
+        self.asked += 1
+        return self._schedule.next_after(instant)
+
+    def anchored(self, start: datetime.datetime) -> cron.Schedule:
+        return self._schedule.anchored(start)
+
+
+def test_the_latest_of_millions_of_ticks_is_found_without_walking_through_them() -> None:
+    schedule = Counted("* * * * 3 *")
+    due = plan.look(schedule, START, _at(200 * 86400), 300)
+    assert due.latest == _at(31 * 86400 - 1)
+    assert due.fire is None
+    assert schedule.asked < plan.MOST_COUNTED + 50
+
+
+def test_a_change_that_leaves_the_schedule_does_not_look_again_for_ticks_that_wait() -> None:
+    trigger = timetrigger_types.TimeTrigger(
+        metadata=objectmeta.ObjectMeta(
+            name="tick", namespace="default", creation_timestamp="2026-03-01T00:00:00Z"
+        ),
+        spec=timetrigger_types.TimeTriggerSpec(cron="* * * * *"),
+    )
+    entry = entries.make(trigger, 300, START)
+    entry.base = _at(180)
+    trigger.spec.method = "PUT"
+    entries.adopt(entry, 300, _at(200))
+    assert entry.next_tick() == _at(240)
+    trigger.spec.cron = "*/2 * * * *"
+    entries.adopt(entry, 300, _at(100))
+    assert entry.next_tick() == _at(120)
 
 
 def test_groups_are_taken_up_ahead_by_what_their_claims_take() -> None:
