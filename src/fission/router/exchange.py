@@ -18,6 +18,7 @@ import asyncio
 import logging
 import math
 import random
+import time
 from typing import TYPE_CHECKING, Final
 
 from fission.router import accesslog, dialing, failures, headedit
@@ -95,7 +96,7 @@ class Exchange:
         self._head = head
         self._plan = plan
         self._request_id = shared.ids.accept(head.get(b"x-fission-request-id"))
-        self._started = self._attached_at = shared.loop.time()
+        self._started = self._attached_at = time.monotonic()  # uvloop counts milliseconds
         if body is not None:
             self._held = body
         else:
@@ -178,7 +179,7 @@ class Exchange:
         """Send the head, and as much of the body as there is."""
         front, head, plan, target = self._front, self._head, self._plan, self._plan.target
         self._upstream = upstream
-        self._attached_at = now = self._shared.loop.time()
+        self._attached_at = time.monotonic()
         upstream.user = self
         host, port = upstream.address
         data = headedit.format_request(
@@ -199,7 +200,7 @@ class Exchange:
         if target.stream_idle_seconds is None:
             front.expect_within(target.timeout_seconds)
         else:
-            self._stream_until = now + target.stream_max_seconds
+            self._stream_until = self._shared.loop.time() + target.stream_max_seconds
             self._watch_stream(target.stream_idle_seconds)
         if head.expect_continue and self.wants_body:
             head.expect_continue = False
@@ -421,7 +422,7 @@ class Exchange:
     ) -> None:
         self._received += client_bytes
         self._sent += pod_bytes
-        self._finish(101, self._shared.loop.time(), failure)
+        self._finish(101, failure)
         if failure is not None:
             self._shared.counts.failed(failure.component, failure.reason)
             _log.info(
@@ -436,14 +437,13 @@ class Exchange:
         """The answer is passed on in full."""
         upstream, response = self._upstream, self._response
         assert upstream is not None and response is not None, "an answer came from somewhere"  # noqa: PT018
-        now = self._shared.loop.time()
         self._upstream = None
         sent = not self.wants_body
         if reusable and sent and response.keep_alive and self._framing is not bodies.Framing.CLOSE:
-            self._shared.pool.give_back(upstream, now)
+            self._shared.pool.give_back(upstream, self._shared.loop.time())
         else:
             upstream.drop()
-        self._finish(response.status, now)
+        self._finish(response.status)
         keep = sent and not (self._head.version_minor == 0 and self._is_unframed())
         self._front.exchange_done(keep_alive=keep)
 
@@ -468,7 +468,7 @@ class Exchange:
             framed = self._shape is not None and self._shape.encode
             if framed:
                 self._front.transport.write(bodies.LAST_CHUNK)
-            self._finish(self._response.status, self._shared.loop.time())
+            self._finish(self._response.status)
             self._front.exchange_done(keep_alive=framed and not self.wants_body)
         else:
             self._fail(failures.function_error("the function's pod broke off its answer"))
@@ -491,7 +491,7 @@ class Exchange:
         if not self._ended:
             self._cancel()
             failure = failures.client_disconnect(str(error) if error else "")
-            self._finish(failure.status, self._shared.loop.time(), failure)
+            self._finish(failure.status, failure)
             self._shared.counts.failed(failure.component, failure.reason)
 
     def client_stalled(self, failure: failures.Failure) -> None:
@@ -522,7 +522,7 @@ class Exchange:
             return
         began = cut or self._response is not None
         self._cancel()
-        self._finish(failure.status, self._shared.loop.time(), failure)
+        self._finish(failure.status, failure)
         self._shared.counts.failed(failure.component, failure.reason)
         _log.info(
             "a request failed: %s",
@@ -543,8 +543,8 @@ class Exchange:
         if upstream is not None:
             upstream.drop()
 
-    def _finish(self, status: int, now: float, failure: failures.Failure | None = None) -> None:
-        self._ended = True
+    def _finish(self, status: int, failure: failures.Failure | None = None) -> None:
+        self._ended, now = True, time.monotonic()
         if self._held_large:
             self._hold_none()
         if self._watched:
@@ -556,11 +556,10 @@ class Exchange:
         self._shared.counts.called(target, self._plan.label, method, status, overhead)
         if self._shared.on_end is not None and self._plan.route is not None:
             self._shared.on_end(self._plan.route, status, failure)
-        if self._shared.log is not None:
+        if (log := self._shared.log) is not None:
             held = now - self._attached_at if self._attempted else None
             served = accesslog.Served(target, self._plan.label, self._received, self._sent, held)
             client, took = self._front.client, now - self._started
-            log = self._shared.log
             log.add(client, self._head, self._request_id, status, took, served, failure)
 
     def _let_go(self, held_seconds: float | None) -> None:
