@@ -141,6 +141,7 @@ class Session:
             secret=self.secret,
             namespace=binding.namespace,
             name=binding.name,
+            strict=binding.is_strict,
         )
         try:
             async with asyncio.timeout(CONNECT_SECONDS):

@@ -72,6 +72,8 @@ class Settings:
     """Namespace of the trigger: queues that are kept per namespace use it."""
     name: str = ""
     """Name of the trigger, for the names that a broker shows of its clients."""
+    strict: bool = False
+    """The whole topic is handled one by one: messages without a key have an order, too."""
 
 
 @dataclass(slots=True, eq=False)
@@ -99,8 +101,9 @@ class Subscription(Protocol):
     async def receive(self, max_messages: int, wait_seconds: float) -> list[Message]:
         """The next messages, at most so many; waits for the first, then takes what is there.
 
-        Empty when nothing came within ``wait_seconds``. Messages of one key come in their order,
-        and one that was released comes again before its successors that are not yet received.
+        Empty when nothing came within ``wait_seconds``. Messages of one key come in their order:
+        one that was released, or that a dead member had, before its successors that are not yet
+        received. For the latter they are kept back for as long as it takes to take it over.
         """
         ...
 

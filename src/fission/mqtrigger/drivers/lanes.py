@@ -23,3 +23,8 @@ def lane(wanted: str, key: str) -> str:
     if wanted == TOPIC:
         return TOPIC
     return key if wanted == KEY else ""
+
+
+def is_ordered(wanted: str, key: str, strict: bool) -> bool:
+    """Whether the order of a message with this key (the engine's) is kept."""
+    return bool(key) or (strict and wanted != NONE)

@@ -5,6 +5,10 @@ as ``Unreachable``: whoever uses the driver connects anew, and the server delive
 not acknowledged. Pull requests are sent by hand, because the library's ``fetch`` waits for a full
 batch: first one that is answered at once, then, if nothing was there, one that waits for a single
 message, so that no request outlives its ``receive`` for long.
+
+What a dead reader had, the server keeps for it until ``ack_wait`` is over, and gives out newer
+messages meanwhile. Those with an order are kept back here until then, and their acknowledgements
+are confirmed by the server: none may come again behind its successor.
 """
 
 import asyncio
@@ -12,7 +16,7 @@ import collections
 import contextlib
 import functools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib import parse
 
@@ -30,6 +34,8 @@ from fission.mqtrigger.drivers import base, lanes, nkeys, options, tls
 ANSWER_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 0.5
+LATEST_TAKEOVER_SECONDS: Final = 0.5
+"""After ``ack_wait``: what a dead reader had is given out again by then."""
 PING_SECONDS: Final = 5
 ACK_WAIT_SECONDS: Final = 30.0
 MAX_ACK_PENDING: Final = 1000
@@ -49,7 +55,7 @@ async def connect(settings: base.Settings) -> "JetStream":
     order = lanes.order(read)
     ack_wait = read.number("takeoverSeconds", 0.1, 3600, ACK_WAIT_SECONDS)
     client = nats_client.Client()
-    made = JetStream(client, read, order, ack_wait)
+    made = JetStream(client, read, order, ack_wait, settings.strict)
     failures: list[Exception] = []
     secured = tls.wanted(read) or any(server.strip().startswith("tls:") for server in servers)
     credentials = _credentials(read, client)
@@ -145,9 +151,15 @@ class JetStream:
     """A ``base.Driver``."""
 
     def __init__(
-        self, client: nats_client.Client, read: options.Options, order: str, ack_wait: float
+        self,
+        client: nats_client.Client,
+        read: options.Options,
+        order: str,
+        ack_wait: float,
+        strict: bool = False,
     ) -> None:
         self.client = client
+        self.strict = strict
         self.context: js_client.JetStreamContext = client.jetstream(timeout=ANSWER_SECONDS)
         self.order = order
         self.ack_wait = ack_wait
@@ -176,7 +188,7 @@ class JetStream:
                 except js_errors.NotFoundError as error:
                     raise _no_stream(topic, stream) from error
             self._check(found.config)
-            made = Pull(self, topic, stream, name, found.config.ack_wait or self.ack_wait)
+            made = Pull(self, topic, stream, name, found)
             await made.start()
         self._subscriptions.append(made)
         return made
@@ -188,19 +200,23 @@ class JetStream:
         sent = {name: value for name, value in headers.items() if not _is_ours(name)}
         if key:
             sent[lanes.KEY_HEADER] = key
-        sending = asyncio.ensure_future(
+        await self.answer_to(
             self.context.publish(topic, body, ANSWER_SECONDS, stream, sent or None)
         )
+
+    async def answer_to(self, request: Coroutine[Any, Any, object]) -> None:
+        """Waits for the server's answer; raises ``Unreachable`` when the connection breaks, of
+        which the library does not tell those who wait."""
+        asking = asyncio.ensure_future(request)
         try:
-            # The library forgets whoever waits for an answer when the connection breaks.
-            while not sending.done() and self.client.is_connected:
-                await asyncio.wait({sending}, timeout=LOOK_SECONDS)
+            while not asking.done() and self.client.is_connected:
+                await asyncio.wait({asking}, timeout=LOOK_SECONDS)
         finally:
-            sending.cancel()
-        if not sending.done():
+            asking.cancel()
+        if not asking.done():
             raise base.Unreachable("NATS: the connection broke before the acknowledgement came")
         with _errors():
-            sending.result()
+            asking.result()
 
     async def close(self) -> None:
         for each in self._subscriptions:
@@ -247,14 +263,21 @@ class Pull:
     """A ``base.Subscription``."""
 
     def __init__(
-        self, driver: JetStream, topic: str, stream: str, consumer: str, ack_wait: float
+        self, driver: JetStream, topic: str, stream: str, consumer: str, found: js_api.ConsumerInfo
     ) -> None:
         self._driver = driver
         self._client = driver.client
         self._topic = topic
         self._stream = stream
         self._consumer = consumer
-        self._ack_wait = ack_wait
+        self._ack_wait = found.config.ack_wait or driver.ack_wait
+        self._newest = found.delivered.stream_seq if found.delivered else 0
+        self._kept: list[base.Message] = []
+        self._keep_until = 0.0
+        if found.num_ack_pending and driver.order != lanes.NONE:
+            now = asyncio.get_running_loop().time()
+            self._keep_until = now + self._ack_wait + LATEST_TAKEOVER_SECONDS
+        self._next_look = 0.0
         self._inbox = f"_INBOX.{ids.short_id(22)}"
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._arrived: collections.deque[tuple[float, nats_msg.Msg]] = collections.deque()
@@ -272,24 +295,39 @@ class Pull:
     async def receive(self, max_messages: int, wait_seconds: float) -> list[base.Message]:
         loop = asyncio.get_running_loop()
         give_up = loop.time() + wait_seconds
-        if not self._arrived and self._asked == 0:
+        if not self._arrived and not self._kept and self._asked == 0:
             await self._ask(max_messages, 0.0)
-        while not self._arrived and not self._closed:
+        while not self._closed:
+            found = self._take(max_messages, loop.time())
+            if not found and self._kept:
+                found = await self._successors(max_messages)
+            if found:
+                return found
             self._raise_failure()
             left = give_up - loop.time()
             if left <= 0:
                 return []
-            if self._asked <= 0:
+            if self._asked <= 0 and not self._kept:
                 await self._ask(1, left)
             self.stirred.clear()
-            await self._stir(min(left + LOOK_SECONDS, 2 * LOOK_SECONDS))
-        return self._take(max_messages, loop.time())
+            if not self._arrived:
+                await self._stir(min(left + LOOK_SECONDS, 2 * LOOK_SECONDS))
+        return []
 
     async def settle(self, message: base.Message) -> None:
-        await self._answer(message, "ack")
+        self._owned(message)
+        if self._is_ordered(message):
+            await self._driver.answer_to(message.handle.ack_sync(ANSWER_SECONDS))
+        else:
+            with _errors():
+                await message.handle.ack()
+        self._mine.discard(message)
 
     async def release(self, message: base.Message) -> None:
-        await self._answer(message, "nak")
+        self._owned(message)
+        with _errors():
+            await message.handle.nak()
+        self._mine.discard(message)
 
     async def extend(self, message: base.Message) -> None:
         self._owned(message)
@@ -310,6 +348,7 @@ class Pull:
         unfinished += [raw for _, raw in self._arrived]
         self._mine.clear()
         self._arrived.clear()
+        self._kept.clear()
         # The server delivers them again in the order in which they are handed back.
         unfinished.sort(key=lambda raw: int(raw.metadata.sequence.stream))
         with contextlib.suppress(nats_errors.Error, OSError, TimeoutError):
@@ -364,10 +403,51 @@ class Pull:
         found: list[base.Message] = []
         while self._arrived and len(found) < room:
             since, raw = self._arrived.popleft()
-            if now - since < self._ack_wait:
-                found.append(self._message(raw))
-        self._mine.update(found)
+            if now - since >= self._ack_wait:
+                continue
+            message = self._message(raw)
+            self._mine.add(message)
+            is_kept = bool(self._kept or self._keep_until) and self._is_ordered(message)
+            (self._kept if is_kept and int(message.position) > self._newest else found).append(
+                message
+            )
         return found
+
+    async def _successors(self, room: int) -> list[base.Message]:
+        """What was kept back, as soon as everything that was delivered before is here."""
+        now = asyncio.get_running_loop().time()
+        if self._keep_until:
+            if now < self._next_look and now < self._keep_until:
+                return []
+            self._next_look = now + 2 * LOOK_SECONDS
+            with _errors():
+                info = await self._driver.context.consumer_info(self._stream, self._consumer)
+            elsewhere = (info.num_ack_pending or 0) - len(self._mine) - len(self._arrived)
+            if elsewhere > 0 and now < self._keep_until:
+                for message in self._kept:
+                    await self.extend(message)
+                return []
+            self._keep_until = 0.0
+            if elsewhere > 0:
+                # Those whose time is over come before any that is new.
+                await self._ask(elsewhere, 0.0)
+                return await self._predecessors(room)
+        found = self._kept[:room]
+        del self._kept[:room]
+        return found
+
+    async def _predecessors(self, room: int) -> list[base.Message]:
+        """What the server has to give now, new messages behind those that are kept back."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + ANSWER_SECONDS
+        while self._asked > 0 and loop.time() < give_up and not self._closed:
+            self._raise_failure()
+            self.stirred.clear()
+            await self._stir(LOOK_SECONDS)
+        return self._take(room, loop.time())
+
+    def _is_ordered(self, message: base.Message) -> bool:
+        return lanes.is_ordered(self._driver.order, message.key, self._driver.strict)
 
     def _message(self, raw: nats_msg.Msg) -> base.Message:
         headers = raw.headers or {}
@@ -381,12 +461,6 @@ class Pull:
             attempt=raw.metadata.num_delivered or 1,
             handle=raw,
         )
-
-    async def _answer(self, message: base.Message, verb: str) -> None:
-        self._owned(message)
-        with _errors():
-            await getattr(message.handle, verb)()
-        self._mine.discard(message)
 
     def _owned(self, message: base.Message) -> None:
         if message not in self._mine:

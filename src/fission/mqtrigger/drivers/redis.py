@@ -3,7 +3,8 @@
 An entry of ours has the fields ``body``, ``key`` and one ``header:<Name>`` per header. Of an entry
 without ``body`` all fields become one JSON object. What a dead consumer had is taken over once it
 was idle for ``takeoverSeconds``; what is handed back is left with a consumer called ``returned``
-and made to look idle, so that it is taken over at once. How durable an accepted entry is, is the
+and made to look idle, so that it is taken over at once. A new consumer keeps entries with an order
+back until nobody else has any that were before them. How durable an accepted entry is, is the
 server's ``appendfsync``.
 """
 
@@ -30,6 +31,9 @@ CONNECTIONS: Final = 32
 TAKEOVER_SECONDS: Final = 30.0
 RETURNED: Final = "returned"
 LONG_AGO_MILLISECONDS: Final = 24 * 3600 * 1000
+LATEST_TAKEOVER_SECONDS: Final = 2.0
+"""After ``takeoverSeconds``: what a dead consumer had is ours by then."""
+MOST_KEPT: Final = 64
 EXAMPLE: Final = "redis.data.svc:6379"
 
 
@@ -46,7 +50,7 @@ async def connect(settings: base.Settings) -> "Redis":
     takeover = read.number("takeoverSeconds", 0.1, 3600, TAKEOVER_SECONDS)
     limit = int(read.number("maxLength", 1, 1e12, 0))
     client = _client(read, settings)
-    made = Redis(client, read, order, takeover, limit)
+    made = Redis(client, read, order, takeover, limit, settings.strict)
     try:
         await made.ask(client.ping())
     except BaseException:
@@ -112,8 +116,10 @@ class Redis:
         order: str,
         takeover_seconds: float,
         max_length: int,
+        strict: bool = False,
     ) -> None:
         self.client = client
+        self.strict = strict
         self.trips = redis_trips.Trips(client)
         self.order = order
         self.takeover_seconds = takeover_seconds
@@ -161,6 +167,12 @@ class Stream:
         self._next_takeover = 0.0
         self._mine: dict[str, base.Message] = {}
         self._released: dict[str, base.Message] = {}
+        self._kept: list[base.Message] = []
+        takeover = driver.takeover_seconds + LATEST_TAKEOVER_SECONDS
+        self._keep_until = asyncio.get_running_loop().time() + takeover
+        self._next_look = 0.0
+        if driver.order == lanes.NONE:
+            self._keep_until = 0.0
         self._reading: asyncio.Future[list[base.Message]] | None = None
         self._wake = asyncio.Event()
         self._closed = False
@@ -185,10 +197,16 @@ class Stream:
             found = self._take_released(max_messages)
             if len(found) < max_messages:
                 found += await self._take_over(max_messages - len(found))
+            if len(found) < max_messages and self._keep_until:
+                await self._let_go()
+            if len(found) < max_messages and not self._keep_until:
+                room = max_messages - len(found)
+                found += self._kept[:room]
+                del self._kept[:room]
             if len(found) < max_messages:
                 left = min(give_up, self._next_takeover) - loop.time()
                 pause = 0.0 if found else max(0.0, left)
-                found += await self._read_new(max_messages - len(found), pause)
+                found += self._sift(await self._read_new(max_messages - len(found), pause))
             if found or loop.time() >= give_up:
                 return found
         return []
@@ -236,6 +254,7 @@ class Stream:
         self._wake.set()
         self._mine.clear()
         self._released.clear()
+        self._kept.clear()
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
@@ -298,11 +317,39 @@ class Stream:
             if position.decode() not in self._released and position.decode() not in self._mine
         ]
 
+    def _sift(self, new: list[base.Message]) -> list[base.Message]:
+        """Of new entries those that may be handed over; the others are kept back."""
+        if not self._keep_until and not self._kept:
+            return new
+        strict, order = self._driver.strict, self._driver.order
+        kept = [each for each in new if lanes.is_ordered(order, each.key, strict)]
+        self._kept += kept
+        return [each for each in new if each not in kept]
+
+    async def _let_go(self) -> None:
+        """No other consumer has anything, or only one that lives: with it no order can be kept."""
+        now = asyncio.get_running_loop().time()
+        if now < self._next_look:
+            return
+        answer: Any = await self._group_call(
+            lambda: self._client.xpending(self._topic, self._group)
+        )
+        others = [each for each in answer["consumers"] if each["name"] != self._consumer.encode()]
+        taken_over = now >= self._keep_until and now < self._next_takeover
+        if not others or taken_over:
+            self._keep_until = 0.0
+        self._next_look = now + min(max(self._driver.takeover_seconds / 3, 0.05), 1.0)
+
     async def _read_new(self, room: int, pause_seconds: float) -> list[base.Message]:
         """Entries that nobody had. The read goes on in the background when the wait ends first:
         what the server sends to a reader that left would be nobody's until it is taken over."""
-        if self._reading is None:
+        if self._reading is None and len(self._kept) < MOST_KEPT:
             self._reading = asyncio.ensure_future(self._read(room, pause_seconds))
+        if self._reading is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_seconds):
+                    await self._wake.wait()
+            return []
         if pause_seconds > 0:
             woken = asyncio.ensure_future(self._wake.wait())
             try:
