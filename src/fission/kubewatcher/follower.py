@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 NAMESPACE_REFUSED: Final = "NamespaceRefused"
 FORBIDDEN: Final = "Forbidden"
 BAD_FUNCTION: Final = "InvalidFunctionReference"
+HEALTHY_SECONDS: Final = 10.0
+"""What lasted longer than this begins the pauses anew."""
 
 
 class Follower:
@@ -65,8 +67,10 @@ class Follower:
             self._stretch.is_discarded = True
 
     async def _follow_on(self) -> None:
+        loop = asyncio.get_running_loop()
         pauses = _pauses()
         while True:
+            started_at = loop.time()
             try:
                 await self._follow()
             except resolve.Refused as error:
@@ -75,6 +79,8 @@ class Follower:
             except errors.Error as error:
                 # The API is away, or somebody else wrote the journal.
                 logger.warning("watch begins again: %s", error, extra=self._fields)
+                if loop.time() - started_at > HEALTHY_SECONDS:
+                    pauses = _pauses()
                 await asyncio.sleep(next(pauses))
 
     async def _follow(self) -> None:

@@ -83,8 +83,8 @@ class Followers:
         del self._running[key]
 
     def _ended(self, key: str, task: asyncio.Task[None]) -> None:
-        """A follower never ends by itself: a mistake of ours is logged, and it begins again."""
+        """A follower never ends by itself: a mistake of ours is logged; later it begins again."""
         if task.cancelled():
             return
         logger.error("follower ended", exc_info=task.exception(), extra={"trigger": key})
-        self._queue.retry(key)
+        self._queue.add_after(key, self._deps.settings.retry_seconds)

@@ -155,6 +155,7 @@ class Stretch:
                 telling_it.cancel()
                 await asyncio.gather(telling_it, return_exceptions=True)
                 raise
+            telling_it.result()
         content = self._journal.content
         plan.note(content.known, event)
         content.position = position or content.position

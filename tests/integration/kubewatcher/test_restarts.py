@@ -6,6 +6,8 @@ import contextlib
 
 import pytest
 
+from fission.kube import client as kube_client
+from fission.kube import config as kube_config
 from fission.meta import gvk
 from fission_http import server as servers
 from tests.support import waiting as waits
@@ -199,3 +201,26 @@ def states(world):
         with contextlib.suppress(ValueError):
             found.append(int(told.object["data"]["text"]))
     return found
+
+
+class FailingClient(kube_client.Client):
+    """Fails as only a mistake in a program does, at the first journals that are read."""
+
+    failed_at: list[float]
+
+    async def get(self, resource, name, *rest, **more):
+        if resource is gvk.CONFIGMAPS and len(self.failed_at) < 3:
+            self.failed_at.append(asyncio.get_running_loop().time())
+            raise LookupError("a mistake")
+        return await super().get(resource, name, *rest, **more)
+
+
+async def test_a_follower_that_fails_begins_again_after_a_while(world):
+    await world.create_trigger()
+    async with FailingClient(kube_config.load({"KUBE_API_SOCKET": world.api.socket})) as kube:
+        kube.failed_at = []
+        await world.start(kube)
+        await world.subscribed()
+        await world.stop()
+    first, second, third = kube.failed_at
+    assert min(second - first, third - second) >= 0.1
