@@ -9,7 +9,8 @@ status says            the trigger has                     then
 =====================  ==================================  =======================================
 nothing, or a window   weights of two functions            open a window with them
 of another spec
-a window               its weights                         sleep until its end, then judge it
+a window               its weights                         sleep until its end, then judge it; one
+                                                           of the future is opened anew
 a move                 the weights before it               write those after it
 a move                 the weights after it                open the next window, or end as failed
 a window or a move     any other weights                   somebody else moved traffic: aborted
@@ -204,7 +205,7 @@ def look(config: canaryconfig_types.CanaryConfig, facts: Facts) -> Step:
     passed = (facts.now - clocks.parse_rfc3339(window.since)).total_seconds()
     interval = canaryconfig_defaults.interval_seconds(config.spec)
     if passed < 0:
-        return Sleep(interval)  # clocks differ
+        return Open(found)  # the clock was set back, perhaps by far
     return Judge(passed) if passed >= interval else Sleep(interval - passed)
 
 

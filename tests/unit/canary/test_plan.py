@@ -269,3 +269,12 @@ def test_weights_need_not_be_percent() -> None:
     world.give(1, 3)
     assert world.run() == "succeeded"
     assert world.seen[1:] == [75, 100]
+
+
+def test_a_window_that_begins_in_the_future_is_opened_anew() -> None:
+    """The clock was set back: the canary would sleep until it has caught up."""
+    world = World(a_canary(), new=20)
+    world.step()
+    world.now -= 600 * MINUTE
+    assert world.step() == plan.Open(plan.Weights(20, 80))
+    assert world.step() == plan.Sleep(60.0)
