@@ -187,7 +187,9 @@ class Redis(Broker):
         return _without("redis-server", "redis-server")
 
     def launch(self) -> None:
-        common = ["redis-server", "--bind", "127.0.0.1", "--appendonly", "yes", "--save", ""]
+        common = ["redis-server", "--bind", "127.0.0.1", "--appendonly", "yes"]
+        # Else a busy disk delays what was answered, and a kill loses it.
+        common += ["--appendfsync", "always", "--save", ""]
         opened, secured = self.folder / "open", self.folder / "secure"
         self._start([*common, "--port", str(self.port), "--dir", str(opened)])
         certificate = ["--tls-cert-file", f"{self.folder}/server.pem"]

@@ -3,10 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.conformance.message_queue import brokers as real_brokers
+
+FOLDER = Path(__file__).parent
+
+
+LAST = ("rabbitmq", "kafka")
+"""Those that take seconds to start: meanwhile the others are tested."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = [place for place, item in enumerate(items) if FOLDER in item.path.parents]
+    ordered = sorted((items[place] for place in places), key=_rank)
+    for place, item in zip(places, ordered, strict=True):
+        items[place] = item
+
+
+def _rank(item: pytest.Item) -> int:
+    names = _names(item)
+    if not names and "brokers" in getattr(item, "fixturenames", ()):
+        return len(LAST)  # it wants all of them
+    return max((LAST.index(name) for name in names if name in LAST), default=-1)
+
+
+def _names(item: pytest.Item) -> set[str]:
+    """The brokers that a test's parameters name."""
+    values = (getattr(item, "callspec", None) and item.callspec.params.values()) or ()
+    return {value for value in values if isinstance(value, str) and value in real_brokers.KINDS}
 
 
 @pytest.fixture(scope="session")
@@ -14,12 +41,7 @@ def brokers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[real_brokers.Brokers]:
     """Those that the chosen tests name in their parameters."""
-    wanted = {
-        value
-        for item in request.session.items
-        for value in (getattr(item, "callspec", None) and item.callspec.params.values()) or ()
-        if isinstance(value, str) and value in real_brokers.KINDS
-    }
+    wanted = set().union(*map(_names, request.session.items))
     with real_brokers.running(tmp_path_factory.mktemp("brokers")) as running:
         running.launch(wanted)
         yield running

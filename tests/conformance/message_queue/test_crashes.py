@@ -11,12 +11,26 @@ from pathlib import Path
 import pytest
 
 from fission.mqtrigger.drivers import base
-from tests.conformance.message_queue import brokers, reading
+from tests.conformance.message_queue import brokers as real_brokers
+from tests.conformance.message_queue import reading
 
 CONSUMER = Path(__file__).with_name("consumer.py")
 
 
-async def test_a_broker_that_crashes_and_comes_back(broker: brokers.Broker) -> None:
+async def test_brokers_that_crash_and_come_back(brokers: real_brokers.Brokers) -> None:
+    """All at once: it is mostly waiting, for programs that start and for deadlines."""
+    chosen = [name for name in sorted(real_brokers.KINDS) if not real_brokers.missing(name)]
+    if not chosen:
+        pytest.skip("no broker is installed")
+    brokers.launch(chosen)
+    ends = await asyncio.gather(
+        *(_crash(brokers.get(name)) for name in chosen), return_exceptions=True
+    )
+    failed = {name: end for name, end in zip(chosen, ends, strict=True) if end is not None}
+    assert not failed, failed
+
+
+async def _crash(broker: real_brokers.Broker) -> None:
     topic = reading.new_name()
     await broker.make_topic(topic)
     quick = broker.settings(takeoverSeconds="1")
@@ -26,13 +40,13 @@ async def test_a_broker_that_crashes_and_comes_back(broker: brokers.Broker) -> N
         first, _held = (await reading.take(subscription, 2))[:2]
         await subscription.settle(first)
         waiting = asyncio.ensure_future(_until_an_error(subscription))
-        broker.kill()
+        await asyncio.to_thread(broker.kill)
         refused = asyncio.ensure_future(driver.publish(topic, b"refused", {}))
         try:
             async with asyncio.timeout(25):
                 ends = await asyncio.gather(waiting, refused, return_exceptions=True)
         finally:
-            broker.restart()
+            await asyncio.to_thread(broker.restart)
         assert [type(end) for end in ends] == [base.Unreachable, base.Unreachable]
     async with reading.connected(quick) as driver:
         subscription = await driver.subscribe(topic, "group")
@@ -47,7 +61,7 @@ async def _until_an_error(subscription: base.Subscription) -> None:
         await subscription.receive(1, 10.0)
 
 
-async def test_a_consumer_that_is_killed(broker: brokers.Broker) -> None:
+async def test_a_consumer_that_is_killed(broker: real_brokers.Broker) -> None:
     topic = reading.new_name()
     await broker.make_topic(topic)
     settings = broker.settings(takeoverSeconds="1")
@@ -90,7 +104,7 @@ async def test_a_consumer_that_is_killed(broker: brokers.Broker) -> None:
             await process.wait()
 
 
-async def test_what_a_closed_subscription_held_comes_at_once(broker: brokers.Broker) -> None:
+async def test_what_a_closed_subscription_held_comes_at_once(broker: real_brokers.Broker) -> None:
     topic = reading.new_name()
     await broker.make_topic(topic)
     async with reading.connected(broker.settings(takeoverSeconds="600")) as driver:
@@ -106,9 +120,9 @@ async def test_what_a_closed_subscription_held_comes_at_once(broker: brokers.Bro
             await second.settle(message)
 
 
-async def test_a_broker_that_is_not_there(broker: brokers.Broker) -> None:
+async def test_a_broker_that_is_not_there(broker: real_brokers.Broker) -> None:
     settings = broker.settings()
-    port = str(brokers.free_ports(1)[0])
+    port = str(real_brokers.free_ports(1)[0])
     mine = str(broker.ports()[0])
     away = base.Settings(
         settings.type,
