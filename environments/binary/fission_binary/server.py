@@ -92,7 +92,7 @@ class Runtime:
         if path in ("/v2/specialize", "/specialize"):
             return await self._specialize(request, path)
         if self._caller is None:
-            return _text(400, "Generic container: no requests supported")
+            return _refused(400, "Generic container: no requests supported")
         if self._active >= self._limit:
             busy = [*_TEXT, ("X-Fission-Busy", str(self._limit))]
             return messages.Response(503, busy, b"every slot of this pod is taken\n")
@@ -269,6 +269,13 @@ def _decode(body: bytes) -> dict[str, Any]:
     if not isinstance(load_request, dict):
         raise ValueError("it is not a JSON object")
     return load_request
+
+
+def _refused(status: int, text: str) -> messages.Response:
+    """No function is here (any more): the router takes the call elsewhere."""
+    response = _text(status, text)
+    response.headers = [*response.headers, ("X-Fission-Busy", "0")]
+    return response
 
 
 def _text(status: int, text: str) -> messages.Response:

@@ -72,7 +72,9 @@ class Runtime {
   /** Take over a connection that wants to speak another protocol. */
   handleUpgrade(request, socket, head) {
     if (this.#function === null) {
-      websockets.refuse(socket, 500, 'Generic container: no requests supported');
+      websockets.refuse(socket, 500, 'Generic container: no requests supported', [
+        'X-Fission-Busy: 0',
+      ]);
     } else if (this.#isFull()) {
       websockets.refuse(socket, 503, 'every slot of this pod is taken\n', [
         `X-Fission-Busy: ${this.#limit}`,
@@ -151,6 +153,7 @@ class Runtime {
 
   async #handleGeneric(request, response, path) {
     if (!SPECIALIZE.has(path)) {
+      response.set('X-Fission-Busy', 0); // the router takes the call elsewhere
       plain(response, 500, 'Generic container: no requests supported');
       return;
     }

@@ -96,7 +96,7 @@ class Runtime:
 
     async def _handle_generic(self, request: messages.Request, path: str) -> messages.Response:
         if path not in _SPECIALIZE:
-            return _text(500, "Generic container: no requests supported")
+            return _refused(500, "Generic container: no requests supported")
         if request.method != "POST":
             return _text(405, f"{path} takes POST")
         if not self.is_generic:
@@ -228,6 +228,13 @@ def real_path(declared: str, env: Mapping[str, str]) -> str:
             if declared == mount or declared.startswith(mount.rstrip("/") + "/"):
                 return str(real) + declared[len(mount.rstrip("/")) :]
     return declared
+
+
+def _refused(status: int, text: str) -> messages.Response:
+    """No function is here (any more): the router takes the call elsewhere."""
+    response = _text(status, text)
+    response.headers = [*response.headers, ("X-Fission-Busy", "0")]
+    return response
 
 
 def _text(status: int, text: str) -> messages.Response:

@@ -28,6 +28,7 @@ def still_generic(process: processes.Process) -> None:
     answer = process.call()
     assert answer.status == process.runtime.unspecialized, f"{answer}; {process.state()}"
     assert process.runtime.unspecialized_text in answer.text
+    assert answer.headers["X-Fission-Busy"] == "0", "the router cannot tell it from an answer"
 
 
 def test_a_specialized_runtime_answers_calls(start: Start) -> None:

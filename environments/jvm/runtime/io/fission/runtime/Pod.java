@@ -77,7 +77,8 @@ final class Pod {
         }
         Instance instance = current;
         if (instance == null) {
-            return write(Answer.text(400, "Container not specialized"), head, sink);
+            // The router takes the call elsewhere.
+            return write(Answer.text(400, "Container not specialized", "X-Fission-Busy", "0"), head, sink);
         }
         if (!instance.enter()) {
             String limit = Integer.toString(instance.limit);
