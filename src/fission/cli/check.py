@@ -14,6 +14,7 @@ _COMPONENTS = (
     "canary",
     "executor",
     "kubewatcher",
+    "mqtrigger",
     "router",
     "statestore",
     "storagesvc",
@@ -47,11 +48,15 @@ async def _category(
     checks: list[tuple[str, Callable[[context.Session], Awaitable[str]]]],
 ) -> None:
     session.out.line(f"{title}\n{_RULE}")
+    told: set[str] = set()
     for text, run in checks:
         try:
             problem = await run(session)
         except base_errors.Error as error:
             problem = str(error)
+        if problem and problem in told:
+            continue
+        told.add(problem)
         session.out.line(f"{_BAD} {problem}" if problem else f"{_GOOD} {text}")
     session.out.line()
 

@@ -197,5 +197,5 @@ async def test_a_pod_shows_what_it_waits_for(good, cluster):
 async def test_the_check_names_each_part_that_is_not_there(good):
     shown = await good("check")
 
-    for name in ("buildermgr", "executor", "router", "storagesvc"):
+    for name in ("buildermgr", "executor", "mqtrigger", "router", "storagesvc"):
         assert f'"{name}" not found' in shown
