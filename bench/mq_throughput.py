@@ -157,7 +157,7 @@ async def _statestore(
 ) -> base.Driver:
     secret = await kube.get(gvk.SECRETS, signing.SECRET_NAME, "fission")
     master = base64.b64decode(secret["data"][signing.SECRET_KEY])
-    where = statestore.ServicePeers(peers.Peers(kube), "fission")
+    where = statestore.finder({}, peers.Peers(kube), "fission")
     clock = clocks.SystemClock()
     client = statestore.Statestore(http, signing.Masters(master), where, clock)
     return statestore_driver.Driver(client, libdeclare.NAMESPACE, clock)

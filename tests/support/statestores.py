@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 from fission.base import clock as clocks
 from fission.contracts import signing
+from fission.delivery import finders
 from fission.delivery import statestore as clients
 from fission.statestore import app, config
 from fission.statestore import store as stores
@@ -32,7 +33,7 @@ class Served:
 
     def client(self, masters: signing.Masters | None = None) -> clients.Statestore:
         """A client; ``masters`` others than its own are refused."""
-        where = clients.FixedUrl(self.url)
+        where = finders.Fixed(self.url)
         return clients.Statestore(self._http, masters or self._masters, where, clocks.SystemClock())
 
     async def start(self) -> None:

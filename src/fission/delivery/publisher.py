@@ -23,7 +23,7 @@ from fission.base import backoff, ids
 from fission.base import clock as clocks
 from fission.base import errors as base_errors
 from fission.contracts import invocation, signing
-from fission.delivery import calls, errors, routers, verdicts
+from fission.delivery import calls, errors, finders, verdicts
 from fission.web import client as web_client
 from fission_http import errors as http_errors
 
@@ -77,7 +77,7 @@ class Publisher:
     def __init__(
         self,
         http: web_client.HttpClient,
-        found: routers.Routers,
+        found: finders.Finder,
         masters: signing.Masters,
         clock: clocks.Clock,
         *,

@@ -8,15 +8,16 @@ whether doing it twice matters.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from fission.base import clock as clocks
 from fission.contracts import gojson, signing
 from fission.contracts import statestore as wire
+from fission.delivery import finders
 from fission.delivery import statestore_errors as errors
-from fission.kube import peers as kube_peers
+from fission.kube import peers
 from fission.web import client as web_client
 from fission_http import client as http_client
 from fission_http import errors as http_errors
@@ -27,47 +28,14 @@ TIMEOUT_SECONDS: Final = 10.0
 """Of a call, besides what it is told to wait."""
 
 
-class Finder(Protocol):
-    """Where statestore is."""
-
-    async def urls(self) -> list[str]:
-        """Base URLs, as good as is known."""
-
-    def forget(self) -> None:
-        """None of them answered."""
-
-
-class FixedUrl:
-    """Where a setting says."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
-
-    async def urls(self) -> list[str]:
-        return [self._url]
-
-    def forget(self) -> None:
-        """A setting does not change."""
-
-
-class ServicePeers:
-    """Where the Service's pods are."""
-
-    def __init__(self, peers: kube_peers.Peers, platform_namespace: str) -> None:
-        self._peers = peers
-        self._namespace = platform_namespace
-
-    async def urls(self) -> list[str]:
-        return await self._peers.urls(self._namespace, wire.SERVICE, wire.SOCKET_NAME)
-
-    def forget(self) -> None:
-        self._peers.forget(self._namespace, wire.SERVICE)
-
-
-def finder(env: Mapping[str, str], peers: kube_peers.Peers, platform_namespace: str) -> Finder:
+def finder(
+    env: Mapping[str, str], resolved: peers.Peers, platform_namespace: str
+) -> finders.Finder:
     """By ``FISSION_STATESTORE_URL``, else by the Service."""
     url = env.get(wire.URL_VARIABLE)
-    return FixedUrl(url) if url else ServicePeers(peers, platform_namespace)
+    if url:
+        return finders.Fixed(url)
+    return finders.Resolved(resolved, platform_namespace, wire.SERVICE, wire.SOCKET_NAME)
 
 
 class Statestore:
@@ -77,7 +45,7 @@ class Statestore:
         self,
         http: http_client.Client,
         masters: signing.Masters,
-        where: Finder,
+        where: finders.Finder,
         clock: clocks.Clock,
         *,
         timeout_seconds: float = TIMEOUT_SECONDS,

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from fission.api import reference_types
 from fission.base import clock as clocks
 from fission.contracts import signing
-from fission.delivery import calls, publisher, routers
+from fission.delivery import calls, finders, publisher
 from fission.web import client as web_client
 from fission_http import server
 from tests.support import fakerouter
@@ -34,7 +34,7 @@ HELLO = calls.Call(
 async def world() -> AsyncIterator[tuple[fakerouter.FakeRouter, publisher.Publisher]]:
     async with fakerouter.running(MASTERS) as router, web_client.HttpClient() as http:
         made = publisher.Publisher(
-            http, routers.Fixed(router.url), MASTERS, clocks.SystemClock(), draw=lambda: 0.0
+            http, finders.Fixed(router.url), MASTERS, clocks.SystemClock(), draw=lambda: 0.0
         )
         yield router, made
 

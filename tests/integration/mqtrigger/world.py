@@ -16,7 +16,7 @@ from fission.base import clock as clocks
 from fission.base import ids
 from fission.contracts import signing
 from fission.contracts import statestore as wire
-from fission.delivery import publisher, routers, statestore
+from fission.delivery import finders, publisher, statestore
 from fission.kube import client as kube_client
 from fission.meta import gvk
 from fission.mqtrigger import app, config
@@ -40,7 +40,15 @@ class World:
     store: statestore.Statestore
     settings: config.Config
     images: dict[str, str]
+    socket: str
+    """Of the API server."""
     _app: asyncio.Task[None] | None = None
+
+    async def start_another(self) -> World:
+        """A second mqtrigger beside this one."""
+        other = dataclasses.replace(self, _app=None)
+        await other.start()
+        return other
 
     async def start(self) -> None:
         """Start mqtrigger."""
@@ -51,7 +59,7 @@ class World:
             app.Deps(
                 kube=self.kube,
                 caller=publisher.Publisher(
-                    http, routers.Fixed(self.router.url), MASTERS, clocks.SystemClock()
+                    http, finders.Fixed(self.router.url), MASTERS, clocks.SystemClock()
                 ),
                 drivers=registry.Registry({registry.STATESTORE: streams.connect}),
                 clock=clocks.SystemClock(),
@@ -179,11 +187,15 @@ def message_queue_trigger(name: str, **spec: Any) -> Obj:
 
 @contextlib.asynccontextmanager
 async def running(
-    folder: pathlib.Path, settings: config.Config | None = None, **images: str
+    folder: pathlib.Path,
+    settings: config.Config | None = None,
+    *,
+    is_started: bool = True,
+    **images: str,
 ) -> AsyncIterator[World]:
-    """Everything runs, mqtrigger too."""
+    """Everything runs, mqtrigger too unless it is started by the test."""
     async with (
-        kinds.cluster() as (_, kube),
+        kinds.cluster() as (api, kube),
         fakerouter.running(MASTERS) as router,
         statestores.running(folder) as served,
     ):
@@ -194,8 +206,10 @@ async def running(
             served.client(),
             settings or config.Config(unready_after_seconds=0.2),
             images,
+            api.socket,
         )
-        await made.start()
+        if is_started:
+            await made.start()
         try:
             yield made
         finally:

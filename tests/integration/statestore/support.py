@@ -14,6 +14,7 @@ import prometheus_client
 
 from fission.base import clock as clocks
 from fission.contracts import signing
+from fission.delivery import finders
 from fission.delivery import statestore as client
 from fission.statestore import app, config, store
 from fission.web import listen
@@ -64,7 +65,7 @@ async def statestore(
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     running = asyncio.create_task(made.run([listening]))
     async with http_client.Client() as http:
-        calls = client.Statestore(http, masters, client.FixedUrl(url), clock)
+        calls = client.Statestore(http, masters, finders.Fixed(url), clock)
         fixture = Fixture(http, url, made, running, calls)
         prometheus_client.REGISTRY.register(made.metrics)
         assert (await fixture.get("/readyz"))[0] == 200

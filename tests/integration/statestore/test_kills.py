@@ -11,6 +11,7 @@ from pathlib import Path
 from fission.base import clock as clocks
 from fission.contracts import signing
 from fission.contracts import statestore as wire
+from fission.delivery import finders
 from fission.delivery import statestore as clients
 from fission.delivery import statestore_errors as errors
 from fission_http import client as http_client
@@ -114,7 +115,7 @@ async def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     dice = random.Random(5)
     with component.statestore(tmp_path, FISSION_INTERNAL_AUTH_SECRET="s") as process:
         async with http_client.Client() as http:
-            where = clients.FixedUrl(process.url)
+            where = finders.Fixed(process.url)
             masters = signing.Masters(b"s")
             calls = clients.Statestore(http, masters, where, clocks.SystemClock())
             callers = Callers(calls)
