@@ -133,3 +133,15 @@ def statestore(folder: Path, **env: str) -> Iterator[Component]:
         yield made
     finally:
         made.close()
+
+
+@contextlib.contextmanager
+def mqtrigger(folder: Path, api_socket: str, **env: str) -> Iterator[Component]:
+    """Mqtrigger on an API server; not started yet."""
+    settings = {"KUBE_API_SOCKET": api_socket, "FISSION_TENANCY_MODE": "cluster", **env}
+    words = ["-m", "fission.bundle.serve", "mqtrigger"]
+    made = Component(words, "http", settings, folder / "mqtrigger.log", "/readyz")
+    try:
+        yield made
+    finally:
+        made.close()
