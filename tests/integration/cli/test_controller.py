@@ -77,6 +77,37 @@ async def test_a_function_from_creation_to_deletion(good, fission, router):
     assert await good("fn", "delete", "--name", "hello") == "function 'hello' deleted\n"
 
 
+async def test_a_queue_trigger_from_creation_to_deletion(good, bad, cluster):
+    await good("env", "create", "--name", "python", "--image", "i", "--poolsize", "1")
+    await good("fn", "create", "--name", "hello", "--env", "python", "--code", "hello.py")
+    mine = ("--name", "orders")
+    reads = ("--function", "hello", "--mqtype", "statestore", "--topic", "in")
+    assert await good("mqt", "create", *mine, *reads) == "trigger 'orders' created\n"
+    assert "already exists" in await bad("mqt", "create", *mine, *reads)
+    assert "invalid topic" in await bad(
+        "mqt", "create", "--name", "x", "--function", "hello", "--topic", "a b"
+    )
+    changed = await good("mqt", "update", *mine, "--maxretries", "3", "--errortopic", "bad")
+    assert changed == "message queue trigger 'orders' updated\n"
+    path = "/apis/fission.io/v1/namespaces/default/messagequeuetriggers/orders"
+    spec = (await cluster.call("GET", path)).body["spec"]
+    assert (spec["maxRetries"], spec["errorTopic"], spec["mqtkind"]) == (3, "bad", "fission")
+    status = {"conditions": [{"type": "Ready", "status": "True", "reason": "Subscribed"}]}
+    status["conditions"][0] |= {"message": "read", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    status["delivery"] = {"delivered": 7, "lag": 5}
+    answer = await cluster.call(
+        "PATCH", f"{path}/status", {"status": status}, "application/merge-patch+json"
+    )
+    assert answer.status == 200, answer.body
+    assert "orders hello         statestore" in await good("mqt", "list")
+    assert "LAST_DELIVERY" in await good("mqt", "list", "-o", "wide")
+    assert "<none>        7         0      5" in await good("mqt", "get", *mine)
+    waited = await good("mqt", "wait", *mine, "--for", "condition=Ready")
+    assert waited == "messagequeuetrigger/orders condition met: Ready=True\n"
+    assert await good("mqt", "delete", *mine) == "trigger 'orders' deleted\n"
+    assert "orders" in await bad("mqt", "get", *mine)
+
+
 async def test_a_schedule_that_cannot_be_read_is_refused(controller):
     spec = {"cron": "0 25 * * *", "functionref": {"type": "name", "name": "hello"}}
     body = {"metadata": {"name": "bad", "namespace": "default"}, "spec": spec}
