@@ -186,6 +186,9 @@ class Handler:
             await self._subscription.settle(message)
         except base.Lost as error:
             self._report.duplicated(message.position, str(error))
+            if self._binding.lane(message.key):
+                # It will be delivered again; what we have of its lane must not come before it.
+                raise
             return False
         return True
 

@@ -211,6 +211,8 @@ class Subscription:
         self._group = group
         self._progress: Progress | None = None
         self._version = 0
+        self._unsure: bytes | None = None
+        """What a write held of which nobody knows whether it happened."""
         self._seen: tuple[int, float] | None = None
         self._read_to = 0
         self._released: list[tuple[int, wire.Event]] = []
@@ -312,6 +314,7 @@ class Subscription:
             progress.release(seq)
         progress.hand_back()
         try:
+            await self._be_sure()
             await self._set(progress.cursor(), self._version)
         except statestore_errors.StatestoreError as error:
             logger.debug("cursor was not handed back: %s", error)
@@ -360,6 +363,7 @@ class Subscription:
 
     def _lose(self) -> None:
         self._progress = None
+        self._unsure = None
         self._held.clear()
         self._released.clear()
 
@@ -405,15 +409,17 @@ class Subscription:
             told, self._waiters = self._waiters, []
             failure: Exception | None = None
             try:
-                await self._set(self._current().cursor(), self._version)
+                await self._be_sure()
+                cursor = self._current().cursor()
+                self._unsure = encode_cursor(cursor)
+                await self._set(cursor, self._version)
+                self._unsure = None
                 self._version += 1
                 self._wrote_at = self._clock.monotonic()
             except statestore_errors.VersionConflict:
                 self._lose()
                 failure = base.Lost("another member of the group took over")
             except (statestore_errors.StatestoreError, base.Lost) as error:
-                # Whether it was written is not known: the version has to be looked up.
-                self._lose()
                 failure = error
             for waiter in told:
                 if waiter.done():
@@ -422,6 +428,18 @@ class Subscription:
                     waiter.set_result(None)
                 else:
                     waiter.set_exception(failure)
+
+    async def _be_sure(self) -> None:
+        """After a write whose answer was lost: it happened, or it did not, or somebody took over,
+        for which VersionConflict is raised."""
+        if self._unsure is None:
+            return
+        found = await self._client.get(self._scope, self._topic)
+        if found.version == self._version + 1 and found.value == self._unsure:
+            self._version += 1
+        elif found.version != self._version:
+            raise statestore_errors.VersionConflict("the cursor was written by somebody else")
+        self._unsure = None
 
     async def _set(self, cursor: Cursor, version: int) -> None:
         await self._client.set(
