@@ -29,7 +29,6 @@ from fission.router import (
     listener,
     login,
     metrics,
-    proxy,
     requestids,
     slots,
     sockets,
@@ -68,7 +67,7 @@ class Core:
         verify: gateway.Verify | None = None,
         on_table: Callable[[routetable.Table], None] = lambda table: None,
         ready: Callable[[], bool] = lambda: True,
-        on_end: proxy.OnEnd | None = None,
+        on_end: listener.OnEnd | None = None,
         auth: guard.Auth | None = None,
     ) -> None:
         """`verify` checks signatures on the internal listener; `ready` is part of `/readyz`.
@@ -148,7 +147,7 @@ class Core:
         entrance: login.Login | None = None,
     ) -> listener.Listener:
         return listener.Listener(
-            proxy.Shared(
+            listener.Shared(
                 settings=self._settings,
                 routes=routes,
                 slots=self.capacity,

@@ -11,7 +11,7 @@ from fission.router import executor_client, failures
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fission.router import proxy, slots, upstream
+    from fission.router import listener, slots, upstream
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ OUR_OWN: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EAD
 
 
 async def connect(
-    shared: proxy.Shared, endpoint: slots.Endpoint, attempt: int, fields: Mapping[str, str]
+    shared: listener.Shared, endpoint: slots.Endpoint, attempt: int, fields: Mapping[str, str]
 ) -> upstream.Upstream:
     """A new connection to an endpoint; raises Failure. Later attempts have more time."""
     seconds = shared.settings.dial_timeout_seconds * 2 ** min(attempt, 6)
@@ -34,7 +34,7 @@ async def connect(
 
 
 def _learn(
-    shared: proxy.Shared, endpoint: slots.Endpoint, error: OSError, fields: Mapping[str, str]
+    shared: listener.Shared, endpoint: slots.Endpoint, error: OSError, fields: Mapping[str, str]
 ) -> failures.Failure:
     now = shared.loop.time()
     address = executor_client.format_address(endpoint.address)

@@ -7,7 +7,7 @@ What may be repeated: an attempt that sent nothing (the connection was refused o
 request that the pod refused unseen (`X-Fission-Busy`); and, once, a request without a body and
 effect (GET and its like) on a kept connection that ended before a byte of the answer, because pods
 close idle connections too. Anything else may have been processed, so it fails. Bodies up to
-`REPLAY_BYTES` (while memory allows, `LARGE_REPLAY_BYTES`) are kept until the answer begins, so that
+`replay.KEPT_BYTES` (while memory allows, `LARGE_BYTES`) are kept until the answer begins, so that
 the first two are not limited to requests without a body. What a pod refused after more of its body
 went there fails with 503 and `Retry-After`.
 """
@@ -21,27 +21,18 @@ import random
 import time
 from typing import TYPE_CHECKING, Final
 
-from fission.router import accesslog, dialing, failures, headedit
+from fission.router import accesslog, dialing, failures, headedit, replay
 from fission.router import tunnel as tunnels
 from fission_http import body as bodies
 from fission_http import head as heads
 
 if TYPE_CHECKING:
-    from fission.router import gateway, proxy, slots
+    from fission.router import gateway, listener, proxy, slots
     from fission.router import upstream as upstreams
 
 _log = logging.getLogger(__name__)
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-REPLAY_BYTES: Final = 64 * 1024
-"""Body kept for another attempt: what most requests need, little enough for thousands at once."""
-
-LARGE_REPLAY_BYTES: Final = 1024 * 1024
-"""Kept of a larger body: a pod that refuses does so at the head, long before that much is sent."""
-
-LARGE_REPLAYS: Final = 64
-"""Larger bodies kept at once; the bound of the memory that they take."""
-
 JITTER: Final = 0.2
 SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 
@@ -62,11 +53,8 @@ class Exchange:
     _chunks: bodies.ChunkedScanner | None = None
     wants_body = False
     """The request's body has not arrived in full."""
-    _held: list[bytes] | None = None
-    """The body so far, raw, for another attempt; None when it grew too large or is not needed."""
-    _held_bytes = 0
-    _held_large = False
-    """Counts among the `LARGE_REPLAYS`."""
+    _body: replay.Body | None = None
+    """The request's body so far, for another attempt; None where there is none."""
     _received = 0
     upstream_full = False
     """The pod takes less than the client sends."""
@@ -85,7 +73,7 @@ class Exchange:
     def __init__(
         self,
         front: proxy.Front,
-        shared: proxy.Shared,
+        shared: listener.Shared,
         head: heads.RequestHead,
         plan: gateway.Plan,
         body: list[bytes] | None,
@@ -98,15 +86,14 @@ class Exchange:
         self._request_id = shared.ids.accept(head.get(b"x-fission-request-id"))
         self._started = self._attached_at = time.monotonic()  # uvloop counts milliseconds
         if body is not None:
-            self._held = body
-        else:
-            self._held = []
+            self._body = replay.Body(shared.replays, body)
+        elif head.chunked or head.content_length:
+            self._body = replay.Body(shared.replays)
+            self.wants_body = True
             if head.chunked:
                 self._chunks = bodies.ChunkedScanner()
-                self.wants_body = True
-            elif head.content_length:
-                self._left = head.content_length
-                self.wants_body = True
+            else:
+                self._left = head.content_length or 0
         if front.writing_paused:
             self._client_full = True
 
@@ -191,10 +178,9 @@ class Exchange:
             plan.variables,
             self._request_id,
         )
-        held = self._held
-        if held:
-            data = data + b"".join(held)
-            self._hold_some()
+        if self._body is not None:
+            data = data + self._body.joined()
+            self._body.trim()
         upstream.transport.write(data)
         self._attempted = True
         if target.stream_idle_seconds is None:
@@ -230,12 +216,11 @@ class Exchange:
             self._fail(failures.body_too_large(self._shared.routes.max_body_bytes))
             return len(data)
         piece = data if end == len(data) else data[:end]
-        if self._held is not None:
-            self._held.append(piece)
-            self._held_bytes += end
-            if self._upstream is not None and self._held_bytes > REPLAY_BYTES:
-                self._hold_some()
+        if self._body is not None:
+            self._body.add(piece)
         if self._upstream is not None:
+            if self._body is not None:
+                self._body.trim()
             self._upstream.transport.write(piece)
             if self._plan.target.stream_idle_seconds is not None:
                 self._watch_stream(self._plan.target.stream_idle_seconds)
@@ -259,26 +244,14 @@ class Exchange:
         self._watched = False
         self._fail(failures.client_slow(self._shared.settings.client_body_seconds))
 
-    def _hold_some(self) -> None:
-        """Keep the body that was sent only within the bounds."""
-        if self._held_bytes <= REPLAY_BYTES:
-            return
-        if not self._held_large and self._shared.large_replays < LARGE_REPLAYS:
-            self._held_large = True
-            self._shared.large_replays += 1
-        if not self._held_large or self._held_bytes > LARGE_REPLAY_BYTES:
-            self._hold_none()
-
-    def _hold_none(self) -> None:
-        self._held = None
-        if self._held_large:
-            self._held_large = False
-            self._shared.large_replays -= 1
-
     def _adjust_client(self) -> None:
         if not self.wants_body and not self.upstream_full:
             return
-        waiting = self._upstream is None and self._held_bytes > REPLAY_BYTES
+        waiting = (
+            self._upstream is None
+            and self._body is not None
+            and self._body.size > replay.KEPT_BYTES
+        )
         self._front.pause_reading(paused=waiting or self.upstream_full)
 
     def upstream_paused(self, *, paused: bool) -> None:
@@ -313,16 +286,15 @@ class Exchange:
                 break
             self._buffer = rest
         self._buffer = b""
-        if head.status == 503 and b"\r\nx-fission-busy:" in head.lower:
+        if head.status >= 400 and b"\r\nx-fission-busy:" in head.lower:
             self._try_elsewhere()
             return
         if head.status == 101:
             self._open_tunnel(head, rest)
             return
         self._response = head
-        if self._held_large:
-            self._hold_none()
-        self._held = None
+        if self._body is not None:
+            self._body.drop()
         self._framing = framing = bodies.response_framing(self._head.method, head)
         if framing is bodies.Framing.LENGTH:
             self._response_left = head.content_length or 0
@@ -404,7 +376,6 @@ class Exchange:
             self._fail(failures.function_error("101 without a request for it"))
             return
         self._response = head
-        self._hold_none()
         self._upstream = None
         answer = self._client_head(head) + rest
         self._sent += len(rest)
@@ -545,8 +516,8 @@ class Exchange:
 
     def _finish(self, status: int, failure: failures.Failure | None = None) -> None:
         self._ended, now = True, time.monotonic()
-        if self._held_large:
-            self._hold_none()
+        if self._body is not None:
+            self._body.drop()
         if self._watched:
             self._shared.senders.forget(self)
         self._let_go(now - self._attached_at if self._attempted else None)
@@ -574,7 +545,7 @@ class Exchange:
         if self._endpoint is not None:
             self._shared.slots.busy(self._plan.target, self._endpoint, now)
         self._let_go(None)
-        if self._held is None:
+        if self._body is not None and self._body.is_lost:
             self._fail(failures.pod_busy())
             return
         upstream, self._upstream = self._upstream, None

@@ -1,4 +1,4 @@
-"""A listener: sockets of one name, and the connections that came in on them."""
+"""A listener: sockets of one name, the connections that came in on them, and what those share."""
 
 from __future__ import annotations
 
@@ -6,22 +6,84 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from fission.router import proxy, sockets
+from fission.router import proxy, replay, sockets, stalls
 from fission_http import ending
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from fission.router import (
+        accesslog,
+        capacity,
+        config,
+        failures,
+        gateway,
+        login,
+        metrics,
+        requestids,
+        routes,
+        upstream,
+    )
+
+    OnEnd = Callable[[routes.Route, int, failures.Failure | None], None]
+    """Hears of the end of each request that a trigger brought: its status, and what the platform
+    answered in place of the function, if it did."""
 
 _log = logging.getLogger(__name__)
 
 BACKLOG = 1024
 
 
+class Shared:
+    """What the connections of a listener have in common."""
+
+    def __init__(
+        self,
+        *,
+        settings: config.Config,
+        routes: gateway.Gateway,
+        slots: capacity.Capacity,
+        pool: upstream.Pool,
+        counts: metrics.Metrics,
+        ids: requestids.Source,
+        loop: asyncio.AbstractEventLoop,
+        on_end: OnEnd | None = None,
+        log: accesslog.AccessLog | None = None,
+        login: login.Login | None = None,
+    ) -> None:
+        self.settings = settings
+        self.routes = routes
+        self.slots = slots
+        self.pool = pool
+        self.counts = counts
+        self.ids = ids
+        self.loop = loop
+        self.on_end = on_end
+        self.log = log
+        self.login = login
+        self.senders = stalls.Stalls(loop, settings.client_body_seconds)
+        """Requests whose clients have yet to send their bodies."""
+        self.readers = stalls.Stalls(loop, settings.client_write_seconds)
+        """Connections whose clients have yet to take what is there for them."""
+        self.fronts: set[proxy.Front] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.replays = replay.Budget()
+        """For large bodies that are kept for another attempt."""
+        self.closing = False
+        self.drained = asyncio.Event()
+        self.drained.set()
+
+    def close(self) -> None:
+        """Everybody is gone."""
+        self.senders.close()
+        self.readers.close()
+
+
 class Listener:
     """Serves clients on given sockets."""
 
-    def __init__(self, shared: proxy.Shared) -> None:
+    def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._servers: list[asyncio.Server] = []
 

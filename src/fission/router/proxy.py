@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from fission.base import errors
 from fission.contracts import invocation
-from fission.router import answers, exchange, failures, gateway, headedit, stalls
+from fission.router import answers, collecting, exchange, failures, gateway, headedit, stalls
 from fission.router import login as logins
 from fission_http import body as bodies
 from fission_http import ending
@@ -32,13 +32,7 @@ from fission_http import head as heads
 from fission_http import headers as header_lists
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from fission.router import accesslog, capacity, config, metrics, requestids, routes, upstream
-
-    OnEnd = Callable[[routes.Route, int, failures.Failure | None], None]
-    """Hears of the end of each request that a trigger brought: its status, and what the platform
-    answered in place of the function, if it did."""
+    from fission.router import listener
 
 _log = logging.getLogger(__name__)
 
@@ -47,51 +41,6 @@ PIPELINE_BYTES: Final = 64 * 1024
 
 LINGER_SECONDS: Final = 2.0
 """How long the rest of a refused request is swallowed, so that the answer is not lost."""
-
-
-class Shared:
-    """What the connections of a listener have in common."""
-
-    def __init__(
-        self,
-        *,
-        settings: config.Config,
-        routes: gateway.Gateway,
-        slots: capacity.Capacity,
-        pool: upstream.Pool,
-        counts: metrics.Metrics,
-        ids: requestids.Source,
-        loop: asyncio.AbstractEventLoop,
-        on_end: OnEnd | None = None,
-        log: accesslog.AccessLog | None = None,
-        login: logins.Login | None = None,
-    ) -> None:
-        self.settings = settings
-        self.routes = routes
-        self.slots = slots
-        self.pool = pool
-        self.counts = counts
-        self.ids = ids
-        self.loop = loop
-        self.on_end = on_end
-        self.log = log
-        self.login = login
-        self.senders = stalls.Stalls(loop, settings.client_body_seconds)
-        """Requests whose clients have yet to send their bodies."""
-        self.readers = stalls.Stalls(loop, settings.client_write_seconds)
-        """Connections whose clients have yet to take what is there for them."""
-        self.fronts: set[Front] = set()
-        self.tasks: set[asyncio.Task[None]] = set()
-        self.large_replays = 0
-        """Large bodies kept for another attempt."""
-        self.closing = False
-        self.drained = asyncio.Event()
-        self.drained.set()
-
-    def close(self) -> None:
-        """Everybody is gone."""
-        self.senders.close()
-        self.readers.close()
 
 
 class Running(Protocol):
@@ -106,38 +55,6 @@ class Running(Protocol):
     def client_stalled(self, failure: failures.Failure) -> None: ...
     def expired(self) -> None: ...
     def going_away(self) -> None: ...
-
-
-class _Verifying:
-    """A request whose body is collected first: it is signed, or a login."""
-
-    __slots__ = ("chunks", "head", "left", "limit", "payload", "raw", "size")
-
-    def __init__(self, head: heads.RequestHead, limit: int) -> None:
-        self.head = head
-        self.limit = limit
-        self.raw: list[bytes] = []
-        self.payload: list[bytes] = []
-        self.size = 0
-        self.left = head.content_length or 0
-        self.chunks = bodies.ChunkedScanner() if head.chunked else None
-
-    def feed(self, data: bytes) -> int:
-        """Take what belongs to the body; returns its end. Raises BodyError."""
-        if self.chunks is not None:
-            end = self.chunks.scan(data, 0, self.payload)
-            self.size = self.chunks.payload_bytes
-        else:
-            end = min(self.left, len(data))
-            self.left -= end
-            self.payload.append(data[:end])
-            self.size += end
-        self.raw.append(data[:end])
-        return end
-
-    @property
-    def done(self) -> bool:
-        return self.chunks.done if self.chunks is not None else not self.left
 
 
 class Front(asyncio.Protocol):
@@ -165,7 +82,7 @@ class Front(asyncio.Protocol):
         "writing_paused",
     )
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: listener.Shared) -> None:
         self._shared = shared
         self.loop = shared.loop
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
@@ -181,7 +98,7 @@ class Front(asyncio.Protocol):
         self._lingering = False
         self._served = False
         self.reading_paused = False
-        self._verifying: _Verifying | None = None
+        self._verifying: collecting.Collecting | None = None
         self._deadline = math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._last: heads.RequestHead | None = None
@@ -334,7 +251,7 @@ class Front(asyncio.Protocol):
         if (head.content_length or 0) > limit:
             self._refuse(failures.body_too_large(limit), head)
             return
-        self._verifying = _Verifying(head, limit)
+        self._verifying = collecting.Collecting(head, limit)
         if head.expect_continue:
             self.transport.write(exchange.CONTINUE)
         self.expect_within(self._shared.settings.client_idle_seconds)
@@ -342,7 +259,7 @@ class Front(asyncio.Protocol):
 
     def _collect(self) -> None:
         """Gather a body, then check it."""
-        pending = cast("_Verifying", self._verifying)
+        pending = cast("collecting.Collecting", self._verifying)
         data, self._buffer = self._buffer, b""
         try:
             end = pending.feed(data)
@@ -357,7 +274,7 @@ class Front(asyncio.Protocol):
             self._deadline = math.inf
             self._check(pending)
 
-    def _check(self, pending: _Verifying) -> None:
+    def _check(self, pending: collecting.Collecting) -> None:
         head, payload = pending.head, b"".join(pending.payload)
         verify = self._shared.routes.verify
         if verify is None:

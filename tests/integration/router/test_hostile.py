@@ -36,8 +36,11 @@ async def hello(request: servers.Request) -> servers.Response:
     return servers.Response(200, [], b"hello%d" % len(await request.read(1 << 20)))
 
 
-def narrow(address: tuple[str, int]) -> socket.socket:
-    """A connection whose kernel takes little before somebody reads."""
+def narrow(routed: routing.Routed, address: tuple[str, int]) -> socket.socket:
+    """A connection whose kernels hold little before somebody reads."""
+    for server in routed.core.public._servers:
+        for listening in server.sockets:  # which hands it on to its connections
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
     made = socket.socket()
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
     made.connect(address)
@@ -144,14 +147,14 @@ async def test_a_client_that_never_reads_is_dropped_and_its_pod_freed():
         spec = {} if streaming is None else {"streaming": streaming}
         async with routed_to(endless, settings, **spec) as (routed, address):
             written.clear()
-            connection = narrow(address)
+            connection = narrow(routed, address)
             connection.send(GET)
             await waiting.until(lambda: written)
             await waiting.until(lambda: routing.failures_of(routed) == {"client_slow": 1})
             assert len(written) * len(PIECE) < 32 << 20  # what kernels hold, not what there is
             (function,) = routed.core.catalog.functions()
             await waiting.until(lambda: function.slots.ready[0].in_flight == 0)  # noqa: B023
-            await waiting.until(lambda: not routed.core.public.connections)  # noqa: B023
+            await waiting.until(lambda: not routed.core.public.connections)
             connection.close()
 
 
@@ -163,9 +166,9 @@ async def test_a_client_that_reads_slowly_gets_everything():
         return servers.Response(200, [("Content-Length", str(len(answer)))], answer)
 
     settings = config.Config(client_write_seconds=0.5, client_idle_seconds=0.3)
-    async with routed_to(large, settings) as (_, address):
+    async with routed_to(large, settings) as (routed, address):
         for head in (b"GET /f HTTP/1.0\r\n\r\n", GET):
-            connection = narrow(address)
+            connection = narrow(routed, address)
             connection.send(head)
             found = await everything(connection, 0.015, 4000)
             assert len(found.partition(b"\r\n\r\n")[2]) == len(answer), head
@@ -176,7 +179,7 @@ async def test_a_client_that_reads_slowly_gets_everything():
 async def test_requests_without_end_whose_answers_nobody_reads_are_not_answered_without_end(path):
     settings = config.Config(client_write_seconds=0.3)
     async with routed_to(hello, settings) as (routed, address):
-        connection = narrow(address)
+        connection = narrow(routed, address)
         asked = GET.replace(b"/f", path) * 1000
         loop = asyncio.get_running_loop()
 

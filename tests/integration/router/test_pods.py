@@ -92,7 +92,7 @@ async def test_an_executor_that_is_away_is_waited_for():
         ((429, "concurrency '1' limit reached."), 429, "executor", "capacity_exceeded"),
         ((500, "SyntaxError in hello.py"), 500, "executor", "specialization_failed"),
         ((404, "environment not found"), 500, "executor", "specialization_failed"),
-        ((504, "too slow"), 504, "timeout", "function_timeout"),
+        ((504, "too slow"), 504, "timeout", "wait_timeout"),
     ],
 )
 async def test_the_executors_refusals_reach_the_client(failure, status, component, reason):
@@ -414,7 +414,7 @@ async def test_a_large_body_meets_a_busy_pod_and_goes_to_another(size):
         answer = await routed.call("POST", "/hello", body=b"x" * size)
         assert (answer.status, answer.body) == (200, b"hello")
         assert second.requests[0].body_length == size
-        assert routed.core.public._shared.large_replays == 0
+        assert routed.core.public._shared.replays.large == 0
     await first.stop()
     await second.stop()
 
@@ -437,7 +437,7 @@ async def test_a_body_too_large_to_be_sent_again_is_refused_in_the_routers_words
         assert "x-fission-busy" not in answer.headers
         body = answer.json()
         assert (body["component"], body["reason"]) == ("router", "capacity_exceeded")
-        assert routed.core.public._shared.large_replays == 0
+        assert routed.core.public._shared.replays.large == 0
         (function,) = routed.core.catalog.functions()
         await waiting.until(lambda: not any(each.in_flight for each in function.slots.known))
     await pod.stop()
