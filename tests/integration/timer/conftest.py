@@ -1,4 +1,4 @@
-"""One cluster for the tests of a module."""
+"""One cluster for all tests of the timer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest_asyncio
 from tests.integration.timer import world
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def shared() -> AsyncIterator[world.Shared]:
     """Everything but timers."""
     async with world.cluster() as made:

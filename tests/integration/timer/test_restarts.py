@@ -21,7 +21,7 @@ from tests.integration.timer import world
 from tests.support import component
 from tests.support import waiting as waits
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 NOON = datetime.datetime(2027, 6, 1, 12, tzinfo=datetime.UTC)
 

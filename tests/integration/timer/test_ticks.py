@@ -13,7 +13,7 @@ from tests.integration.timer import world
 from tests.support import fakerouter, kinds
 from tests.support import waiting as waits
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 NOON = world.datetime.datetime(2027, 6, 1, 12, tzinfo=world.datetime.UTC)
 

@@ -10,7 +10,7 @@ from fission.api import labels, resources
 from tests.integration.timer import world
 from tests.support import waiting as waits
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 def _utc(text: str) -> datetime.datetime:

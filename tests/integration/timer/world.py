@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import datetime
 import itertools
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -173,7 +174,7 @@ class World:
 
 @dataclasses.dataclass
 class Shared:
-    """One API server and one router for the tests of a module."""
+    """One API server and one router for all tests."""
 
     api: apiserver.Running
     kube: kube_client.Client
@@ -183,6 +184,7 @@ class Shared:
     async def fresh(self, **settings: Any) -> AsyncIterator[World]:
         """The cluster without triggers; function ``hello`` is there."""
         self.router.answer = fakerouter.ok
+        self.router.now = time.time
         self.router.calls = []
         chosen = config.Config(tenancy_mode="cluster", router_url=self.router.url, **settings)
         try:
