@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from fission.api import canaryconfig_types, objects, resources
 from fission.base import clock as clocks
@@ -25,6 +26,8 @@ from fission_http import client as http_client
 from fission_http import server
 from tests.support import apiserver
 from tests.support import waiting as waits
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Obj = dict[str, Any]
 
@@ -171,12 +174,13 @@ def ours(kind: str, name: str, spec: Obj) -> Obj:
     }
 
 
-@contextlib.asynccontextmanager
-async def cluster(new: int = 0) -> AsyncIterator[World]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def kube() -> AsyncIterator[kube_client.Client]:
+    """One cluster with our kinds and two functions."""
     async with apiserver.running() as api, http_client.Client() as http:
-        kube = kube_client.Client(kube_config.load({"KUBE_API_SOCKET": api.socket}), http=http)
+        made = kube_client.Client(kube_config.load({"KUBE_API_SOCKET": api.socket}), http=http)
         for crd in install.load_crds():
-            await install.apply(kube, gvk.CRDS, crd)
+            await install.apply(made, gvk.CRDS, crd)
         for name in ("v1", "v2"):
             reference = {"packageref": {"namespace": "default", "name": name}}
             spec = {
@@ -184,16 +188,26 @@ async def cluster(new: int = 0) -> AsyncIterator[World]:
                 "package": reference,
                 "InvokeStrategy": {"StrategyType": "execution"},
             }
-            await kube.create(resources.FUNCTIONS, ours("Function", name, spec))
-        weights = {"v2": new, "v1": 100 - new}
-        reference = {"type": "function-weights", "name": "", "functionweights": weights}
-        trigger = {"relativeurl": "/hello", "methods": ["GET"], "functionref": reference}
-        await kube.create(resources.HTTPTRIGGERS, ours("HTTPTrigger", "hello", trigger))
+            await made.create(resources.FUNCTIONS, ours("Function", name, spec))
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def routed(kube: kube_client.Client, new: int = 0) -> AsyncIterator[World]:
+    """A route with weights, and no canary yet; both go at the end."""
+    weights = {"v2": new, "v1": 100 - new}
+    reference = {"type": "function-weights", "name": "", "functionweights": weights}
+    trigger = {"relativeurl": "/hello", "methods": ["GET"], "functionref": reference}
+    await kube.create(resources.HTTPTRIGGERS, ours("HTTPTrigger", "hello", trigger))
+    try:
         yield World(kube, Mortal(kube))
+    finally:
+        for resource in (resources.CANARYCONFIGS, resources.HTTPTRIGGERS, gvk.EVENTS):
+            await kube.delete_collection(resource, "default")
 
 
-async def test_it_succeeds_and_says_so() -> None:
-    async with cluster() as here:
+async def test_it_succeeds_and_says_so(kube: kube_client.Client) -> None:
+    async with routed(kube) as here:
         await here.create()
         assert await here.run() == "succeeded"
         assert here.steps == [0, 50, 100]
@@ -214,8 +228,10 @@ async def test_it_succeeds_and_says_so() -> None:
 
 
 @pytest.mark.parametrize("errors", [0, 50])
-async def test_killed_at_any_write_it_ends_in_the_same_state(errors: int) -> None:
-    async with cluster() as here:
+async def test_killed_at_any_write_it_ends_in_the_same_state(
+    kube: kube_client.Client, errors: int
+) -> None:
+    async with routed(kube) as here:
         expected: tuple[str, list[int], Obj] | None = None
         kill_at: int | None = None
         while True:
@@ -241,8 +257,8 @@ async def test_killed_at_any_write_it_ends_in_the_same_state(errors: int) -> Non
         assert kill_at > 6
 
 
-async def test_two_processes_at_once_take_each_step_once() -> None:
-    async with cluster() as here:
+async def test_two_processes_at_once_take_each_step_once(kube: kube_client.Client) -> None:
+    async with routed(kube) as here:
         await here.create()
         for _ in range(40):
             found = await asyncio.gather(here.look(), here.look(), return_exceptions=True)
@@ -257,8 +273,8 @@ async def test_two_processes_at_once_take_each_step_once() -> None:
         assert await here.weights() == {"v2": 100, "v1": 0}
 
 
-async def test_a_person_who_moves_traffic_stops_it() -> None:
-    async with cluster(new=20) as here:
+async def test_a_person_who_moves_traffic_stops_it(kube: kube_client.Client) -> None:
+    async with routed(kube, new=20) as here:
         await here.create()
         await here.look()
         await here.kube.patch(
@@ -272,8 +288,8 @@ async def test_a_person_who_moves_traffic_stops_it() -> None:
         assert await here.reason() == "TriggerChanged"
 
 
-async def test_what_it_waits_for_is_told() -> None:
-    async with cluster(new=20) as here:
+async def test_what_it_waits_for_is_told(kube: kube_client.Client) -> None:
+    async with routed(kube, new=20) as here:
         await here.create("later", trigger="nowhere")
         await here.look("later")
         assert await here.reason("later") == "TriggerNotFound"
@@ -299,7 +315,7 @@ async def test_what_it_waits_for_is_told() -> None:
         assert here.steps == [20, 70, 100]
 
 
-async def test_a_process_reads_the_routers_pages() -> None:
+async def test_a_process_reads_the_routers_pages(kube: kube_client.Client) -> None:
     """The real thing but for the routers, with an interval of a second."""
     page = {"calls": 0, "errors": 0}
 
@@ -317,7 +333,7 @@ async def test_a_process_reads_the_routers_pages() -> None:
         page["errors"] += 3 if (await here.weights())["v2"] > 50 else 0
         return server.Response(200, body=text.encode())
 
-    async with cluster() as here, http_client.Client() as http:
+    async with routed(kube) as here, http_client.Client() as http:
         routers = listen.bind("127.0.0.1", 0)
         serving = await server.serve(answer, [routers])
         await here.kube.create(gvk.NAMESPACES, {"metadata": {"name": "fission"}})
