@@ -112,8 +112,7 @@ class Catalog:
             self._triggers.pop(key, None)
         else:
             trigger = self._triggers[key] = objects.decode(httptrigger_types.HTTPTrigger, new)
-            before = (old or {}).get("metadata", {}).get("generation")
-            if old is not None and before == new["metadata"].get("generation") and before:
+            if old is not None and _edition(old) == _edition(new):
                 self.table.renew(trigger)
                 return  # only its status changed
         self._wait((key,))
@@ -197,3 +196,9 @@ class Catalog:
         used = (each.known_slots for each in known if each.known_slots is not None)
         self._index.keep_only(used, {each.uid for each in known})
         self._sweep_pause = max(SWEEP_SECONDS, (loop.time() - begun) * PAUSE_PER_SWEEP)
+
+
+def _edition(wire: Obj) -> tuple[str, object]:
+    """Another one with each change of an object's spec, and when it was made anew."""
+    metadata = wire["metadata"]
+    return metadata.get("uid", ""), metadata.get("generation") or metadata.get("resourceVersion")

@@ -6,7 +6,7 @@ import collections
 
 from fission.router import config
 from fission_http import server as servers
-from tests.support import routing
+from tests.support import routing, waiting
 
 
 async def tell(request: servers.Request) -> servers.Response:
@@ -124,3 +124,16 @@ async def test_a_change_waits_its_turn_but_one_request_never_sees_half_of_many()
             assert len(known.table.routes) <= 1001
         assert len(known.table.routes) == 1001
     await pod.stop()
+
+
+async def test_a_trigger_that_was_made_anew_unseen_is_another_one():
+    """Whoever lists again after a break sees a change from the old one to the new."""
+    async with routing.a_router() as routed:
+        before = routing.a_trigger("t", "f", relativeurl="/before")
+        routed.add(routing.a_function("f"), before)
+        after = routing.a_trigger("t", "f", relativeurl="/after")
+        after["metadata"]["uid"] = "another"
+        routed.core.catalog.trigger_changed(before, after)
+        table = routed.core.catalog.table
+        await waiting.until(lambda: table.find("", "/after", "GET") is not None)
+        assert table.find("", "/before", "GET") is None
