@@ -16,7 +16,10 @@ INVALID_ROUTE_TEMPLATE: Final = "InvalidRouteTemplate"
 
 def mark_admitted(trigger: httptrigger_types.HTTPTrigger, now: datetime.datetime) -> bool:
     """The route is in the table."""
-    return _mark(trigger, conditions.TRUE, ADMITTED, "the route is served", now)
+    message = "the route is served"
+    if not (trigger.spec.methods or trigger.spec.method):
+        message += ", but spec.methods is empty: every request is answered with 405"
+    return _mark(trigger, conditions.TRUE, ADMITTED, message, now)
 
 
 def mark_refused(

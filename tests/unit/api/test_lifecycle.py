@@ -68,6 +68,15 @@ def test_a_reason_that_changes_keeps_the_time_of_the_transition():
     assert function.status.conditions[0]["lastTransitionTime"] == "2026-01-01T12:00:00Z"
 
 
+def test_a_route_without_methods_says_that_it_takes_none():
+    trigger = httptrigger_types.HTTPTrigger()
+
+    httptrigger_lifecycle.mark_admitted(trigger, NOON)
+
+    message = trigger.status.conditions[1]["message"]
+    assert message.endswith("spec.methods is empty: every request is answered with 405")
+
+
 def test_a_refused_route_is_not_ready_and_says_why():
     trigger = httptrigger_types.HTTPTrigger()
     trigger.metadata.generation = 1
