@@ -36,6 +36,7 @@ _CODES: Final[dict[str, int]] = {
     "Invalid": 422,
     "TooManyRequests": 429,
     "ServiceUnavailable": 503,
+    "Unreachable": 503,
     "DeadlineExceeded": 504,
     "Timeout": 504,
 }

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from fission.base import errors
+from fission.kube import errors as kube_errors
 from fission.meta import status
 from fission.web import failures, requestids
 from fission.web import service as services
@@ -104,6 +105,7 @@ async def test_a_signature_is_checked_over_the_body_before_the_handler():
         (status.bad_request("no good"), failures.Shape.TEXT, 400, "no good\n"),
         (errors.InvalidInput("field x"), failures.Shape.STATUS, 400, "field x"),
         (errors.DeadlineExceeded("late"), failures.Shape.TEXT, 504, "late\n"),
+        (kube_errors.Unreachable("no API"), failures.Shape.TEXT, 503, "no API\n"),
         (Teapot("short and stout"), failures.Shape.TEXT, 418, "short and stout\n"),
     ],
 )
