@@ -10,28 +10,21 @@ from dataclasses import dataclass
 
 from fission.api import canaryconfig_types, objects, resources
 from fission.base import clock as clocks
-from fission.base import errors, ids, tasks
+from fission.base import ids, tasks
 from fission.canary import config, reconciler, sources
 from fission.contracts import signing
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
-from fission.kube import events, informer, leases
+from fission.kube import events, informer, leadership
 from fission.web import client as web_client
 from fission.web import listen, service
 
 logger = logging.getLogger(__name__)
 
 INSTANCE_ID_LENGTH = 8
-LEASE_NAME = "fission-canary"
 SOCKET_NAME = "http"
 PORT = 8888
 """Health and metrics only."""
-
-
-class NotLeader(errors.Error):
-    """Another canary may act."""
-
-    reason = "NotLeader"
 
 
 @dataclass(frozen=True)
@@ -49,18 +42,16 @@ class App:
 
     def __init__(self, settings: config.Config, deps: Deps) -> None:
         self._ready = asyncio.Event()
-        self._elector = (
-            leases.LeaderElector(
-                deps.kube,
-                settings.namespace,
-                LEASE_NAME,
-                deps.instance_id,
-                clock=deps.clock,
-            )
-            if settings.leader_election
-            else None
+        self._settings = settings
+        self._leadership = leadership.Leadership(
+            deps.kube,
+            settings.namespace,
+            "canary",
+            deps.instance_id,
+            is_elected=settings.leader_election,
+            clock=deps.clock,
         )
-        kube = deps.kube.fenced(self._fence) if self._elector else deps.kube
+        kube = self._leadership.client
         self.canaries = informer.Informer(
             kube,
             resources.CANARYCONFIGS,
@@ -87,19 +78,13 @@ class App:
         """Serve until cancelled."""
         async with tasks.Tasks() as group:
             group.run(self.service.run(sockets), "service")
-            group.run(self._lead() if self._elector else self._work(), "work")
+            group.run(self._lead(), "work")
             await group.wait()
 
-    def _fence(self) -> None:
-        if self._elector is not None and not self._elector.holds:
-            raise NotLeader("this canary is not the one that acts; another has the lease")
-
     async def _lead(self) -> None:
-        assert self._elector is not None, "there is an election"
-        # Whoever waits for its turn is ready to take over.
-        self._ready.set()
-        await self._elector.run(self._work)
-        raise errors.Error("the leader's lease was lost")
+        if self._settings.leader_election:
+            self._ready.set()  # whoever waits for its turn is ready to take over
+        await self._leadership.run(self._work)
 
     async def _work(self) -> None:
         async with tasks.Tasks() as group:

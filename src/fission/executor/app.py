@@ -24,10 +24,10 @@ from fission.executor import (
     catalog,
     config,
     dispatch,
+    errors,
     fscache,
     function_reconciler,
     handlers,
-    leadership,
     metrics,
     podparts,
     switching,
@@ -54,7 +54,7 @@ from fission.executor.workload import objects as workload_objects
 from fission.executor.workload import reconciler as workload_reconciler
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
-from fission.kube import events, peers
+from fission.kube import events, leadership, peers
 from fission.meta import gvk
 from fission.web import client as web_client
 from fission.web import listen
@@ -84,9 +84,11 @@ class App:
         self.leadership = leadership.Leadership(
             deps.kube,
             settings.namespace,
+            "executor",
             deps.instance_id,
             is_elected=settings.leader_election,
             clock=deps.clock,
+            refusal=errors.NotLeader,
         )
         deps = dataclasses.replace(deps, kube=self.leadership.client)
         self._settings = settings

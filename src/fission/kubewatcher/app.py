@@ -16,13 +16,12 @@ import prometheus_client
 
 from fission.api import resources
 from fission.base import clock as clocks
-from fission.base import errors as base_errors
 from fission.base import ids, tasks
 from fission.contracts import signing
 from fission.delivery import publisher, records, routers
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
-from fission.kube import events, leases, peers
+from fission.kube import events, leadership, peers
 from fission.kubewatcher import config, followers, metrics, plan, telling
 from fission.web import client as web_client
 from fission.web import listen, service
@@ -30,7 +29,6 @@ from fission.web import listen, service
 logger = logging.getLogger(__name__)
 
 INSTANCE_ID_LENGTH = 8
-LEASE_NAME = "fission-kubewatcher"
 SOCKET_NAME = "http"
 PORT = 8888
 """Health and metrics only."""
@@ -55,10 +53,15 @@ class App:
         self._settings = settings
         self._deps = deps
         self._ready = asyncio.Event()
-        self._elector = leases.LeaderElector(
-            deps.kube, settings.namespace, LEASE_NAME, deps.instance_id, clock=deps.clock
+        self._leadership = leadership.Leadership(
+            deps.kube,
+            settings.namespace,
+            plan.COMPONENT,
+            deps.instance_id,
+            is_elected=settings.leader_election,
+            clock=deps.clock,
         )
-        kube = deps.kube.fenced(self._fence) if settings.leader_election else deps.kube
+        kube = self._leadership.client
         self._records = records.Records(kube, resources.KUBERNETESWATCHTRIGGERS, deps.clock)
         self._recorder = events.Recorder(kube, plan.COMPONENT, clock=deps.clock)
         found = routers.make(settings.router_url, peers.Peers(kube), settings.namespace)
@@ -83,18 +86,13 @@ class App:
         """Serve until cancelled."""
         async with tasks.Tasks() as group:
             group.run(self.service.run(sockets), "service")
-            group.run(self._lead() if self._settings.leader_election else self._work(), "work")
+            group.run(self._lead(), "work")
             await group.wait()
 
-    def _fence(self) -> None:
-        if not self._elector.holds:
-            raise base_errors.Error("another kubewatcher has the lease")
-
     async def _lead(self) -> None:
-        # Whoever waits for its turn is ready to take over.
-        self._ready.set()
-        await self._elector.run(self._work)
-        raise base_errors.Error("the leader's lease was lost")
+        if self._settings.leader_election:
+            self._ready.set()  # whoever waits for its turn is ready to take over
+        await self._leadership.run(self._work)
 
     async def _work(self) -> None:
         async with tasks.Tasks() as written, tasks.Tasks() as group:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +13,13 @@ import prometheus_client
 
 from fission.api import objects, resources, timetrigger_types
 from fission.base import clock as clocks
-from fission.base import errors as base_errors
 from fission.base import ids, tasks
 from fission.contracts import signing
 from fission.delivery import publisher, routers
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
-from fission.kube import events, informer, leases, peers
-from fission.timer import alarm, config, entries, errors, ledger, metrics, scheduler, ticks
+from fission.kube import events, informer, leadership, leases, peers
+from fission.timer import alarm, config, entries, ledger, metrics, scheduler, ticks
 from fission.web import client as web_client
 from fission.web import listen, service
 from fission_http import client as http_client
@@ -31,7 +29,6 @@ logger = logging.getLogger(__name__)
 Obj = dict[str, Any]
 
 INSTANCE_ID_LENGTH = 8
-LEASE_NAME = "fission-timer"
 SOCKET_NAME = "http"
 PORT = 8888
 """Health and metrics only; a pod of its own, so the port of its neighbours is free."""
@@ -61,20 +58,15 @@ class App:
         self._settings = settings
         self._deps = deps
         self._ready = asyncio.Event()
-        self._elector = (
-            leases.LeaderElector(
-                deps.kube,
-                settings.namespace,
-                LEASE_NAME,
-                deps.instance_id,
-                clock=deps.clock,
-                timing=deps.timing,
-            )
-            if settings.leader_election
-            else None
+        self._leadership = leadership.Leadership(
+            deps.kube,
+            settings.namespace,
+            "timer",
+            deps.instance_id,
+            is_elected=settings.leader_election,
+            clock=deps.clock,
+            timing=deps.timing,
         )
-        # Whatever is written on behalf of triggers is refused once the lease may be another's.
-        self._kube = deps.kube.fenced(self._fence)
         self._counted = metrics.Metrics(deps.registry)
         self.service = service.Service("timer", checks={"informers": self._ready.is_set})
 
@@ -87,24 +79,16 @@ class App:
         """Serve until cancelled."""
         async with tasks.Tasks() as group:
             group.run(self.service.run(sockets), "service")
-            group.run(self._lead() if self._elector else self._work(), "work")
+            group.run(self._lead(), "work")
             await group.wait()
 
     async def _lead(self) -> None:
-        assert self._elector is not None
-        # Whoever waits for its turn is ready to take over.
-        self._ready.set()
-        await self._elector.run(self._work)
-        raise base_errors.Error("the leader's lease was lost")
-
-    def _fence(self) -> None:
-        if self._elector is not None and not self._elector.holds:
-            raise errors.NotLeader("this timer is not the one that acts; another has the lease")
+        if self._settings.leader_election:
+            self._ready.set()  # whoever waits for its turn is ready to take over
+        await self._leadership.run(self._work)
 
     async def _work(self) -> None:
-        await _Work(self._settings, self._deps, self._kube, self._counted, self._fence).run(
-            self._ready
-        )
+        await _Work(self._settings, self._deps, self._leadership, self._counted).run(self._ready)
 
 
 class _Work:
@@ -114,13 +98,13 @@ class _Work:
         self,
         settings: config.Config,
         deps: Deps,
-        kube: kube_client.Client,
+        led: leadership.Leadership,
         counted: metrics.Metrics,
-        fence: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._deps = deps
-        self._fence = fence
+        self._leadership = led
+        kube = led.client
         namespace = settings.watched_namespace
         self._triggers = informer.Informer(
             kube, resources.TIMETRIGGERS, namespace, decode=_decode_trigger, packed=True
@@ -154,7 +138,7 @@ class _Work:
             counted,
             self._calls,
             deps.clock,
-            fence=fence,
+            fence=led.fence,
             is_function_known=self._is_function_known,
         )
         self.scheduler.start(self._book, self._ticks)
@@ -177,8 +161,7 @@ class _Work:
                 await group.wait()
             finally:
                 waking.cancel()
-                with contextlib.suppress(errors.NotLeader):
-                    self._fence()
+                if self._leadership.is_ours:
                     await self._ticks.drain(self._settings.shutdown_seconds)
                     statuses.cancel()
                     await asyncio.gather(statuses, return_exceptions=True)

@@ -16,12 +16,11 @@ from typing import Final
 
 from fission.api import timetrigger_defaults
 from fission.base import clock as clocks
-from fission.base import errors as base_errors
-from fission.base import tasks
+from fission.base import errors, tasks
 from fission.contracts import invocation
 from fission.delivery import calls, publisher
-from fission.kube import events
-from fission.timer import alarm, config, entries, errors, ledger, metrics, plan
+from fission.kube import events, leadership
+from fission.timer import alarm, config, entries, ledger, metrics, plan
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +130,7 @@ class Ticks:
         try:
             if not await self._book.claim(entry, instant, due.missed, give_up_at):
                 return
-        except base_errors.DeadlineExceeded as error:
+        except errors.DeadlineExceeded as error:
             text = f"the tick at {clocks.format_rfc3339(instant)} was missed: {error}"
             self._give_up(entry, due, text)
             return
@@ -142,7 +141,7 @@ class Ticks:
         async with self._calls:
             try:
                 self._fence()
-            except errors.NotLeader:
+            except leadership.NotLeader:
                 return  # the claim stands; who claims the next tick finds it unsettled
             if not entry.is_gone:
                 await self._call(entry, instant)
