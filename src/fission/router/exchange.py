@@ -21,7 +21,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Final
 
-from fission.router import accesslog, dialing, failures, headedit, replay
+from fission.router import accesslog, answerbody, dialing, failures, headedit, replay
 from fission.router import tunnel as tunnels
 from fission_http import body as bodies
 from fission_http import head as heads
@@ -60,10 +60,7 @@ class Exchange:
     """The pod takes less than the client sends."""
     _buffer = b""
     _response: heads.ResponseHead | None = None
-    _framing = bodies.Framing.NONE
-    _shape: headedit.ResponsePlan | None = None
-    _response_left = 0
-    _response_chunks: bodies.ChunkedScanner | None = None
+    _answer: answerbody.AnswerBody | None = None
     _client_full = False
     _stream_until = math.inf
     _watched = False  # among those whose clients have to send on
@@ -295,28 +292,23 @@ class Exchange:
         self._response = head
         if self._body is not None:
             self._body.drop()
-        self._framing = framing = bodies.response_framing(self._head.method, head)
-        if framing is bodies.Framing.LENGTH:
-            self._response_left = head.content_length or 0
-        elif framing is bodies.Framing.CHUNKED:
-            self._response_chunks = bodies.ChunkedScanner()
-        self._receive_body(rest, self._client_head(head))
+        framing = bodies.response_framing(self._head.method, head)
+        self._receive_body(rest, self._client_head(head, framing))
 
-    def _client_head(self, head: heads.ResponseHead) -> bytes:
-        """The head that the client gets."""
+    def _client_head(self, head: heads.ResponseHead, framing: bodies.Framing) -> bytes:
+        """The head that the client gets; its body is expected from then on."""
         plan = self._plan
         minor = self._head.version_minor
         shape = head.note
         if not isinstance(shape, headedit.ResponsePlan) or not shape.fits(
-            self._framing, minor, plan.cors_lines
+            framing, minor, plan.cors_lines
         ):
-            shape = headedit.plan_response(head, self._framing, minor, plan.cors_lines)
+            shape = headedit.plan_response(head, framing, minor, plan.cors_lines)
             head.note = shape
-        self._shape = shape
+        self._answer = answer = answerbody.AnswerBody(framing, head.content_length or 0, shape)
         connection = b""
         if minor == 0:
-            unframed = shape.decode or self._framing is bodies.Framing.CLOSE
-            keep = self._front.keeps_alive and not unframed and not self.wants_body
+            keep = self._front.keeps_alive and not answer.is_unframed and not self.wants_body
             connection = b"\r\nConnection: keep-alive" if keep else b"\r\nConnection: close"
             self._front.told_close = not keep
         elif head.status != 101 and (not self._front.keeps_alive or self.wants_body):
@@ -331,20 +323,9 @@ class Exchange:
 
     def _receive_body(self, data: bytes, head: bytes) -> None:
         """Pass on what belongs to the answer, behind `head`."""
-        framing = self._framing
-        done = surplus = False
-        if framing is bodies.Framing.LENGTH:
-            if len(data) >= self._response_left:
-                done, surplus = True, len(data) > self._response_left
-                data = data[: self._response_left] if surplus else data
-            self._response_left -= len(data)
-        elif framing is bodies.Framing.CHUNKED:
-            data, done, surplus = self._scan_chunks(data)
-        elif framing is bodies.Framing.CLOSE:
-            if self._shape is not None and self._shape.encode:
-                data = bodies.format_chunk(data)
-        else:
-            done, surplus, data = True, bool(data), b""
+        answer = self._answer
+        assert answer is not None, "its head came first"
+        data, done, surplus = answer.feed(data)
         self._sent += len(data)
         if head or data:
             self._front.transport.write(head + data if head else data)
@@ -352,15 +333,6 @@ class Exchange:
             self._complete(reusable=not surplus)
         elif self._plan.target.stream_idle_seconds is not None:
             self._watch_stream(self._plan.target.stream_idle_seconds)
-
-    def _scan_chunks(self, data: bytes) -> tuple[bytes, bool, bool]:
-        scanner = self._response_chunks
-        assert scanner is not None, "a chunked answer has a scanner"
-        decoded: list[bytes] | None = [] if self._shape and self._shape.decode else None
-        end = scanner.scan(data, 0, decoded)
-        surplus = end < len(data)
-        passed = b"".join(decoded) if decoded is not None else data[:end] if surplus else data
-        return passed, scanner.done, surplus
 
     def client_paused(self, *, paused: bool) -> None:
         """The client takes less (or more again) than the pod gives."""
@@ -377,9 +349,8 @@ class Exchange:
             return
         self._response = head
         self._upstream = None
-        answer = self._client_head(head) + rest
         self._sent += len(rest)
-        self._front.transport.write(answer)
+        self._front.transport.write(self._client_head(head, bodies.Framing.NONE) + rest)
         idle = self._plan.target.tunnel_idle_seconds or self._shared.settings.tunnel_idle_seconds
         tunnel = tunnels.Tunnel(
             self._front, upstream, self._tunnel_ended, idle or math.inf, self._stream_until
@@ -406,21 +377,17 @@ class Exchange:
 
     def _complete(self, *, reusable: bool) -> None:
         """The answer is passed on in full."""
-        upstream, response = self._upstream, self._response
-        assert upstream is not None and response is not None, "an answer came from somewhere"  # noqa: PT018
+        upstream, response, answer = self._upstream, self._response, self._answer
+        assert upstream and response and answer, "an answer came from somewhere"  # noqa: PT018
         self._upstream = None
         sent = not self.wants_body
-        if reusable and sent and response.keep_alive and self._framing is not bodies.Framing.CLOSE:
+        if reusable and sent and response.keep_alive:
             self._shared.pool.give_back(upstream, self._shared.loop.time())
         else:
             upstream.drop()
         self._finish(response.status)
-        keep = sent and not (self._head.version_minor == 0 and self._is_unframed())
+        keep = sent and not (self._head.version_minor == 0 and answer.is_unframed)
         self._front.exchange_done(keep_alive=keep)
-
-    def _is_unframed(self) -> bool:
-        decoded = self._shape is not None and self._shape.decode
-        return decoded or self._framing is bodies.Framing.CLOSE
 
     def upstream_lost(self, error: Exception | None) -> None:
         """The pod's connection ended."""
@@ -435,14 +402,15 @@ class Exchange:
             why = f": {error}" if error is not None else ""
             text = f"the function's pod closed the connection before it answered{why}"
             self._fail(failures.function_error(text))
-        elif self._framing is bodies.Framing.CLOSE and error is None:
-            framed = self._shape is not None and self._shape.encode
-            if framed:
-                self._front.transport.write(bodies.LAST_CHUNK)
-            self._finish(self._response.status)
-            self._front.exchange_done(keep_alive=framed and not self.wants_body)
-        else:
+            return
+        end = self._answer.end() if self._answer is not None and error is None else None
+        if end is None:
             self._fail(failures.function_error("the function's pod broke off its answer"))
+            return
+        if end:
+            self._front.transport.write(end)
+        self._finish(self._response.status)
+        self._front.exchange_done(keep_alive=bool(end) and not self.wants_body)
 
     def _can_repeat(self, upstream: upstreams.Upstream, error: Exception | None) -> bool:
         """Whether nobody can have seen a request that changes nothing.
