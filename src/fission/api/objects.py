@@ -8,13 +8,13 @@ send a patch, or lay their change over the raw object with ``overlay``.
 
 import base64
 import functools
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from msgspec import structs
 
 from fission.api import resources, schema
-from fission.meta import codec
+from fission.meta import codec, objectmeta
 
 K = TypeVar("K")
 
@@ -50,6 +50,29 @@ def encode_part(part: schema.Model) -> dict[str, Any]:
     """The wire dict of a spec, a status or a part of one."""
     wire: dict[str, Any] = _to_wire(part)
     return wire
+
+
+class Object(Protocol):
+    """What every kind of ours has."""
+
+    api_version: str
+    kind: str
+    metadata: objectmeta.ObjectMeta
+
+
+def reference_to(obj: Object) -> dict[str, Any]:
+    """What an Event has to know of an object: its beginning, in wire form."""
+    metadata = obj.metadata
+    return {
+        "apiVersion": obj.api_version,
+        "kind": obj.kind,
+        "metadata": {
+            "name": metadata.name,
+            "namespace": metadata.namespace,
+            "uid": metadata.uid,
+            "resourceVersion": metadata.resource_version,
+        },
+    }
 
 
 def without_nulls(value: Any) -> Any:

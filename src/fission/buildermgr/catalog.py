@@ -120,20 +120,5 @@ def is_older(version: str, other: str) -> bool:
     return version.isdigit() and other.isdigit() and int(version) < int(other)
 
 
-def reference_to(obj: package_types.Package | environment_types.Environment) -> Obj:
-    """What an Event needs to know of an object."""
-    metadata = obj.metadata
-    return {
-        "apiVersion": obj.api_version,
-        "kind": obj.kind,
-        "metadata": {
-            "name": metadata.name,
-            "namespace": metadata.namespace,
-            "uid": metadata.uid,
-            "resourceVersion": metadata.resource_version,
-        },
-    }
-
-
 def _decoder(kind: type[K]) -> Callable[[Obj], K]:
     return lambda wire: objects.decode(kind, wire)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fission.api import environment_types, package_builds
+from fission.api import environment_types, objects, package_builds
 from fission.base import clock as clocks
 from fission.base import errors
 from fission.buildermgr import catalog, config, environment_plan, names, resources
@@ -134,7 +134,7 @@ class EnvironmentReconciler:
     def _tell(
         self, environment: environment_types.Environment, kind: str, reason: str, message: str
     ) -> None:
-        self._recorder.event(catalog.reference_to(environment), kind, reason, message)
+        self._recorder.event(objects.reference_to(environment), kind, reason, message)
 
 
 def _same(old: Obj, new: Obj) -> bool:

@@ -152,7 +152,7 @@ class Outcomes:
 
     def tell(self, package: package_types.Package, kind: str, reason: str, message: str) -> None:
         """A Kubernetes Event on the package."""
-        self._recorder.event(catalog.reference_to(package), kind, reason, message)
+        self._recorder.event(objects.reference_to(package), kind, reason, message)
 
     async def _current(
         self, package: package_types.Package, *, running: bool

@@ -93,14 +93,16 @@ class FunctionReconciler:
         elif isinstance(error, errors.SpecializationFailed):
             verdict = verdicts.Verdict(generation, verdicts.FAILED, error.message)
             self._recorder.event(
-                _subject(function),
+                objects.reference_to(function),
                 events.WARNING,
                 verdicts.FAILED,
                 verdicts.tail(error.message, EVENT_MESSAGE_CHARS),
             )
         elif isinstance(error, errors.NoPod | errors.InvalidPodSpec):
             verdict = verdicts.Verdict(generation, error.reason, error.message)
-            self._recorder.event(_subject(function), events.WARNING, error.reason, error.message)
+            self._recorder.event(
+                objects.reference_to(function), events.WARNING, error.reason, error.message
+            )
         else:
             return  # the reconciler sees for itself what is missing
         if self._verdicts.get(function.metadata.uid) != verdict:
@@ -118,7 +120,7 @@ class FunctionReconciler:
     def warn(self, function: function_types.Function, message: str) -> None:
         """Tell the owner of a function that can be called what is wrong all the same."""
         text = verdicts.tail(message, EVENT_MESSAGE_CHARS)
-        self._recorder.event(_subject(function), events.WARNING, "UpdateFailed", text)
+        self._recorder.event(objects.reference_to(function), events.WARNING, "UpdateFailed", text)
 
     async def reconcile(self, key: str) -> reconcile.Result | None:
         """Make one function name's Service and conditions what they should be."""
@@ -244,17 +246,3 @@ class FunctionReconciler:
         for one in (old, new):
             for key in catalog.function_of(one) if one is not None else ():
                 self.queue.add(key)
-
-
-def _subject(function: function_types.Function) -> Obj:
-    metadata = function.metadata
-    return {
-        "apiVersion": function.api_version,
-        "kind": function.kind,
-        "metadata": {
-            "name": metadata.name,
-            "namespace": metadata.namespace,
-            "uid": metadata.uid,
-            "resourceVersion": metadata.resource_version,
-        },
-    }

@@ -14,7 +14,7 @@ import random
 from collections.abc import Sequence
 from typing import Final
 
-from fission.api import kuberneteswatchtrigger_types
+from fission.api import kuberneteswatchtrigger_types, objects
 from fission.base import backoff, errors, tasks
 from fission.kube import events
 from fission.kubewatcher import buffer as buffers
@@ -244,7 +244,7 @@ class Stretch:
 
     def _event(self, reason: str, message: str) -> None:
         self._deps.recorder.event(
-            telling.reference_to(self._trigger), events.WARNING, reason, message
+            objects.reference_to(self._trigger), events.WARNING, reason, message
         )
 
     def _set_open(self, is_open: bool) -> None:

@@ -12,7 +12,7 @@ import dataclasses
 import logging
 from typing import Any, Final
 
-from fission.api import kuberneteswatchtrigger_types, resources
+from fission.api import kuberneteswatchtrigger_types, objects
 from fission.base import clock as clocks
 from fission.contracts import invocation
 from fission.delivery import calls, publisher, records, verdicts
@@ -85,7 +85,7 @@ class Teller:
         what = f"{event.type} of {self._resource.kind} {event.name}"
         self._deps.records.failed(metadata.namespace, metadata.name, f"{what}: {failure}")
         self._deps.recorder.event(
-            reference_to(self._trigger), events.WARNING, DELIVERY_FAILED, failure
+            objects.reference_to(self._trigger), events.WARNING, DELIVERY_FAILED, failure
         )
         logger.warning("event was given up: %s", failure, extra=self._fields(event))
 
@@ -125,21 +125,6 @@ def make_call(
         timeout_seconds=timeout_seconds,
         max_answer_bytes=MAX_ANSWER_BYTES,
     )
-
-
-def reference_to(trigger: kuberneteswatchtrigger_types.KubernetesWatchTrigger) -> Obj:
-    """What an Event needs to know of a trigger."""
-    metadata = trigger.metadata
-    return {
-        "apiVersion": trigger.api_version,
-        "kind": resources.KUBERNETESWATCHTRIGGERS.kind,
-        "metadata": {
-            "name": metadata.name,
-            "namespace": metadata.namespace,
-            "uid": metadata.uid,
-            "resourceVersion": metadata.resource_version,
-        },
-    }
 
 
 def _failure_of(outcome: publisher.Outcome) -> str:

@@ -184,21 +184,6 @@ def make_patch(entry: Entry) -> Obj:
     }
 
 
-def reference_to(entry: Entry) -> Obj:
-    """What an Event needs to know of the object."""
-    metadata = entry.trigger.metadata
-    return {
-        "apiVersion": entry.trigger.api_version,
-        "kind": entry.trigger.kind,
-        "metadata": {
-            "name": metadata.name,
-            "namespace": metadata.namespace,
-            "uid": metadata.uid,
-            "resourceVersion": metadata.resource_version,
-        },
-    }
-
-
 def _moment(text: str | None) -> datetime.datetime | None:
     if not text:
         return None

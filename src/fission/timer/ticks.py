@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from fission.api import timetrigger_defaults
+from fission.api import objects, timetrigger_defaults
 from fission.base import clock as clocks
 from fission.base import errors, tasks
 from fission.contracts import invocation
@@ -98,7 +98,9 @@ class Ticks:
         )
         entry.failed(self._clock.now(), text)
         self._metrics.count(entry.key, metrics.UNKNOWN)
-        self._recorder.event(entries.reference_to(entry), events.WARNING, "TickUnknown", text)
+        self._recorder.event(
+            objects.reference_to(entry.trigger), events.WARNING, "TickUnknown", text
+        )
         self._book.touch(entry)
 
     def clear(self, entry: entries.Entry) -> None:
@@ -160,7 +162,9 @@ class Ticks:
 
     def _tell_missed(self, entry: entries.Entry, count: int, text: str) -> None:
         self._metrics.count(entry.key, metrics.MISSED, count)
-        self._recorder.event(entries.reference_to(entry), events.WARNING, "TickMissed", text)
+        self._recorder.event(
+            objects.reference_to(entry.trigger), events.WARNING, "TickMissed", text
+        )
 
     async def _call(self, entry: entries.Entry, instant: datetime.datetime) -> None:
         late_seconds = (self._clock.now() - instant).total_seconds()
@@ -185,7 +189,9 @@ class Ticks:
             self._metrics.count(entry.key, metrics.FAILED)
             tries = f"{outcome.attempts} attempts" if outcome.attempts != 1 else "1 attempt"
             text = f"a tick did not come through after {tries}: {outcome.message}"
-            self._recorder.event(entries.reference_to(entry), events.WARNING, "TickFailed", text)
+            self._recorder.event(
+                objects.reference_to(entry.trigger), events.WARNING, "TickFailed", text
+            )
             logger.warning("tick failed: %s", outcome.message, extra={"trigger": entry.key})
         self._book.touch(entry)
 
