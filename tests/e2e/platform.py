@@ -136,12 +136,14 @@ class Platform:
         """Call until the answer is good; a route takes a moment to be known."""
         return eventually(lambda: self.call(path), good)
 
-    def deploy(self, name: str, source: str, *flags: str, entry_point: str = "") -> None:
+    def deploy(
+        self, name: str, source: str, *flags: str, entry_point: str = "", env: str = "python"
+    ) -> None:
         """Create a Python function and a route ``/<name>`` to it."""
         code = self.write(f"{name}.py", source)
         entry = ("--entrypoint", entry_point) if entry_point else ()
         self.fission(
-            "fn", "create", "--name", name, "--env", "python", "--code", code, *entry, *flags
+            "fn", "create", "--name", name, "--env", env, "--code", code, *entry, *flags
         )
         self.fission("route", "create", "--name", name, "--url", f"/{name}", "--function", name)
 
