@@ -142,9 +142,7 @@ class Platform:
         """Create a Python function and a route ``/<name>`` to it."""
         code = self.write(f"{name}.py", source)
         entry = ("--entrypoint", entry_point) if entry_point else ()
-        self.fission(
-            "fn", "create", "--name", name, "--env", env, "--code", code, *entry, *flags
-        )
+        self.fission("fn", "create", "--name", name, "--env", env, "--code", code, *entry, *flags)
         self.fission("route", "create", "--name", name, "--url", f"/{name}", "--function", name)
 
     def log_tail(self) -> str:
