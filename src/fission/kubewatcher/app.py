@@ -99,6 +99,7 @@ class App:
             # Followers end first: what they still hand over is recorded.
             written.run(self._records.run(), "records")
             written.run(self._recorder.run(), "events")
+            group.run(written.wait(), "what writes")
             group.run(self._followers.informer.run(), "informer")
             await self._followers.informer.wait_synced(None)
             group.run(self._followers.run(), "followers")

@@ -224,3 +224,22 @@ async def test_a_follower_that_fails_begins_again_after_a_while(world):
         await world.stop()
     first, second, third = kube.failed_at
     assert min(second - first, third - second) >= 0.1
+
+
+class RecordlessClient(kube_client.Client):
+    """Fails as only a mistake in a program does, when a delivery is recorded."""
+
+    async def patch(self, resource, name, patch, *rest, **more):
+        if "delivery" in patch.get("status", {}):
+            raise LookupError("a mistake")
+        return await super().patch(resource, name, patch, *rest, **more)
+
+
+async def test_a_kubewatcher_that_cannot_record_ends_and_does_not_go_on_without(world):
+    await world.create_trigger()
+    async with RecordlessClient(kube_config.load({"KUBE_API_SOCKET": world.api.socket})) as kube:
+        await world.start(kube)
+        await world.put("a")
+        await waits.until(world.running.done)
+        with pytest.raises(LookupError):
+            world.running.result()
