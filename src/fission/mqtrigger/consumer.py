@@ -192,9 +192,12 @@ class Consumer:
             self._failed.set_exception(error)
 
     async def _extend(self) -> None:
+        pause = self._options.extend_seconds
+        if isinstance(self._subscription, base.Impatient):
+            pause = min(pause, self._subscription.extend_seconds)
         while True:
             held = list(self._held)
-            await asyncio.sleep(self._options.extend_seconds)
+            await asyncio.sleep(pause)
             for message in held:
                 if message in self._held:
                     # Who takes it over gives it to us again, or has it: either way it is not lost.

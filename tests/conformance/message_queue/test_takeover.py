@@ -75,3 +75,17 @@ async def test_what_a_killed_consumer_had_comes_before_its_successors(
         for message in found:
             await subscription.settle(message)
         assert await subscription.receive(1, 0.1) == []
+
+
+async def test_what_is_held_for_long_does_not_come_twice_to_its_reader(
+    broker: real_brokers.Broker,
+) -> None:
+    topic = reading.new_name()
+    await broker.make_topic(topic)
+    async with reading.connected(broker.settings(takeoverSeconds="1")) as driver:
+        subscription = await driver.subscribe(topic, "group")
+        await driver.publish(topic, b"slow", {}, "key")
+        (held,) = await reading.take(subscription, 1)
+        assert await subscription.receive(1, 1.5) == []
+        await subscription.settle(held)
+        assert await subscription.receive(1, 0.1) == []

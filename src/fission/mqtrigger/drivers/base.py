@@ -117,7 +117,8 @@ class Subscription(Protocol):
         ...
 
     async def extend(self, message: Message) -> None:
-        """Still at work on it: the broker's deadline for it begins anew. Called every 10 s."""
+        """Still at work on it: the broker's deadline for it begins anew. Called every 10 s,
+        more often if the subscription is ``Impatient``."""
         ...
 
     async def lag(self) -> int | None:
@@ -127,6 +128,13 @@ class Subscription(Protocol):
     async def close(self) -> None:
         """Leave the group; hands back everything unfinished. Safe to call twice, and after loss."""
         ...
+
+
+@runtime_checkable
+class Impatient(Protocol):
+    """A subscription that has a say in how often ``extend`` is called."""
+
+    extend_seconds: float
 
 
 @runtime_checkable

@@ -271,6 +271,7 @@ class Pull:
         self._stream = stream
         self._consumer = consumer
         self._ack_wait = found.config.ack_wait or driver.ack_wait
+        self.extend_seconds = self._ack_wait / 3
         self._newest = found.delivered.stream_seq if found.delivered else 0
         self._kept: list[base.Message] = []
         self._keep_until = 0.0
@@ -284,7 +285,7 @@ class Pull:
         self.stirred = asyncio.Event()
         self._asked = 0
         self._failure: base.DriverError | None = None
-        self._mine: set[base.Message] = set()
+        self._mine: dict[str, base.Message] = {}
         self._closed = False
         self._inboxed: Any = None
 
@@ -321,13 +322,13 @@ class Pull:
         else:
             with _errors():
                 await message.handle.ack()
-        self._mine.discard(message)
+        self._mine.pop(message.position, None)
 
     async def release(self, message: base.Message) -> None:
         self._owned(message)
         with _errors():
             await message.handle.nak()
-        self._mine.discard(message)
+        self._mine.pop(message.position, None)
 
     async def extend(self, message: base.Message) -> None:
         self._owned(message)
@@ -344,7 +345,7 @@ class Pull:
             return
         self._closed = True
         self.stirred.set()
-        unfinished = [message.handle for message in self._mine]
+        unfinished = [message.handle for message in self._mine.values()]
         unfinished += [raw for _, raw in self._arrived]
         self._mine.clear()
         self._arrived.clear()
@@ -406,7 +407,10 @@ class Pull:
             if now - since >= self._ack_wait:
                 continue
             message = self._message(raw)
-            self._mine.add(message)
+            if held := self._mine.get(message.position):
+                held.handle = raw  # its time ran out here; it is in work, and once is enough
+                continue
+            self._mine[message.position] = message
             is_kept = bool(self._kept or self._keep_until) and self._is_ordered(message)
             (self._kept if is_kept and int(message.position) > self._newest else found).append(
                 message
@@ -463,7 +467,7 @@ class Pull:
         )
 
     def _owned(self, message: base.Message) -> None:
-        if message not in self._mine:
+        if self._mine.get(message.position) is not message:
             raise base.Lost(f"{message.position}: not in hand any more")
         if not self._client.is_connected:
             raise base.Unreachable("NATS: the connection broke")

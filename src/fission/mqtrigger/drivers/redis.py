@@ -168,6 +168,7 @@ class Stream:
         self._mine: dict[str, base.Message] = {}
         self._released: dict[str, base.Message] = {}
         self._kept: list[base.Message] = []
+        self.extend_seconds = driver.takeover_seconds / 3
         takeover = driver.takeover_seconds + LATEST_TAKEOVER_SECONDS
         self._keep_until = asyncio.get_running_loop().time() + takeover
         self._next_look = 0.0
