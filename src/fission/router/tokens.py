@@ -6,7 +6,6 @@ that the signature is computed once and not for each request. Pure but for the c
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Final
 
 import jwt
@@ -39,9 +38,7 @@ class Tokens:
         """A token that is good from now on."""
         now = int(self._clock.now().timestamp())
         claims = {"iss": self._issuer, "nbf": now, "exp": now + int(self._lifetime_seconds)}
-        with warnings.catch_warnings():  # of a short key the settings speak
-            warnings.simplefilter("ignore")
-            return jwt.encode(claims, self._key, algorithm=ALGORITHM)
+        return jwt.encode(claims, self._key, algorithm=ALGORITHM)
 
     def fault(self, authorization: bytes | None) -> str | None:
         """What is wrong with a request's Authorization; None when it is in order."""
@@ -60,25 +57,23 @@ class Tokens:
     def _check(self, authorization: bytes, token: bytes) -> str | None:
         now = self._clock.now().timestamp()
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                claims = jwt.decode(
-                    token,
-                    self._key,
-                    algorithms=[ALGORITHM],
-                    issuer=self._issuer,
-                    options={
-                        "require": ["exp"],
-                        "verify_exp": False,
-                        "verify_nbf": False,
-                        "verify_iat": False,
-                        "verify_aud": False,
-                    },
-                )
-                expires, begins = float(claims["exp"]), float(claims.get("nbf") or 0)
+            claims = jwt.decode(
+                token,
+                self._key,
+                algorithms=[ALGORITHM],
+                issuer=self._issuer,
+                options={
+                    "require": ["exp"],
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                    "verify_aud": False,
+                },
+            )
+            expires, begins = float(claims["exp"]), float(claims.get("nbf") or 0)
         except (jwt.InvalidSignatureError, jwt.InvalidIssuerError, jwt.MissingRequiredClaimError):
             return INVALID
-        except (jwt.InvalidTokenError, TypeError, ValueError):
+        except (jwt.InvalidTokenError, TypeError, ValueError, OverflowError):
             return MALFORMED
         if not begins <= now < expires:
             return NOT_NOW
