@@ -77,7 +77,7 @@ class Ticks:
         if len(entry.queue) >= self._settings.queue_size:
             text = (
                 f"the tick at {clocks.format_rfc3339(due.latest)} was dropped: {len(entry.queue)} "
-                "ticks wait already, since the function takes longer than the schedule leaves it"
+                "ticks wait already, since calls take longer than the schedule leaves them"
             )
             self._missed(entry, due.count, text)
             return
