@@ -36,7 +36,10 @@ LABELS: Final = (
     "method",
     "code",
 )
-Labels = tuple[str, str, str, str, str, str]
+Key = tuple[str, str]
+"""Namespace and name of a function."""
+Labels = tuple[str, str, str, str]
+"""The others."""
 
 _METHODS: Final = frozenset(
     ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
@@ -47,9 +50,8 @@ class Metrics(registry.Collector):
     """Counters of this process."""
 
     def __init__(self) -> None:
-        self._calls: dict[Labels, int] = {}
-        self._errors: dict[Labels, int] = {}
-        self._overhead: dict[tuple[str, str], list[float]] = {}
+        self._calls: dict[Key, dict[Labels, int]] = {}
+        self._overhead: dict[Key, list[float]] = {}
         self._failures: dict[tuple[str, str], int] = {}
         self.table_applies = 0
         self.routes: Callable[[], int] = lambda: 0
@@ -60,11 +62,12 @@ class Metrics(registry.Collector):
     ) -> None:
         """A request to a function ended."""
         shown = method if method in _METHODS else "other"
-        labels = (target.namespace, target.name, "", path, shown, str(code))
-        self._calls[labels] = self._calls.get(labels, 0) + 1
-        if code >= 400:
-            self._errors[labels] = self._errors.get(labels, 0) + 1
+        labels = ("", path, shown, str(code))
         key = (target.namespace, target.name)
+        calls = self._calls.get(key)
+        if calls is None:
+            calls = self._calls[key] = {}
+        calls[labels] = calls.get(labels, 0) + 1
         counts = self._overhead.get(key)
         if counts is None:
             counts = self._overhead[key] = [0.0] * (len(BUCKETS) + 2)
@@ -78,20 +81,20 @@ class Metrics(registry.Collector):
 
     def forget(self, namespace: str, name: str) -> None:
         """A function was deleted: its series end, so that they stay bounded."""
-        for series in (self._calls, self._errors):
-            for labels in [each for each in series if each[:2] == (namespace, name)]:
-                del series[labels]
+        self._calls.pop((namespace, name), None)
         self._overhead.pop((namespace, name), None)
 
     def collect(self) -> Iterator[core.Metric]:
         """Everything, in Prometheus' terms."""
-        for name, text, series in (
-            ("fission_function_calls", "Requests to functions.", self._calls),
-            ("fission_function_errors", "Requests answered with 400 or above.", self._errors),
+        for name, text, least in (
+            ("fission_function_calls", "Requests to functions.", 0),
+            ("fission_function_errors", "Requests answered with 400 or above.", 400),
         ):
             family = core.CounterMetricFamily(name, text, labels=LABELS)
-            for labels, count in list(series.items()):
-                family.add_metric(labels, count)
+            for function, calls in list(self._calls.items()):
+                for labels, count in list(calls.items()):
+                    if int(labels[-1]) >= least:
+                        family.add_metric((*function, *labels), count)
             yield family
         yield self._histogram()
         family = core.CounterMetricFamily(
