@@ -31,6 +31,8 @@ Answer = verdicts.Answer
 Verdict = verdicts.Verdict
 
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
+TELL_AFTER_SECONDS: Final = 2.0
+"""A router that is away for less is not worth a word: it is being restarted."""
 LONGEST_RETRY_AFTER_SECONDS: Final = 300.0
 """A function or router that asks for more patience than this gets this much."""
 
@@ -108,11 +110,20 @@ class Publisher:
                 message = f"the router at {base} cannot be reached: {error}"
         raise errors.Unreachable(message, maybe_delivered=False)
 
-    async def deliver(self, call: calls.Call, policy: Policy) -> Outcome:
-        """Attempts until it is delivered or given up; never raises for what happens to it."""
+    async def deliver(
+        self,
+        call: calls.Call,
+        policy: Policy,
+        tell: Callable[[str], None] = lambda message: None,
+    ) -> Outcome:
+        """Attempts until it is delivered or given up; never raises for what happens to it.
+
+        ``tell`` hears what went wrong each time that it will be tried again.
+        """
         if not call.request_id:
             call = dataclasses.replace(call, request_id=ids.new_uid())
-        give_up_at = self._clock.monotonic() + policy.patience_seconds
+        began_at = self._clock.monotonic()
+        give_up_at = began_at + policy.patience_seconds
         pauses = self._pauses(policy.first_pause_seconds, policy.longest_pause_seconds)
         waits = self._pauses(0.1, policy.longest_wait_for_router_seconds)
         attempts = 0
@@ -129,6 +140,8 @@ class Publisher:
                     pause = next(waits)
                     if self._clock.monotonic() + pause > give_up_at:
                         return Outcome(False, attempts, None, message, None)
+                    if self._clock.monotonic() - began_at > TELL_AFTER_SECONDS:
+                        tell(message)
                     await self._sleep(pause)
                     continue
                 attempts += 1
@@ -146,6 +159,7 @@ class Publisher:
                 status = answer.status if answer else None
                 is_unknown = verdict is Verdict.UNKNOWN
                 return Outcome(False, attempts, status, message, answer, is_unknown)
+            tell(message)
             await self._sleep(max(next(pauses), min(asked_pause, LONGEST_RETRY_AFTER_SECONDS)))
 
     async def _urls(self) -> list[str]:

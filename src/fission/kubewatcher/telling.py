@@ -70,11 +70,16 @@ class Teller:
         """Return when the function has it, or when it is given up and counted failed."""
         call = make_call(self._trigger, self._resource, event, self._deps.settings.timeout_seconds)
         metadata = self._trigger.metadata
+        what = f"{event.type} of {self._resource.kind} {event.name}"
+
+        def tell(message: str) -> None:
+            text = f"{what} will be sent again: {message}"
+            self._deps.records.attempt_failed(metadata.namespace, metadata.name, text)
+
         while True:
-            outcome = await self._deps.publisher.deliver(call, self._policy)
+            outcome = await self._deps.publisher.deliver(call, self._policy, tell)
             if outcome.delivered or not self._is_router_away(outcome):
                 break
-            self._deps.records.attempt_failed(metadata.namespace, metadata.name, outcome.message)
             logger.warning("an event waits: %s", outcome.message, extra=self._fields(event))
         failure = _failure_of(outcome)
         result = "failed" if failure else "delivered"
@@ -82,7 +87,6 @@ class Teller:
         if not failure:
             self._deps.records.delivered(metadata.namespace, metadata.name)
             return
-        what = f"{event.type} of {self._resource.kind} {event.name}"
         self._deps.records.failed(metadata.namespace, metadata.name, f"{what}: {failure}")
         self._deps.recorder.event(
             objects.reference_to(self._trigger), events.WARNING, DELIVERY_FAILED, failure

@@ -172,7 +172,13 @@ class Ticks:
         call = make_call(entry, instant, self._settings.call_timeout_seconds)
         known = self._is_function_known(entry)
         policy = self._policy_without_function if known is False else self._policy
-        outcome = await self._sender.deliver(call, policy)
+
+        def tell(message: str) -> None:
+            due = clocks.format_rfc3339(instant)
+            entry.failed(self._clock.now(), f"the tick at {due} will be sent again: {message}")
+            self._book.touch(entry)
+
+        outcome = await self._sender.deliver(call, policy, tell)
         now = self._clock.now()
         status = entry.trigger.status
         if outcome.is_unknown:

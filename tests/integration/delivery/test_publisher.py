@@ -63,9 +63,11 @@ async def test_what_the_function_has_not_seen_is_repeated_with_the_same_id() -> 
             server.Response(200),
         ]
         router.answer = lambda _: replies.pop(0)
-        outcome = await made.deliver(HELLO, SOON)
+        told: list[str] = []
+        outcome = await made.deliver(HELLO, SOON, told.append)
         assert (outcome.delivered, outcome.attempts) == (True, 3)
         assert len({call.headers["x-fission-request-id"] for call in router.calls}) == 1
+        assert [text.partition(" ")[0] for text in told] == ["404:", "429"]
 
 
 async def test_attempts_are_bounded_and_the_last_answer_is_told() -> None:
