@@ -85,11 +85,14 @@ def make_auth(settings: config.Config, features: Mapping[str, Any]) -> Auth | No
     path = str(wanted.get("authUriPath") or settings.auth_uri_path)
     if not path.startswith("/") or "?" in path or not path.isascii():
         raise errors.SettingsError(f"the login's path {path!r} has to begin with / and be plain")
+    lifetime = wanted.get("jwtExpiryTime") or settings.jwt_expiry_seconds
+    if not isinstance(lifetime, int | float) or lifetime <= 0:
+        raise errors.SettingsError(f"jwtExpiryTime is {lifetime!r}; seconds above 0 are wanted")
     return Auth(
         username=settings.auth_username,
         password=settings.auth_password,
         signing_key=settings.jwt_signing_key,
         path=path,
-        lifetime_seconds=float(wanted.get("jwtExpiryTime") or settings.jwt_expiry_seconds),
+        lifetime_seconds=float(lifetime),
         issuer=str(wanted.get("jwtIssuer") or settings.jwt_issuer),
     )

@@ -115,6 +115,11 @@ def test_authentication_is_off_unless_a_key_is_there():
             {},
             "has to begin with /",
         ),
+        (
+            {"jwt_signing_key": KEY, "auth_password": "p"},
+            {"jwtExpiryTime": "1h"},
+            "jwtExpiryTime is '1h'",
+        ),
     ],
 )
 def test_what_is_half_set_stops_the_router(settings, wanted, text):
