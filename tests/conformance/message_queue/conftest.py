@@ -1,4 +1,4 @@
-"""The brokers of this folder: started together, as soon as the first of them is asked for."""
+"""The brokers of this folder: all that are wanted are started together, before the first test."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _names(item: pytest.Item) -> set[str]:
     return {value for value in values if isinstance(value, str) and value in real_brokers.KINDS}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def brokers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[real_brokers.Brokers]:
