@@ -26,7 +26,7 @@ import msgspec
 from fission.base import clock as clocks
 from fission.contracts import statestore as wire
 from fission.delivery import statestore, statestore_errors
-from fission.mqtrigger.drivers import base
+from fission.mqtrigger.drivers import base, statestore_appends
 
 logger = logging.getLogger(__name__)
 
@@ -152,6 +152,7 @@ class Driver:
         self._namespace = namespace
         self._clock = clock
         self._takeover_seconds = takeover_seconds
+        self._appends = statestore_appends.Appends(client)
         self._subscriptions: list[Subscription] = []
 
     async def subscribe(self, topic: str, group: str) -> base.Subscription:
@@ -175,7 +176,7 @@ class Driver:
         types = [value for name, value in headers.items() if name.lower() == CONTENT_TYPE]
         event = wire.Event(type=types[0] if types else "", payload=body, key=key, headers=kept)
         with _translated():
-            await self._client.append(stream, [event], wire.ANY)
+            await self._appends.add(stream, event)
 
     async def forget(self, topic: str, group: str) -> None:
         """Take the group off the topic's readers, for whom events are kept, and its cursor away."""
@@ -186,6 +187,7 @@ class Driver:
     async def close(self) -> None:
         while self._subscriptions:
             await self._subscriptions.pop().close()
+        await self._appends.close()
 
 
 class Subscription:
