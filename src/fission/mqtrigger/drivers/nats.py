@@ -7,7 +7,7 @@ batch: first one that is answered at once, then, if nothing was there, one that 
 message, so that no request outlives its ``receive`` for long.
 
 What a dead reader had, the server keeps for it until ``ack_wait`` is over, and gives out newer
-messages meanwhile. Those with an order are kept back here until then, and their acknowledgements
+messages meanwhile. All with an order are kept back here until then, and their acknowledgements
 are confirmed by the server: none may come again behind its successor.
 """
 
@@ -218,6 +218,12 @@ class JetStream:
         with _errors():
             asking.result()
 
+    async def forget(self, topic: str, group: str) -> None:
+        """Takes the durable consumer out of its stream, which may keep messages for it."""
+        with contextlib.suppress(base.TopicMissing), _errors():
+            stream = self._read.text("stream") or await self._stream_of(topic)
+            await self.context.delete_consumer(stream, group)
+
     async def close(self) -> None:
         for each in self._subscriptions:
             await each.close()
@@ -272,7 +278,6 @@ class Pull:
         self._consumer = consumer
         self._ack_wait = found.config.ack_wait or driver.ack_wait
         self.extend_seconds = self._ack_wait / 3
-        self._newest = found.delivered.stream_seq if found.delivered else 0
         self._kept: list[base.Message] = []
         self._keep_until = 0.0
         if found.num_ack_pending and driver.order != lanes.NONE:
@@ -301,7 +306,7 @@ class Pull:
         while not self._closed:
             found = self._take(max_messages, loop.time())
             if not found and self._kept:
-                found = await self._successors(max_messages)
+                found = await self._let_go(max_messages)
             if found:
                 return found
             self._raise_failure()
@@ -312,7 +317,8 @@ class Pull:
                 await self._ask(1, left)
             self.stirred.clear()
             if not self._arrived:
-                await self._stir(min(left + LOOK_SECONDS, 2 * LOOK_SECONDS))
+                longest = LOOK_SECONDS / 2 if self._kept else 2 * LOOK_SECONDS
+                await self._stir(min(left + LOOK_SECONDS, longest))
         return []
 
     async def settle(self, message: base.Message) -> None:
@@ -412,43 +418,45 @@ class Pull:
                 continue
             self._mine[message.position] = message
             is_kept = bool(self._kept or self._keep_until) and self._is_ordered(message)
-            (self._kept if is_kept and int(message.position) > self._newest else found).append(
-                message
-            )
+            (self._kept if is_kept else found).append(message)
         return found
 
-    async def _successors(self, room: int) -> list[base.Message]:
-        """What was kept back, as soon as everything that was delivered before is here."""
+    async def _let_go(self, room: int) -> list[base.Message]:
+        """What was kept back, in order, as soon as all that was given out before is here."""
         now = asyncio.get_running_loop().time()
+        found: list[base.Message] = []
         if self._keep_until:
             if now < self._next_look and now < self._keep_until:
                 return []
-            self._next_look = now + 2 * LOOK_SECONDS
+            self._next_look = now + LOOK_SECONDS / 2
             with _errors():
                 info = await self._driver.context.consumer_info(self._stream, self._consumer)
             elsewhere = (info.num_ack_pending or 0) - len(self._mine) - len(self._arrived)
-            if elsewhere > 0 and now < self._keep_until:
-                for message in self._kept:
-                    await self.extend(message)
-                return []
-            self._keep_until = 0.0
             if elsewhere > 0:
                 # Those whose time is over come before any that is new.
-                await self._ask(elsewhere, 0.0)
-                return await self._predecessors(room)
-        found = self._kept[:room]
-        del self._kept[:room]
+                if self._asked <= 0 and len(self._kept) < MAX_ACK_PENDING / 2:
+                    await self._ask(elsewhere, 0.0)
+                if now < self._keep_until:
+                    for message in self._kept:
+                        await self.extend(message)
+                    return []
+                await self._answered()
+                found = self._take(room, now)
+            self._keep_until = 0.0
+            self._kept.sort(key=lambda message: int(message.position))
+        free = room - len(found)
+        found += self._kept[:free]
+        del self._kept[:free]
         return found
 
-    async def _predecessors(self, room: int) -> list[base.Message]:
-        """What the server has to give now, new messages behind those that are kept back."""
+    async def _answered(self) -> None:
+        """Waits until the server has given what it has."""
         loop = asyncio.get_running_loop()
         give_up = loop.time() + ANSWER_SECONDS
         while self._asked > 0 and loop.time() < give_up and not self._closed:
             self._raise_failure()
             self.stirred.clear()
             await self._stir(LOOK_SECONDS)
-        return self._take(room, loop.time())
 
     def _is_ordered(self, message: base.Message) -> bool:
         return lanes.is_ordered(self._driver.order, message.key, self._driver.strict)

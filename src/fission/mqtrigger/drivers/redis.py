@@ -26,6 +26,7 @@ from fission.mqtrigger.drivers import base, lanes, options, redis_entries, redis
 T = TypeVar("T")
 
 ANSWER_SECONDS: Final = 10.0
+CLOSE_SECONDS: Final = 0.05
 CONNECTIONS: Final = 32
 """To one server; whoever comes when all are in use waits for one."""
 TAKEOVER_SECONDS: Final = 30.0
@@ -55,6 +56,8 @@ async def connect(settings: base.Settings) -> "Redis":
         await made.ask(client.ping())
     except BaseException:
         await client.aclose()
+        # A handshake that failed closes its socket in a later turn of the loop.
+        await asyncio.sleep(CLOSE_SECONDS)
         raise
     return made
 
@@ -148,6 +151,13 @@ class Redis:
         with contextlib.suppress(exceptions.RedisError, OSError):
             await self.client.aclose()
 
+    async def forget(self, topic: str, group: str) -> None:
+        """Takes the group off the stream, and what it had not settled with it."""
+        # A group or a stream that is not there is an error or 0, and forgotten as well.
+        with contextlib.suppress(base.TopicMissing), redis_trips.failures():
+            if await self.client.exists(topic):
+                await self.client.xgroup_destroy(topic, group)
+
     async def ask(self, answer: Awaitable[T]) -> T:
         """The answer of the server, errors in the engine's words."""
         with redis_trips.failures():
@@ -197,7 +207,7 @@ class Stream:
             self._wake.clear()
             found = self._take_released(max_messages)
             if len(found) < max_messages:
-                found += await self._take_over(max_messages - len(found))
+                found += self._sift(await self._take_over(max_messages - len(found)))
             if len(found) < max_messages and self._keep_until:
                 await self._let_go()
             if len(found) < max_messages and not self._keep_until:
@@ -319,7 +329,8 @@ class Stream:
         ]
 
     def _sift(self, new: list[base.Message]) -> list[base.Message]:
-        """Of new entries those that may be handed over; the others are kept back."""
+        """Of entries those that may be handed over; the others are kept back. Of a dead consumer's,
+        too: those that it had been given last may be free first."""
         if not self._keep_until and not self._kept:
             return new
         strict, order = self._driver.strict, self._driver.order
@@ -339,6 +350,7 @@ class Stream:
         taken_over = now >= self._keep_until and now < self._next_takeover
         if not others or taken_over:
             self._keep_until = 0.0
+            self._kept.sort(key=lambda message: _order_of(message.position))
         self._next_look = now + min(max(self._driver.takeover_seconds / 3, 0.05), 1.0)
 
     async def _read_new(self, room: int, pause_seconds: float) -> list[base.Message]:
