@@ -109,7 +109,7 @@ async def test_new_code_is_warmed_and_a_successor_keeps_the_same_pods(tmp_path: 
             assert served == uids
 
 
-async def test_a_window_opens_and_closes(tmp_path: Path) -> None:
+async def test_a_window_opens_as_far_as_the_cap_and_closes(tmp_path: Path) -> None:
     class Shifted(world.Clock):
         shift = datetime.timedelta()
 
@@ -124,14 +124,18 @@ async def test_a_window_opens_and_closes(tmp_path: Path) -> None:
         "duration": "1h",
         "target": 3,
     }
-    async with world.cluster(tmp_path, clock=clock) as here:
+    async with world.cluster(tmp_path, clock=clock, provisioned_max_per_function=2) as here:
         await here.create_environment()
         await here.create_function(provisionedConcurrency=a_block(1, window))
         await provisioned(here, 1)
-        for hours, count in ((3, 3), (5, 1)):
+        for hours, count, reason in ((3, 2, "ProvisionedClamped"), (5, 1, "Provisioned")):
             clock.shift = datetime.timedelta(hours=hours)
             here.executor.provisioning.queue.add("default/hello")  # what its timer does then
             await provisioned(here, count)
+            assert (await here.condition("hello", "Provisioned"))["reason"] == reason
+            found = await here.kube.get(resources.FUNCTIONS, "hello", "default")
+            assert found["status"]["provisionedTarget"] == count
+            assert found["status"]["provisionedSpecTarget"] == (3 if hours == 3 else 1)
 
 
 async def test_code_that_does_not_load_is_not_tried_in_a_storm(tmp_path: Path) -> None:
@@ -149,16 +153,3 @@ async def test_code_that_does_not_load_is_not_tried_in_a_storm(tmp_path: Path) -
         # A change is tried at once.
         function = await here.update_function("hello", "better")
         await provisioned(here, 5, function.metadata.generation)
-
-
-async def test_what_is_asked_for_beyond_the_cap_is_told(tmp_path: Path) -> None:
-    async with world.cluster(tmp_path, provisioned_max_per_function=1) as here:
-        await here.create_environment()
-        await here.create_function(provisionedConcurrency=a_block(3))
-        await provisioned(here, 1)
-        found = await here.kube.get(resources.FUNCTIONS, "hello", "default")
-        assert (found["status"]["provisionedTarget"], found["status"]["provisionedSpecTarget"]) == (
-            1,
-            3,
-        )
-        assert (await here.condition("hello", "Provisioned"))["reason"] == "ProvisionedClamped"
