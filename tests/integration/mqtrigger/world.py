@@ -20,7 +20,7 @@ from fission.delivery import finders, publisher, statestore
 from fission.kube import client as kube_client
 from fission.meta import gvk
 from fission.mqtrigger import app, config
-from fission.mqtrigger.drivers import registry
+from fission.mqtrigger.drivers import registry, statestore_cursor
 from fission.mqtrigger.drivers import statestore as statestore_driver
 from fission.web import client as web_client
 from fission.web import listen
@@ -159,7 +159,7 @@ class World:
         stream = wire.topic_stream("default", topic)
 
         async def settled() -> bool:
-            cursor = statestore_driver.decode_cursor((await self.store.get(scope, topic)).value)
+            cursor = statestore_cursor.decode((await self.store.get(scope, topic)).value)
             return cursor.seq == (await self.store.head(stream)).head
 
         await waits.until_so(settled, 10)

@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from fission.mqtrigger.drivers import statestore
+from fission.mqtrigger.drivers import statestore_cursor
 
 
 @pytest.mark.parametrize("seed", range(50))
 def test_what_is_settled_is_known_and_nothing_else_whoever_takes_over(seed):
     draw = random.Random(seed)
-    progress = statestore.Progress(statestore.Cursor())
+    progress = statestore_cursor.Progress(statestore_cursor.Cursor())
     settled, received, deliveries = set(), 0, {}
     for _ in range(200):
         action = draw.random()
@@ -23,8 +23,8 @@ def test_what_is_settled_is_known_and_nothing_else_whoever_takes_over(seed):
             progress.settle(seq)
             settled.add(seq)
         elif action > 0.95:
-            progress = statestore.Progress(
-                statestore.decode_cursor(statestore.encode_cursor(progress.cursor()))
+            progress = statestore_cursor.Progress(
+                statestore_cursor.decode(statestore_cursor.encode(progress.cursor()))
             )
             progress.take_over()
             for seq in range(1, received + 1):
@@ -37,7 +37,7 @@ def test_what_is_settled_is_known_and_nothing_else_whoever_takes_over(seed):
 
 
 def test_what_is_no_longer_kept_is_passed_over_and_counted():
-    progress = statestore.Progress(statestore.Cursor(seq=3, done=[5], high=6))
+    progress = statestore_cursor.Progress(statestore_cursor.Cursor(seq=3, done=[5], high=6))
     assert progress.skip(8) == 3
     assert progress.seq == 7
     assert progress.lag(10) == 3

@@ -21,12 +21,10 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
-
 from fission.base import clock as clocks
 from fission.contracts import statestore as wire
 from fission.delivery import statestore, statestore_errors
-from fission.mqtrigger.drivers import base, statestore_appends
+from fission.mqtrigger.drivers import base, statestore_appends, statestore_cursor
 
 logger = logging.getLogger(__name__)
 
@@ -43,82 +41,6 @@ MAX_READ_BYTES: Final = 8 << 20
 MAX_EVENT_BYTES: Final = 2_900_000
 """An append is 4 MiB of JSON at most, in which a body is a third longer."""
 CONTENT_TYPE: Final = "content-type"
-
-
-class Cursor(msgspec.Struct, omit_defaults=True):
-    """How far a group is."""
-
-    seq: int = 0
-    """Everything up to here is settled."""
-    done: list[int] = msgspec.field(default_factory=list)
-    """What is settled beyond."""
-    high: int = 0
-    """The newest that was ever received."""
-    tries: dict[int, int] = msgspec.field(default_factory=dict)
-    """Deliveries before the next one, of what is not settled."""
-
-
-class Progress:
-    """A cursor that moves. Pure."""
-
-    def __init__(self, cursor: Cursor) -> None:
-        self.seq = cursor.seq
-        self.high = max(cursor.high, cursor.seq)
-        self._done = set(cursor.done)
-        self._tries = dict(cursor.tries)
-
-    def take_over(self) -> None:
-        """The reader before died, or left: what it had and did not settle was a delivery."""
-        for seq in range(self.seq + 1, self.high + 1):
-            if seq not in self._done:
-                self._tries[seq] = self._tries.get(seq, 0) + 1
-
-    def is_settled(self, seq: int) -> bool:
-        return seq <= self.seq or seq in self._done
-
-    def receive(self, seq: int) -> int:
-        """It is delivered; returns which delivery it is."""
-        self.high = max(self.high, seq)
-        return self._tries.get(seq, 0) + 1
-
-    def release(self, seq: int) -> None:
-        """That was a delivery."""
-        self._tries[seq] = self._tries.get(seq, 0) + 1
-
-    def settle(self, seq: int) -> None:
-        """Done with it."""
-        self._tries.pop(seq, None)
-        if seq <= self.seq:
-            return
-        self._done.add(seq)
-        while self.seq + 1 in self._done:
-            self.seq += 1
-            self._done.discard(self.seq)
-
-    def skip(self, first: int) -> int:
-        """Events before ``first`` are not kept any more; returns how many of ours those were."""
-        lost = [seq for seq in range(self.seq + 1, first) if seq not in self._done]
-        for seq in range(self.seq + 1, first):
-            self.settle(seq)
-        return len(lost)
-
-    @property
-    def is_busy(self) -> bool:
-        """Something was received and is not settled."""
-        return self.high > self.seq + len(self._done)
-
-    def hand_back(self) -> None:
-        """The reader leaves; what it had is counted already."""
-        self.high = self.seq
-
-    def lag(self, head: int) -> int:
-        """How many up to the head are not settled."""
-        return max(0, head - self.seq - len(self._done))
-
-    def cursor(self) -> Cursor:
-        return Cursor(
-            seq=self.seq, done=sorted(self._done), high=self.high, tries=dict(self._tries)
-        )
 
 
 class Connector:
@@ -211,7 +133,7 @@ class Subscription:
         self._scope = wire.cursor_scope(namespace, group)
         self._groups = wire.readers_scope(namespace, topic)
         self._group = group
-        self._progress: Progress | None = None
+        self._progress: statestore_cursor.Progress | None = None
         self._version = 0
         self._unsure: bytes | None = None
         """What a write held of which nobody knows whether it happened."""
@@ -235,7 +157,7 @@ class Subscription:
             except statestore_errors.NotFound:
                 head = (await self._client.head(self._stream)).head
                 with contextlib.suppress(statestore_errors.VersionConflict):
-                    await self._set(Cursor(seq=head, high=head), 0)
+                    await self._set(statestore_cursor.Cursor(seq=head, high=head), 0)
             await self._client.set(self._groups, self._group, b"", ttl_seconds=CURSOR_SECONDS)
             await self._take_over()
 
@@ -299,7 +221,7 @@ class Subscription:
             if self._progress is not None:
                 return self._progress.lag(head)
             found = await self._client.get(self._scope, self._topic)
-            return Progress(decode_cursor(found.value)).lag(head)
+            return statestore_cursor.Progress(statestore_cursor.decode(found.value)).lag(head)
 
     async def close(self) -> None:
         if self._closed:
@@ -338,7 +260,10 @@ class Subscription:
         if self._closed:
             raise base.Lost("the subscription was closed")
         found = await self._client.get(self._scope, self._topic)
-        now, progress = self._clock.monotonic(), Progress(decode_cursor(found.value))
+        now, progress = (
+            self._clock.monotonic(),
+            statestore_cursor.Progress(statestore_cursor.decode(found.value)),
+        )
         if self._seen is None or self._seen[0] != found.version:
             self._seen = found.version, now
         if progress.is_busy and now - self._seen[1] < self._takeover_seconds:
@@ -369,20 +294,20 @@ class Subscription:
         self._held.clear()
         self._released.clear()
 
-    def _current(self) -> Progress:
+    def _current(self) -> statestore_cursor.Progress:
         if self._progress is None:
             raise base.Lost("another member of the group reads")
         return self._progress
 
-    def _of(self, message: base.Message) -> Progress:
+    def _of(self, message: base.Message) -> statestore_cursor.Progress:
         progress = self._current()
-        received_by: Progress = message.handle[0]
+        received_by: statestore_cursor.Progress = message.handle[0]
         seq: int = message.handle[1]
         if received_by is not progress or seq not in self._held:
             raise base.Lost(f"{message.position} is no longer ours")
         return progress
 
-    def _message(self, progress: Progress, event: wire.Event) -> base.Message:
+    def _message(self, progress: statestore_cursor.Progress, event: wire.Event) -> base.Message:
         self._held[event.seq] = event
         headers = dict(event.headers)
         if event.type:
@@ -413,7 +338,7 @@ class Subscription:
             try:
                 await self._be_sure()
                 cursor = self._current().cursor()
-                self._unsure = encode_cursor(cursor)
+                self._unsure = statestore_cursor.encode(cursor)
                 await self._set(cursor, self._version)
                 self._unsure = None
                 self._version += 1
@@ -443,11 +368,11 @@ class Subscription:
             raise statestore_errors.VersionConflict("the cursor was written by somebody else")
         self._unsure = None
 
-    async def _set(self, cursor: Cursor, version: int) -> None:
+    async def _set(self, cursor: statestore_cursor.Cursor, version: int) -> None:
         await self._client.set(
             self._scope,
             self._topic,
-            encode_cursor(cursor),
+            statestore_cursor.encode(cursor),
             if_version=version,
             ttl_seconds=CURSOR_SECONDS,
         )
@@ -467,7 +392,7 @@ class Subscription:
                 scope = wire.cursor_scope(self._groups.namespace, group)
                 with contextlib.suppress(statestore_errors.NotFound):
                     value = (await self._client.get(scope, self._topic)).value
-                    slowest = min(slowest, decode_cursor(value).seq)
+                    slowest = min(slowest, statestore_cursor.decode(value).seq)
             token = page.next
             if not token:
                 break
@@ -496,16 +421,3 @@ def _stream(namespace: str, topic: str) -> str:
         return wire.topic_stream(namespace, topic)
     except ValueError as error:
         raise base.Misconfigured(str(error)) from error
-
-
-def encode_cursor(cursor: Cursor) -> bytes:
-    """The value of a cursor."""
-    return msgspec.json.encode(cursor)
-
-
-def decode_cursor(value: bytes) -> Cursor:
-    """The cursor in a value; raises DriverError."""
-    try:
-        return msgspec.json.decode(value, type=Cursor)
-    except msgspec.DecodeError as error:
-        raise base.DriverError(f"the group's cursor cannot be read: {error}") from error
