@@ -47,7 +47,7 @@ from flask import request
 seen = {"count": 0, "first": 0.0, "last": 0.0, "ids": set()}
 
 def main():
-    if "dump" in request.args:
+    if request.method == "GET":
         answer = json.dumps({**seen, "ids": len(seen["ids"])})
         if "reset" in request.args:
             seen.update(count=0, first=0.0, last=0.0, ids=set())
