@@ -153,7 +153,6 @@ class Redis:
 
     async def forget(self, topic: str, group: str) -> None:
         """Takes the group off the stream, and what it had not settled with it."""
-        # A group or a stream that is not there is an error or 0, and forgotten as well.
         with contextlib.suppress(base.TopicMissing), redis_trips.failures():
             if await self.client.exists(topic):
                 await self.client.xgroup_destroy(topic, group)
