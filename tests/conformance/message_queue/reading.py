@@ -23,7 +23,8 @@ async def connected(settings: base.Settings) -> AsyncIterator[base.Driver]:
     try:
         yield driver
     finally:
-        await driver.close()
+        async with asyncio.timeout(2 * DEADLINE_SECONDS):
+            await driver.close()
 
 
 async def publish(driver: base.Driver, topic: str, *bodies: str) -> None:

@@ -223,8 +223,11 @@ class Kafka:
 
 async def _stop(producer: aiokafka.AIOKafkaProducer) -> None:
     """Ends it without sending what nobody waits for any longer, as its own end would."""
-    with contextlib.suppress(errors.KafkaError, OSError):
-        if producer._sender is not None:
-            await producer._sender.close()
-    await producer.client.close()
+    with contextlib.suppress(errors.KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(ANSWER_SECONDS / 2):
+            if producer._sender is not None:
+                await producer._sender.close()
+    with contextlib.suppress(errors.KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(ANSWER_SECONDS / 2):
+            await producer.client.close()
     producer._closed = True
