@@ -13,13 +13,12 @@ import prometheus_client
 
 from fission.api import messagequeuetrigger_types, objects, resources
 from fission.base import clock as clocks
-from fission.base import errors as base_errors
 from fission.base import ids, tasks
 from fission.contracts import invocation, signing
 from fission.delivery import publisher, records, routers, statestore
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
-from fission.kube import events, informer, leases, peers
+from fission.kube import events, informer, leadership, peers
 from fission.meta import gvk
 from fission.mqtrigger import (
     config,
@@ -45,7 +44,6 @@ Obj = dict[str, Any]
 Trigger = messagequeuetrigger_types.MessageQueueTrigger
 
 INSTANCE_ID_LENGTH = 8
-LEASE_NAME = "fission-mqtrigger"
 SOCKET_NAME = "http"
 PORT = 8888
 """Health and metrics only; a pod of its own, so the port of its neighbours is free."""
@@ -73,8 +71,13 @@ class App:
         self._settings = settings
         self._deps = deps
         self._ready = asyncio.Event()
-        self._elector = leases.LeaderElector(
-            deps.kube, settings.namespace, LEASE_NAME, deps.instance_id, clock=deps.clock
+        self._leadership = leadership.Leadership(
+            deps.kube,
+            settings.namespace,
+            "mqtrigger",
+            deps.instance_id,
+            is_elected=settings.leader_election,
+            clock=deps.clock,
         )
         self.metrics = metrics.Metrics(deps.registry)
         self.service = service.Service("mqtrigger", checks={"informers": self._ready.is_set})
@@ -83,23 +86,18 @@ class App:
         """Serve until cancelled."""
         async with tasks.Tasks() as group:
             group.run(self.service.run(sockets), "service")
-            group.run(self._lead() if self._settings.leader_election else self._work(), "work")
+            group.run(self._lead(), "work")
             await group.wait()
 
     async def _lead(self) -> None:
-        # Whoever waits for its turn is ready to take over.
-        self._ready.set()
-        await self._elector.run(self._work)
-        raise base_errors.Error("the leader's lease was lost")
-
-    def _fence(self) -> None:
-        if not self._elector.holds:
-            raise base_errors.Error("another mqtrigger has the lease")
+        if self._settings.leader_election:
+            self._ready.set()  # whoever waits for its turn is ready to take over
+        await self._leadership.run(self._work)
 
     async def _work(self) -> None:
         """Read triggers. Ends gracefully: first the reading, then the records of it."""
         settings, deps = self._settings, self._deps
-        kube = deps.kube.fenced(self._fence) if settings.leader_election else deps.kube
+        kube = self._leadership.client
         recorder = events.Recorder(kube, "mqtrigger", clock=deps.clock)
         kept = records.Records(kube, resources.MESSAGEQUEUETRIGGERS, deps.clock)
         conditions = statuses.Statuses(kube, recorder, deps.clock)

@@ -10,7 +10,9 @@ OBJECTS = install.load_manifests()
 WRITING = {"create", "update", "patch", "delete"}
 
 
-@pytest.mark.parametrize("account", ["fission-timer", "fission-kubewatcher", "fission-canary"])
+@pytest.mark.parametrize(
+    "account", ["fission-timer", "fission-kubewatcher", "fission-mqtrigger", "fission-canary"]
+)
 def test_leases_are_written_in_the_platforms_namespace_only(account: str) -> None:
     writers = {
         (role["kind"], role["metadata"].get("namespace"))

@@ -39,7 +39,7 @@ class Trips:
                 pipeline.execute_command(*command)
             try:
                 answers: list[Any] = await pipeline.execute(raise_on_error=False)
-            except (exceptions.RedisError, OSError) as error:
+            except Exception as error:  # whatever it is, those who wait are told
                 answers = [error] * len(batch)
             for (_, waiter), answer in zip(batch, answers, strict=True):
                 if waiter.done():
