@@ -36,10 +36,10 @@ def test_events_arrive_while_the_function_still_runs(
     code.write_text(EVENTS)
     environment = ("env", "create", "--name", "streams", "--image", "fission/python-env")
     platform.fission(*environment, "--poolsize", "1")
-    platform.fission("fn", "create", "--name", "stream", "--env", "streams", "--code", str(code))
-    route = ("route", "create", "--name", "stream", "--url", "/events", "--function", "stream")
+    platform.fission("fn", "create", "--name", "sse", "--env", "streams", "--code", str(code))
+    route = ("route", "create", "--name", "sse", "--url", "/events", "--function", "sse")
     platform.fission(*route, "--method", "GET")
-    platform.fission("route", "wait", "--name", "stream", "--for", "condition=Ready")
+    platform.fission("route", "wait", "--name", "sse", "--for", "condition=Ready")
     netloc = urllib.parse.urlsplit(platform.status()["router"]).netloc
     connection = http.client.HTTPConnection(netloc, timeout=20)
     connection.request("GET", "/events")
