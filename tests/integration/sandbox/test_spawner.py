@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import ctypes
 import dataclasses
 import json
 import os
 import pathlib
-import platform
 import shutil
 import signal
 import socket
@@ -18,7 +16,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from fission.cluster.kubelet.sandbox import probe
-from fission.cluster.kubelet.zygote import child, client, messages
+from fission.cluster.kubelet.zygote import client, messages
 from tests.support import waiting
 
 HERE = str(pathlib.Path(__file__).parent)
@@ -267,31 +265,6 @@ async def test_a_killed_container_ends_by_its_signal(desk: Desk) -> None:
     await desk.spawner.signal("pod", signal.SIGKILL)
     assert (await desk.exit_of("pod")).signal == signal.SIGKILL
     await desk.spawner.signal("pod", signal.SIGKILL)
-
-
-async def test_a_container_takes_short_turns_though_its_spawner_stands_back(desk: Desk) -> None:
-    os.sched_setscheduler(desk.spawner.pid, os.SCHED_BATCH, os.sched_param(0))
-    _, logs = await desk.start(desk.spec("pod", "wait"))
-    assert os.read(logs[0], 100) == b"waiting\n"
-    [state] = await desk.spawner.list()
-    assert os.sched_getscheduler(state.pid) == os.SCHED_OTHER
-    if kernel_version() >= (6, 12):
-        assert slice_of(state.pid) == child.TURN_NANOSECONDS
-    await desk.spawner.signal("pod", signal.SIGKILL)
-    await desk.exit_of("pod")
-
-
-def kernel_version() -> tuple[int, int]:
-    major, minor = platform.release().split(".")[:2]
-    return int(major), int(minor)
-
-
-def slice_of(pid: int) -> int:
-    """Length of a turn in nanoseconds, as ``sched_getattr`` tells it."""
-    answer = ctypes.create_string_buffer(56)
-    number = {"x86_64": 315, "aarch64": 275}[platform.machine()]
-    assert ctypes.CDLL(None).syscall(number, pid, answer, len(answer), 0) == 0
-    return int.from_bytes(answer[24:32], sys.byteorder)
 
 
 async def test_a_program_that_handles_no_signal_ends_on_sigterm(desk: Desk) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fission.base import errors, logs, podenv, scheduling
+from fission.base import errors, logs, podenv
 from fission.cluster.apiserver import app, pki
 
 logger = logging.getLogger(__name__)
@@ -113,7 +113,6 @@ async def _until(stop: asyncio.Event, tasks: list[asyncio.Future[Any]]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     options = _parse(sys.argv[1:] if argv is None else argv)
     logs.configure("apiserver")
-    scheduling.stand_back()
     with contextlib.suppress(ImportError):
         import uvloop
 

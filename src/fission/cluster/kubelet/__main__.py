@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fission.base import clock as clocks
 from fission.base import errors as base_errors
-from fission.base import logs, scheduling, settings
+from fission.base import logs, settings
 from fission.cluster.kubelet import app, config, images, node, paths
 from fission.cluster.kubelet.sandbox import cgroups, probe
 from fission.cluster.kubelet.zygote import messages
@@ -82,7 +82,6 @@ def main(arguments: list[str] | None = None) -> int:
         pod_starts=measured.pod_starts,
     )
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    scheduling.stand_back()
     try:
         asyncio.run(_serve(options, boot_id))
     except base_errors.Error as error:

@@ -50,7 +50,6 @@ PR_CAP_AMBIENT_CLEAR_ALL = 4
 _MOUNT_SETATTR = 442
 _CLOSE_RANGE = 436
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
-_SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 _CAPABILITY_VERSION_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -63,19 +62,6 @@ class _MountAttr(ctypes.Structure):
         ("attr_clr", ctypes.c_uint64),
         ("propagation", ctypes.c_uint64),
         ("userns_fd", ctypes.c_uint64),
-    ]
-
-
-class _SchedulingAttributes(ctypes.Structure):
-    _fields_ = [
-        ("size", ctypes.c_uint32),
-        ("policy", ctypes.c_uint32),
-        ("flags", ctypes.c_uint64),
-        ("nice", ctypes.c_int32),
-        ("priority", ctypes.c_uint32),
-        ("runtime", ctypes.c_uint64),
-        ("deadline", ctypes.c_uint64),
-        ("period", ctypes.c_uint64),
     ]
 
 
@@ -149,23 +135,6 @@ def close_from(first: int) -> None:
     )
     if result != 0:  # Linux before 5.9
         os.closerange(first, os.sysconf("SC_OPEN_MAX"))
-
-
-def ask_for_prompt_turns(slice_nanoseconds: int) -> None:
-    """Schedule this process as usual, in turns of that length; forks and programs keep it.
-
-    A process with short turns gets its next one sooner (EEVDF, Linux 6.12) and is entitled to no
-    more of the processor for it. Older kernels ignore the length.
-    """
-    attributes = _SchedulingAttributes(size=ctypes.sizeof(_SchedulingAttributes))
-    attributes.policy = os.SCHED_OTHER
-    attributes.nice = os.getpriority(os.PRIO_PROCESS, 0)
-    attributes.runtime = slice_nanoseconds
-    number = _SCHED_SETATTR.get(platform.machine())
-    if number is None:
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    else:
-        _check("sched_setattr", _libc.syscall(number, 0, ctypes.byref(attributes), 0))
 
 
 def _check(what: str, result: int) -> None:

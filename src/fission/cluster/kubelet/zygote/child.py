@@ -23,8 +23,6 @@ from fission.cluster.kubelet.zygote import messages, preload, relay
 
 FIRST_HANDED_DESCRIPTOR = 3
 """Where systemd's socket activation protocol begins."""
-TURN_NANOSECONDS = 100_000
-"""The shortest that the kernel grants, against 1.4 to 3 ms by default."""
 SETUP_FAILED = 125
 """Exit code of a child that never became its container; the words go through the status pipe."""
 
@@ -48,7 +46,6 @@ def run(birth: Birth) -> NoReturn:
     code = SETUP_FAILED
     status = birth.status
     try:
-        take_short_turns()
         reset_signals()
         status = arrange_descriptors(birth)
         notes = enter.enter(birth.preparation, birth.spec.confinement, birth.spawner_pid)
@@ -69,12 +66,6 @@ def run(birth: Birth) -> NoReturn:
             report_failure(status, error)
     finally:
         os._exit(code)
-
-
-def take_short_turns() -> None:
-    """Be heard soon where many pods start at once; their kubelet stands back (``__main__``)."""
-    with contextlib.suppress(OSError):
-        kernel.ask_for_prompt_turns(TURN_NANOSECONDS)
 
 
 def reset_signals() -> None:
