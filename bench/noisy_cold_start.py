@@ -22,9 +22,9 @@ import libload
 import libplatform
 
 POOL_SIZE = 5
-ROUNDS = 3
-CALLS = 20
-"""In each round."""
+ROUNDS = 2
+CALLS = 10
+"""In each round. Pods of all rounds stay for two minutes, and the node takes 500 of them."""
 EVERY_SECONDS = 0.25
 BURST = 50
 FAILURES_PER_SECOND = 20
