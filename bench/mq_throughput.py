@@ -39,6 +39,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 MESSAGES = int(os.environ.get("BENCH_MESSAGES", "10000"))
 TARGETS = {"kafka": 1000, "nats-jetstream": 2000, "redis": 2000}
 AT_ONCE = 100
+PARTITIONS = 16
+"""Of Kafka's topic: each keeps its order, so one call at a time."""
 BODY = b'{"order": 1, "text": "' + b"x" * 200 + b'"}'
 DEADLINE_SECONDS = 120.0
 CODE = """\
@@ -133,7 +135,7 @@ async def _measure(platform: libplatform.Platform, url: str, name: str, broker: 
         if broker is None:
             driver = await _statestore(platform, kube, http)
         else:
-            await broker.make_topic("bench")
+            await broker.make_topic("bench", *((PARTITIONS,) if name == "kafka" else ()))
             settings = broker.settings()
             metadata = dict(settings.metadata)
             driver = await registry.load(name)(settings)

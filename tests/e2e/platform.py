@@ -16,12 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.e2e import accounts
-from tests.support import forkedcli
 
 DEADLINE_SECONDS = 30.0
-COMMAND_SECONDS = 120.0
-STARTING = ("up", "down")
-"""What starts or ends processes is run as a person would."""
 PYTHON_ENVIRONMENT = ("env", "create", "--name", "python", "--image", "fission/python-env")
 
 
@@ -39,15 +35,6 @@ class Answer:
 
     def __repr__(self) -> str:
         return f"<{self.status} {self.body[:200]!r}>"
-
-
-def _checked(
-    done: subprocess.CompletedProcess[str], check: bool
-) -> subprocess.CompletedProcess[str]:
-    if check and done.returncode:
-        words = " ".join(map(str, done.args))
-        raise AssertionError(f"{words} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
-    return done
 
 
 class Platform:
@@ -75,9 +62,13 @@ class Platform:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=COMMAND_SECONDS,
+            timeout=120,
         )
-        return _checked(done, check)
+        if check and done.returncode:
+            raise AssertionError(
+                f"{' '.join(words)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+            )
+        return done
 
     def start(self, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
         """Begin a ``fission`` command whose output is read as it comes."""
@@ -96,11 +87,7 @@ class Platform:
         self, *words: str, check: bool = True, env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run the ``fission`` command."""
-        program = [sys.executable, "-m", "fission.cli.main", *words]
-        if words[0] in STARTING or self.account.command(program) != program:
-            return self.run(*program, check=check, env=env)
-        done = forkedcli.run(words, {**self._env, **(env or {})}, self.home, COMMAND_SECONDS)
-        return _checked(done, check)
+        return self.run(sys.executable, "-m", "fission.cli.main", *words, check=check, env=env)
 
     def kubectl(self, *words: str, check: bool = True, stdin: str = "") -> str:
         """Run kubectl against the embedded API server."""

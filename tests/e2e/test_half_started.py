@@ -21,7 +21,7 @@ def has_spawner(home: pathlib.Path) -> bool:
 
 
 def has_pods(home: pathlib.Path) -> bool:
-    return len(list((home / "pods").glob("*/record.json"))) >= 3
+    return any((home / "pods").glob("*/record.json"))
 
 
 @pytest.mark.parametrize("moment", [has_apiserver, has_spawner, has_pods])
