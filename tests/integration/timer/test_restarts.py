@@ -194,18 +194,6 @@ async def test_a_claim_whose_answer_was_lost_is_found_again(shared: world.Shared
         assert here.instants("tick") == ["2027-06-01T12:01:00Z", "2027-06-01T12:02:00Z"]
 
 
-async def test_two_timers_without_election_share_the_instants(shared: world.Shared) -> None:
-    clock = world.TurnedClock(NOON)
-    async with shared.fresh() as here:
-        await here.create("tick", "* * * * *")
-        await here.counting_since("tick", NOON)
-        async with here.timer(clock), here.timer(clock):
-            for minute in range(1, 6):
-                clock.set(NOON + datetime.timedelta(minutes=minute))
-                await here.eventually("tick", lastSettledTime=f"2027-06-01T12:0{minute}:00Z")
-        assert here.instants("tick") == [f"2027-06-01T12:0{n}:00Z" for n in range(1, 6)]
-
-
 async def test_of_two_timers_one_acts_and_the_other_takes_over(shared: world.Shared) -> None:
     async with shared.fresh(leader_election=True) as here:
         await here.create("tick", "* * * * * *")
