@@ -194,6 +194,23 @@ async def test_a_claim_whose_answer_was_lost_is_found_again(shared: world.Shared
         assert here.instants("tick") == ["2027-06-01T12:01:00Z", "2027-06-01T12:02:00Z"]
 
 
+async def test_two_timers_without_election_fire_no_instant_twice(shared: world.Shared) -> None:
+    """That is all that is promised of them: which of them settles a tick, and when, is not."""
+    clock = world.TurnedClock(NOON)
+    async with shared.fresh() as here:
+        await here.create("tick", "* * * * *")
+        await here.counting_since("tick", NOON)
+        async with here.timer(clock), here.timer(clock):
+            for minute in range(1, 6):
+                clock.set(NOON + datetime.timedelta(minutes=minute))
+                with contextlib.suppress(AssertionError, TimeoutError):
+                    due = f"2027-06-01T12:0{minute}:00Z"
+                    await waits.until(lambda due=due: due in here.instants("tick"), 2.0)
+        instants = here.instants("tick")
+        assert instants
+        assert len(instants) == len(set(instants))
+
+
 async def test_of_two_timers_one_acts_and_the_other_takes_over(shared: world.Shared) -> None:
     async with shared.fresh(leader_election=True) as here:
         await here.create("tick", "* * * * * *")
