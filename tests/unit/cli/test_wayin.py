@@ -3,7 +3,10 @@ import socket
 
 import pytest
 
+from fission.cli import errors
 from fission.cli.backend import wayin
+from fission.kube import config
+from fission.kube import errors as kube_errors
 
 KUBECONFIG = """\
 apiVersion: v1
@@ -80,3 +83,41 @@ def test_a_damaged_state_means_that_nothing_runs(tmp_path, state):
     (home / "state.json").write_text(state)
 
     assert not wayin.is_running(home)
+
+
+def test_a_context_is_one_of_the_usual_kubeconfig_while_a_home_runs(tmp_path, listener):
+    home = a_home(tmp_path / "home", listener)
+    usual = tmp_path / ".kube"
+    usual.mkdir()
+    (usual / "config").write_text(KUBECONFIG % 1)
+    env = {"FISSION_HOME": str(home), "HOME": str(tmp_path)}
+
+    assert wayin.find(env, "fission").server == "https://127.0.0.1:1"
+    with pytest.raises(kube_errors.NoCluster, match="existing are fission"):
+        wayin.find(env, "other")
+
+
+async def test_a_pods_own_account_comes_last(tmp_path):
+    account = tmp_path / "account"
+    account.mkdir()
+    (account / "token").write_text("pod")
+    (account / "namespace").write_text("of-the-file")
+    usual = tmp_path / ".kube"
+    env = {
+        "HOME": str(tmp_path),
+        "KUBERNETES_SERVICE_HOST": "10.0.0.1",
+        "POD_VOLUME_PATHS": json.dumps({config.SERVICE_ACCOUNT_DIRECTORY: str(account)}),
+    }
+
+    found = wayin.find(env, "")
+    assert (found.server, found.namespace) == ("https://10.0.0.1:443", "of-the-file")
+    assert await found.bearer.header() == "Bearer pod"
+    assert wayin.find({**env, "POD_NAMESPACE": "named"}, "").namespace == "named"
+    usual.mkdir()
+    (usual / "config").write_text(KUBECONFIG % 1)
+    assert wayin.find(env, "").server == "https://127.0.0.1:1"
+
+
+def test_nothing_at_all_says_what_would_help(tmp_path):
+    with pytest.raises(errors.CliError, match="fission up -d"):
+        wayin.find({"HOME": str(tmp_path)}, "")
