@@ -3,9 +3,13 @@
 import pathlib
 import signal
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from tests.e2e import platform as platforms
 
 # The same examples in every run: a change is judged by what it changed. To look for new ones,
 # give `--hypothesis-profile=default`.
@@ -16,6 +20,21 @@ hypothesis.settings.load_profile("repeatable")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="write what stories say now")
+
+
+@pytest.fixture(scope="session")
+def platform() -> "Iterator[platforms.Platform]":
+    """The platform of journeys and stories, under the account that runs the tests."""
+    from tests.e2e import accounts
+    from tests.e2e import platform as platforms
+
+    started = platforms.started(accounts.everyone()[0])
+    yield started
+    platforms.ended(started)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""Platforms for journeys: one for the whole run, one per account, fresh ones where asked."""
+"""Platforms for journeys: one per account, fresh ones where asked; the usual one is shared."""
 
 from __future__ import annotations
 
@@ -9,14 +9,6 @@ import pytest
 
 from tests.e2e import accounts
 from tests.e2e import platform as platforms
-
-
-@pytest.fixture(scope="session")
-def platform() -> Iterator[platforms.Platform]:
-    """A platform under the account that runs the tests."""
-    started = platforms.started(accounts.everyone()[0])
-    yield started
-    platforms.ended(started)
 
 
 @pytest.fixture(scope="session", params=accounts.everyone(), ids=lambda account: account.name)
