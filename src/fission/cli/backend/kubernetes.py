@@ -11,13 +11,13 @@ import asyncio
 import base64
 import binascii
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 from urllib import parse
 
 from fission.api import labels
 from fission.base import clock as clocks
 from fission.cli import errors
-from fission.cli.backend import http, protocol, uploads, watching
+from fission.cli.backend import around, http, podwatch, protocol, uploads, watching
 from fission.contracts import invocation, signing, statestore, storage
 from fission.kube import client as kube_client
 from fission.kube import config
@@ -33,6 +33,7 @@ STORAGE_VARIABLE: Final = "FISSION_STORAGESVC_URL"
 ROUTER_VARIABLE: Final = "FISSION_ROUTER_URL"
 INTERNAL_VARIABLE: Final = "FISSION_ROUTER_INTERNAL_URL"
 TOKEN_VARIABLE: Final = "FISSION_AUTH_TOKEN"
+_USUAL_NAMESPACE: Final = "fission"
 _STORAGE_SERVICE: Final = "storagesvc"
 _SERVICE_PORT: Final = 80
 _ROUTER_SECONDS: Final = 10.0
@@ -113,40 +114,25 @@ class KubernetesBackend:
         return True
 
     async def function_pods(self, function: Obj) -> Objs:
+        return await around.function_pods(self._client, function)
+
+    def function_pods_changes(self, function: Obj) -> AsyncGenerator[Objs, None]:
         metadata = function["metadata"]
-        return await self._list_pods({labels.FUNCTION_UID: metadata["uid"]}, metadata["namespace"])
+        chosen = {labels.FUNCTION_UID: metadata["uid"]}
+        return podwatch.watched(self._client, chosen, metadata["namespace"], self._clock)
 
     async def environment_pods(self, environment: Obj, executor_type: str) -> Objs:
-        metadata = environment["metadata"]
-        wanted = {
-            labels.ENVIRONMENT_NAME: metadata["name"],
-            labels.ENVIRONMENT_NAMESPACE: metadata["namespace"],
-        }
-        if executor_type:
-            wanted[labels.EXECUTOR_TYPE] = executor_type
-        return await self._list_pods(wanted, metadata["namespace"])
+        return await around.environment_pods(self._client, environment, executor_type)
 
     async def surroundings(self, function: Obj) -> protocol.Surroundings | None:
-        metadata = function["metadata"]
-        mark = {labels.FUNCTION_UID: metadata["uid"]}
-        try:
-            deployments, events = await asyncio.gather(
-                self.list(gvk.DEPLOYMENTS, metadata["namespace"], mark),
-                self.list(gvk.EVENTS, metadata["namespace"]),
-            )
-        except status.Forbidden:
-            return None
-        return protocol.Surroundings(deployments, events)
+        return await around.surroundings(self._client, function)
 
     async def logs(self, function: Obj, query: protocol.LogQuery) -> AsyncIterator[bytes]:
-        wanted: dict[str, Any] = {"container": query.container}
-        if query.lines is not None:
-            wanted["tailLines"] = query.lines
-        if query.follow:
-            wanted["follow"] = "true"
         path = gvk.PODS.path(query.namespace, query.pod, "log")
         response = await self._client.raw(
-            "GET", f"{path}?{parse.urlencode(wanted)}", timeout_seconds=http.TRANSFER_SECONDS
+            "GET",
+            f"{path}?{parse.urlencode(query.options())}",
+            timeout_seconds=http.TRANSFER_SECONDS,
         )
         async for chunk in http.chunks(await http.check(response)):
             yield chunk
@@ -194,8 +180,8 @@ class KubernetesBackend:
         found: Names = orjson.loads(await http.read(response)) or []
         return found
 
-    async def archive_url(self, archive_id: str) -> str:
-        base = f"http://{_STORAGE_SERVICE}.{self._platform_namespace}"
+    async def archive_url(self, archive_id: str, namespace: str) -> str:
+        base = f"http://{_STORAGE_SERVICE}.{await self.platform_namespace()}"
         return storage.archive_url(base, archive_id)
 
     async def topic_events(self, path: str, body: bytes) -> protocol.Answer:
@@ -211,7 +197,10 @@ class KubernetesBackend:
         )
         return protocol.Answer(response.status, response.headers.items(), await http.read(response))
 
-    async def ask_router(
+    async def log_in(self, path: str, body: bytes) -> protocol.Answer:
+        return await self._ask_router("POST", path, _JSON, body)
+
+    async def _ask_router(
         self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes
     ) -> protocol.Answer:
         service = f"{invocation.SERVICE}:{_SERVICE_PORT}"
@@ -221,6 +210,27 @@ class KubernetesBackend:
         content = await http.read(response)
         return protocol.Answer(response.status, response.headers.items(), content)
 
+    async def platform_namespace(self) -> str:
+        if not self._platform_namespace:
+            self._platform_namespace = await self._find_platform()
+        return self._platform_namespace
+
+    async def _find_platform(self) -> str:
+        """The one namespace that has a router; the usual one for who may not look around."""
+        try:
+            found = await self._client.list(
+                gvk.SERVICES, None, label_selector={"application": invocation.APPLICATION}
+            )
+        except status.Forbidden:
+            return _USUAL_NAMESPACE
+        namespaces = sorted({str(each["metadata"]["namespace"]) for each in found.items})
+        if len(namespaces) > 1:
+            raise errors.CliError(
+                f"found {len(namespaces)} fission installs, set FISSION_NAMESPACE to one of "
+                + ", ".join(namespaces)
+            )
+        return namespaces[0] if namespaces else _USUAL_NAMESPACE
+
     async def server_version(self) -> Obj:
         import orjson
 
@@ -228,7 +238,7 @@ class KubernetesBackend:
         token = self._env.get(TOKEN_VARIABLE)
         if token and self._env.get(ROUTER_VARIABLE):
             headers.append(("Authorization", f"Bearer {token}"))
-        answer = await self.ask_router("GET", invocation.VERSION, headers, b"")
+        answer = await self._ask_router("GET", invocation.VERSION, headers, b"")
         if answer.status == 401 and not self._env.get(ROUTER_VARIABLE):
             # A cluster's API takes the token for one of its own and passes none on.
             answer = await self.call(protocol.Call("GET", invocation.VERSION))
@@ -241,13 +251,6 @@ class KubernetesBackend:
         for caller in self._callers.values():
             await caller.aclose()
         await self._client.aclose()
-
-    async def _list_pods(self, wanted: Mapping[str, str], namespace: str) -> Objs:
-        """Pods wherever they are; in the object's namespace for who may not look further."""
-        try:
-            return await self.list(gvk.PODS, None, wanted)
-        except status.Forbidden:
-            return await self.list(gvk.PODS, namespace, wanted)
 
     async def _storage(
         self,
@@ -304,7 +307,8 @@ class KubernetesBackend:
             if caller is None:
                 caller = self._callers[url] = http.Caller(url, service.partition(":")[0])
             return await caller.request(method, target, headers, body, timeout_seconds)
-        path = gvk.SERVICES.path(self._platform_namespace, service, "proxy") + target
+        namespace = await self.platform_namespace()
+        path = gvk.SERVICES.path(namespace, service, "proxy") + target
         return await self._client.raw(
             method, path, headers=headers, body=body, timeout_seconds=timeout_seconds
         )
@@ -319,7 +323,7 @@ class KubernetesBackend:
     async def _masters_of_platform(self) -> signing.Masters:
         try:
             secret = await self._client.get(
-                gvk.SECRETS, signing.SECRET_NAME, self._platform_namespace
+                gvk.SECRETS, signing.SECRET_NAME, await self.platform_namespace()
             )
         except (status.NotFound, status.Forbidden, kube_errors.Unreachable):
             return signing.Masters()

@@ -50,7 +50,27 @@ class LogQuery:
     pod: str
     container: str
     lines: int | None = None
+    """The newest of them; None is all."""
     follow: bool = False
+    since_seconds: int | None = None
+    """Not older than that."""
+    since: str = ""
+    """Not before that moment, RFC 3339; instead of seconds."""
+    previous: bool = False
+    """Those of the attempt before the one that runs: what a crash left."""
+    timestamps: bool = False
+    """Each line begins with its time and a space."""
+
+    def options(self) -> dict[str, str]:
+        """The same as PodLogOptions of the Kubernetes API."""
+        numbers = {"tailLines": self.lines, "sinceSeconds": self.since_seconds}
+        switches = {"follow": self.follow, "previous": self.previous, "timestamps": self.timestamps}
+        texts = {"container": self.container, "sinceTime": self.since}
+        return (
+            {name: text for name, text in texts.items() if text}
+            | {name: str(number) for name, number in numbers.items() if number is not None}
+            | {name: "true" for name, is_on in switches.items() if is_on}
+        )
 
 
 @dataclass(frozen=True)
@@ -105,6 +125,10 @@ class Backend(Protocol):
         """Pods that run a function."""
         ...
 
+    def function_pods_changes(self, function: Obj) -> AsyncGenerator[Objs, None]:
+        """Pods that run a function as they are, then after each change, for ever."""
+        ...
+
     async def environment_pods(self, environment: Obj, executor_type: str) -> Objs:
         """Pods of an environment."""
         ...
@@ -135,18 +159,20 @@ class Backend(Protocol):
 
     async def list_archives(self, namespace: str) -> Names: ...
 
-    async def archive_url(self, archive_id: str) -> str:
-        """The URL under which the platform itself finds an archive."""
+    async def archive_url(self, archive_id: str, namespace: str) -> str:
+        """The URL under which the platform itself finds an archive of a namespace."""
         ...
 
     async def topic_events(self, path: str, body: bytes) -> Answer:
         """One of statestore's routes of events, for a topic's stream."""
         ...
 
-    async def ask_router(
-        self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes
-    ) -> Answer:
-        """Speak with the router's public listener."""
+    async def log_in(self, path: str, body: bytes) -> Answer:
+        """Ask the router's login for a token."""
+        ...
+
+    async def platform_namespace(self) -> str:
+        """Where the platform is installed."""
         ...
 
     async def server_version(self) -> Obj:

@@ -1,15 +1,64 @@
-"""Which pods and containers a function's logs are read from, and reading them."""
+"""Which pods and containers a function's logs are read from, and reading what is there.
+
+``following`` is the part that goes on.
+"""
 
 import asyncio
+import contextlib
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fission.cli import context, errors, views
 from fission.cli.backend import protocol
+from fission.cli.function import loglines
 from fission.contracts import fetcher
+from fission.meta import status
 
 Obj = dict[str, Any]
 
 _SEPARATOR: Final = "==="
+AT_ONCE: Final = 16
+"""Logs that are read at the same time."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which lines are wanted."""
+
+    lines: int | None = None
+    """Of each container; None is all."""
+    since_seconds: int | None = None
+    previous: bool = False
+    detail: bool = False
+    reverse: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """A container of a pod."""
+
+    pod: Obj
+    container: str
+    name: str
+    """As it stands before lines."""
+
+    @property
+    def uid(self) -> str:
+        """Of its pod."""
+        return str(self.pod["metadata"].get("uid", ""))
+
+    def query(self, asked: Asked, *, timestamps: bool = False) -> protocol.LogQuery:
+        """What is asked of the platform."""
+        metadata = self.pod["metadata"]
+        return protocol.LogQuery(
+            metadata["namespace"],
+            metadata["name"],
+            self.container,
+            asked.lines,
+            since_seconds=asked.since_seconds,
+            previous=asked.previous,
+            timestamps=timestamps,
+        )
 
 
 def newest(pods: list[Obj]) -> Obj:
@@ -26,60 +75,138 @@ def containers(pod: Obj) -> list[str]:
     ]
 
 
+def sources(pods: list[Obj]) -> list[Source]:
+    """Every log of these pods, the pod that changed last at the end."""
+    found = []
+    for pod in sorted(pods, key=_version):
+        names = containers(pod)
+        for container in names:
+            name = pod["metadata"]["name"]
+            found.append(Source(pod, container, name if len(names) < 2 else f"{name}/{container}"))
+    return found
+
+
+def container_status(pod: Obj, container: str) -> Obj:
+    """What is known of a container; empty when nothing is."""
+    for each in (pod.get("status") or {}).get("containerStatuses") or ():
+        if each.get("name") == container:
+            found: Obj = each
+            return found
+    return {}
+
+
+def crash(pod: Obj, container: str) -> str:
+    """How the attempt before the one that runs ended, when it did not end well."""
+    found = container_status(pod, container)
+    ended = (found.get("lastState") or {}).get("terminated") or {}
+    if not ended or not found.get("restartCount") or not ended.get("exitCode"):
+        return ""
+    return f"{ended.get('reason') or 'Error'} (code {ended.get('exitCode')})"
+
+
 async def pods_of(session: context.Session, function: Obj) -> list[Obj]:
     """Pods of a function; it is an error that there is none."""
     found = await session.backend.function_pods(function)
     if not found:
-        raise errors.CliError(
-            "no active pods found for function in namespace "
-            f"{function['metadata']['namespace']}; a pod starts with the first call:"
-            f" fission fn test --name {function['metadata']['name']}"
-        )
+        raise no_pods(function)
     return found
 
 
-async def show(
-    session: context.Session,
-    function: Obj,
-    pods: list[Obj],
-    *,
-    lines: int | None,
-    follow: bool = False,
-    detail: bool = False,
-) -> None:
-    """Print what the containers of these pods printed; following ones are shown as they come."""
-    queries = [
-        (pod, _query(pod, container, lines, follow))
-        for pod in sorted(pods, key=_version)
-        for container in containers(pod)
-    ]
-    if follow and len(queries) > 1:
-        async with asyncio.TaskGroup() as group:
-            for _, query in queries:
-                group.create_task(_follow(session, function, query))
+def no_pods(function: Obj) -> errors.CliError:
+    """That there is no pod to read from."""
+    metadata = function["metadata"]
+    return errors.CliError(
+        f"no active pods found for function in namespace {metadata['namespace']}; a pod starts"
+        f" with the first call: fission fn test --name {metadata['name']}"
+    )
+
+
+async def show(session: context.Session, function: Obj, pods: list[Obj], asked: Asked) -> None:
+    """Print what the containers of these pods have printed, those of several by time."""
+    found = sources(pods)
+    if asked.detail or len(found) == 1:
+        for source in found:
+            await _show_one(session, function, source, asked)
+    else:
+        await _show_merged(session, function, found, asked)
+    for source in found:
+        _tell_crash(session, function, source, asked)
+
+
+async def show_last_words(session: context.Session, function: Obj, pod: Obj, lines: int) -> None:
+    """The last lines of a pod, those of a process that crashed before the one that runs too."""
+    for source in sources([pod]):
+        if crash(pod, source.container):
+            with contextlib.suppress(status.BadRequest):
+                await _show_one(session, function, source, Asked(lines, previous=True))
+        await _show_one(session, function, source, Asked(lines))
+
+
+async def _show_one(session: context.Session, function: Obj, source: Source, asked: Asked) -> None:
+    if asked.detail:
+        session.out.line(header(function, source))
+    if asked.reverse:
+        for line in reversed(await _read(session, function, source, asked)):
+            session.out.content(line.text + b"\n")
         return
-    for pod, query in queries:
-        if detail:
-            session.out.line(
-                f"{_SEPARATOR} Function={function['metadata']['name']} Pod={query.pod} "
-                f"Container={query.container} Node={pod['spec'].get('nodeName', '')}"
-            )
-        async for chunk in session.backend.logs(function, query):
-            session.out.content(chunk)
+    async for chunk in session.backend.logs(function, source.query(asked)):
+        session.out.content(chunk)
 
 
-async def _follow(session: context.Session, function: Obj, query: protocol.LogQuery) -> None:
-    """Whole lines only, each with the name of its pod."""
-    rest = b""
-    async for chunk in session.backend.logs(function, query):
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            session.out.content(b"[" + query.pod.encode() + b"] " + line + b"\n")
+async def _show_merged(
+    session: context.Session, function: Obj, found: list[Source], asked: Asked
+) -> None:
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def read(source: Source) -> list[loglines.Line]:
+        async with turns:
+            try:
+                return await _read(session, function, source, asked)
+            except (status.NotFound, status.BadRequest) as error:  # gone, or not begun
+                session.out.note(f"{source.name}: {error}")
+                return []
+
+    lines = loglines.merged(await asyncio.gather(*map(read, found)))
+    names = make_names(session)
+    for source in found:
+        names.meet(source.name)
+    for line in reversed(lines) if asked.reverse else lines:
+        session.out.content(names.format(line))
 
 
-def _query(pod: Obj, container: str, lines: int | None, follow: bool) -> protocol.LogQuery:
-    metadata = pod["metadata"]
-    return protocol.LogQuery(metadata["namespace"], metadata["name"], container, lines, follow)
+async def _read(
+    session: context.Session, function: Obj, source: Source, asked: Asked
+) -> list[loglines.Line]:
+    reader = loglines.Reader(source.name)
+    lines = []
+    async for chunk in session.backend.logs(function, source.query(asked, timestamps=True)):
+        lines += reader.feed(chunk)
+    return lines + reader.flush()
+
+
+def _tell_crash(session: context.Session, function: Obj, source: Source, asked: Asked) -> None:
+    how = crash(source.pod, source.container)
+    if how and not asked.previous:
+        metadata = source.pod["metadata"]
+        session.out.note(
+            f"{source.name} was started again after it ended with {how}; what it printed before: "
+            f"fission fn logs --name {function['metadata']['name']} --pod {metadata['name']}"
+            " --previous"
+        )
+
+
+def header(function: Obj, source: Source) -> str:
+    """What ``--detail`` says before a container's lines."""
+    return (
+        f"{_SEPARATOR} Function={function['metadata']['name']} "
+        f"Pod={source.pod['metadata']['name']} Container={source.container} "
+        f"Node={source.pod['spec'].get('nodeName', '')}"
+    )
+
+
+def make_names(session: context.Session) -> loglines.Names:
+    """Names of sources, coloured where that is read by a person."""
+    return loglines.Names(session.out.is_terminal and "NO_COLOR" not in session.env)
 
 
 def _version(pod: Obj) -> int:

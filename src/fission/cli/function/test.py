@@ -187,7 +187,7 @@ async def _show_logs(
     try:
         pods = await _pods(session, function, wait_seconds)
         if pods:
-            await podlogs.show(session, function, [podlogs.newest(pods)], lines=_LOG_LINES)
+            await podlogs.show_last_words(session, function, podlogs.newest(pods), _LOG_LINES)
     except base_errors.Error as error:
         session.out.note(f"the logs could not be read: {error}")
 
