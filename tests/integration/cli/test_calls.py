@@ -148,15 +148,13 @@ async def test_a_function_that_is_not_there_is_not_called(bad, router):
     assert router.calls == []
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def pod(cluster, good):
-    """A pod of the function that printed three lines."""
-    function = json.loads(await good("fn", "getmeta", "--name", "hello", "-o", "json"))
+async def make_pod(cluster, function, name, lines):
+    """A pod of the function whose container printed lines of ``<seconds> <text>``."""
     body = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": "hello-1",
+            "name": name,
             "labels": {
                 "functionUid": function["metadata"]["uid"],
                 "functionName": "hello",
@@ -174,28 +172,67 @@ async def pod(cluster, good):
         },
     }
     made = (await cluster.call("POST", PODS, body)).body
+    write_log(cluster, made, 0, lines)
+    write_log(cluster, made, 0, ["00 fetched"], "fetcher")
+    await set_status(cluster, name)
+    return made
+
+
+def write_log(cluster, pod, attempt, lines, container="python"):
+    metadata = pod["metadata"]
+    name = f"default_{metadata['name']}_{metadata['uid']}"
+    path = cluster.server.config.home / "logs" / "pods" / name / container / f"{attempt}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        for line in lines:
+            seconds, _, text = line.partition(" ")
+            file.write(f"2026-01-01T00:00:{seconds}.000000000Z stdout F {text}\n")
+
+
+async def set_status(cluster, name, restarts=0, **more):
     status = {
         "phase": "Running",
         "podIP": "127.1.2.3",
         "conditions": [{"type": "Ready", "status": "True"}],
         "containerStatuses": [
-            {"name": name, "image": "i", "imageID": "i", "ready": True, "restartCount": 0,
-             "state": {"running": {}}}
-            for name in ("python", "fetcher")
+            {"name": each, "image": "i", "imageID": "i", "ready": True, "restartCount": restarts,
+             "state": {"running": {}}, **more}
+            for each in ("python", "fetcher")
         ],
     }  # fmt: skip
     answer = await cluster.call(
-        "PATCH", f"{PODS}/hello-1/status", {"status": status}, "application/merge-patch+json"
+        "PATCH", f"{PODS}/{name}/status", {"status": status}, "application/merge-patch+json"
     )
     assert answer.status == 200, answer.body
-    uid = made["metadata"]["uid"]
-    folder = cluster.server.config.home / "logs" / "pods" / f"default_hello-1_{uid}"
-    for name, lines in (("python", ["one", "two", "three"]), ("fetcher", ["fetched"])):
-        path = folder / name / "0.log"
-        path.parent.mkdir(parents=True)
-        path.write_text("".join(f"2026-01-01T00:00:00.000000000Z stdout F {x}\n" for x in lines))
-    yield made
-    await cluster.call("DELETE", f"{PODS}/hello-1?gracePeriodSeconds=0")
+
+
+async def delete_pod(cluster, name):
+    await cluster.call("DELETE", f"{PODS}/{name}?gracePeriodSeconds=0")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def function(good):
+    return json.loads(await good("fn", "getmeta", "--name", "hello", "-o", "json"))
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def pod(cluster, function):
+    """A pod of the function that printed three lines."""
+    yield await make_pod(cluster, function, "hello-1", ["01 one", "03 two", "05 three"])
+    await delete_pod(cluster, "hello-1")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def second_pod(cluster, function, pod):
+    """Another that printed two lines between those of the first."""
+    yield await make_pod(cluster, function, "hello-2", ["02 uno", "04 due"])
+    await delete_pod(cluster, "hello-2")
+
+
+async def until(condition):
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - another task makes it true
+            await asyncio.sleep(0.005)
 
 
 async def test_logs_are_what_the_users_container_printed(good, pod):
@@ -262,3 +299,94 @@ async def test_a_pod_of_another_function_is_not_read(bad, pod):
     assert await bad("fn", "logs", "--name", "hello", "--pod", "other") == (
         'Error: pod "other" does not run this function; these do: hello-1'
     )
+
+
+async def test_logs_of_all_pods_are_one_by_time(good, second_pod):
+    assert await good("fn", "logs", "--name", "hello", "--all-pods") == (
+        "[hello-1] one\n[hello-2] uno\n[hello-1] two\n[hello-2] due\n[hello-1] three\n"
+    )
+    assert await good("fn", "logs", "--name", "hello", "--all-pods", "-r", "--tail", "1") == (
+        "[hello-1] three\n[hello-2] due\n"
+    )
+    assert await good("fn", "logs", "--name", "hello", "--pod", "hello-1", "--reverse") == (
+        "three\ntwo\none\n"
+    )
+    assert await good("fn", "logs", "--name", "hello", "--pod", "hello-1", "--since", "5m") == ""
+
+
+async def test_what_a_crash_left_is_shown_when_asked_for(fission, good, pod, cluster):
+    write_log(cluster, pod, 1, ["09 four"])
+    ended = {"terminated": {"reason": "Error", "exitCode": 3}}
+    await set_status(cluster, "hello-1", restarts=1, lastState=ended)
+
+    result = await fission("fn", "logs", "--name", "hello")
+
+    assert result.out == "four\n"
+    assert result.err == (
+        "hello-1 was started again after it ended with Error (code 3); what it printed before:"
+        " fission fn logs --name hello --pod hello-1 --previous\n"
+    )
+    assert await good("fn", "logs", "--name", "hello", "--previous") == "one\ntwo\nthree\n"
+
+
+async def test_a_failed_call_shows_the_last_words_of_a_process_that_crashed(
+    fission, pod, cluster, router
+):
+    write_log(cluster, pod, 1, ["09 again"])
+    ended = {"terminated": {"reason": "Error", "exitCode": 3}}
+    await set_status(cluster, "hello-1", restarts=1, lastState=ended)
+    router.status, router.body = 502, b"broken"
+
+    assert (await fission(*TEST)).out == "one\ntwo\nthree\nagain\n"
+
+
+async def test_logs_are_followed_over_pods_that_come_and_restart(
+    command_line, cluster, function, pod, good
+):
+    following = command_line.start("fn", "logs", "--name", "hello", "-f", "--tail", "1")
+    await until(lambda: following.out == "three\n")
+    write_log(cluster, pod, 0, ["06 four"])
+    await until(lambda: following.out == "three\nfour\n")
+
+    await make_pod(cluster, function, "hello-2", ["07 uno"])
+    await until(lambda: following.out.endswith("[hello-2] uno\n"))
+    write_log(cluster, pod, 0, ["08 last words"])
+    write_log(cluster, pod, 1, ["09 again"])
+    await set_status(cluster, "hello-1", restarts=1)
+    await until(lambda: following.out.endswith("[hello-1] last words\n[hello-1] again\n"))
+
+    await good("fn", "delete", "--name", "hello")
+    await delete_pod(cluster, "hello-2")
+    assert (await asyncio.wait_for(following.task, 10)).code == 0
+
+
+async def test_following_waits_for_the_first_pod(command_line, cluster, function):
+    following = command_line.start("fn", "logs", "--name", "hello", "-f")
+    await until(lambda: following.err == "no pod runs the function yet; waiting for the first\n")
+
+    await make_pod(cluster, function, "hello-3", ["01 here"])
+    await until(lambda: following.out == "here\n")
+    following.task.cancel()
+    await asyncio.gather(following.task, return_exceptions=True)
+    await delete_pod(cluster, "hello-3")
+
+
+async def test_following_one_pod_ends_with_it(command_line, cluster, second_pod):
+    following = command_line.start("fn", "logs", "--name", "hello", "-f", "--pod", "hello-1")
+    await until(lambda: following.out == "one\ntwo\nthree\n")
+
+    await delete_pod(cluster, "hello-1")
+    assert (await asyncio.wait_for(following.task, 5)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["-f", "-r"], "--follow and --reverse exclude each other"),
+        (["-f", "--previous"], "--follow and --previous exclude each other"),
+        (["--dbtype", "loki"], 'unknown dbtype "loki": supported are kubernetes'),
+        (["--since", "0s"], "--since must be greater than 0"),
+    ],
+)
+async def test_flags_that_show_no_logs(bad, flags, message):
+    assert await bad("fn", "logs", "--name", "hello", *flags) == f"Error: {message}"
