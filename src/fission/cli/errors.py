@@ -1,4 +1,7 @@
-"""Failures that end a command with a message for the person at the terminal."""
+"""Failures that end a command with a message for the person at the terminal.
+
+A message has up to three parts: what went wrong, why, and what to do about it.
+"""
 
 from typing import Final
 
@@ -9,9 +12,15 @@ NAMESPACE_HINT: Final = "make it with: kubectl create namespace"
 
 
 class CliError(errors.Error):
-    """The command cannot do what was asked; the message says why and what would help."""
+    """The command cannot do what was asked."""
 
     reason = "CommandFailed"
+
+    def __init__(self, what: str, why: str = "", remedy: str = "") -> None:
+        """``what`` is one line; ``why`` and ``remedy`` stand below it, indented."""
+        super().__init__(what)
+        self.why = why
+        self.remedy = remedy
 
 
 class UsageError(CliError):

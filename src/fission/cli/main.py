@@ -70,10 +70,13 @@ async def finish(session: context.Session, pending: Any) -> int:
 def report(session: context.Session, error: Exception) -> int:
     """Print an expected failure; anything else is a fault of ours and keeps its traceback."""
     ctx = session.command
-    if isinstance(error, errors.CallFailed | errors.BuildFailed):
-        session.out.error(str(error))
-    elif isinstance(error, errors.UsageError):
-        session.out.error(str(error), _usage(ctx) if ctx else "")
+    if isinstance(error, errors.CliError):
+        usage = ""
+        if ctx and isinstance(error, errors.UsageError):
+            usage = _usage(ctx)
+        elif ctx and not isinstance(error, errors.CallFailed | errors.BuildFailed):
+            usage = f"{help.usage_line(ctx)}\n"
+        session.out.error(str(error), usage, why=error.why, remedy=error.remedy)
     elif isinstance(error, base_errors.Error):
         session.out.error(str(error), f"{help.usage_line(ctx)}\n" if ctx else "")
     elif isinstance(error, click.exceptions.Exit):

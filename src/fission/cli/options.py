@@ -98,7 +98,7 @@ def name(help: str, required: bool = True) -> Decorator:
 
 def output(function: Any) -> Any:
     """The output format."""
-    return string("--output", "-o", help="Output format: wide, json or yaml")(function)
+    return string("--output", "-o", help="Output format: wide, json, yaml or name")(function)
 
 
 def all_namespaces(function: Any) -> Any:

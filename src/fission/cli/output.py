@@ -8,6 +8,7 @@ import contextlib
 import datetime
 import json
 import os
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from fission.cli import progress
 
 NONE: Final = "<none>"
-FORMATS: Final = ("wide", "json", "yaml")
+FORMATS: Final = ("wide", "json", "yaml", "name")
+_INDENT: Final = "  "
 _YELLOW, _RED, _RESET = "\x1b[33m", "\x1b[31m", "\x1b[0m"
 
 
@@ -66,20 +68,22 @@ class Printer:
         self._stdout.flush()
         self._stderr.write(f"{text}\n")
 
-    def error(self, text: str, usage: str = "") -> None:
-        """The reason why the command failed, below its usage."""
+    def error(self, what: str, usage: str = "", *, why: str = "", remedy: str = "") -> None:
+        """What went wrong, below the command's usage; why, and what to do, below that."""
         self._stdout.flush()
         if usage:
             self._stderr.write(f"{usage}\n")
         label = f"{_RED}Error{_RESET}" if self._error_colour else "Error"
-        self._stderr.write(f"{label}: {text}\n")
+        self._stderr.write(f"{label}: {what}\n")
+        for part in filter(None, (why, remedy)):
+            self._stderr.write(f"{textwrap.indent(part, _INDENT)}\n")
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Aligned columns, one space apart."""
         self._stdout.write(format_table(header, rows))
 
     def document(self, value: Any, output: str) -> None:
-        """Objects as JSON or YAML; a list is a bare array."""
+        """Objects as JSON, YAML or names; a list is a bare array."""
         self._stdout.write(format_document(value, output))
 
     def transfer(
@@ -149,7 +153,9 @@ def format_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def format_document(value: Any, output: str) -> str:
-    """JSON with two spaces, or YAML."""
+    """JSON with two spaces, YAML, or a line ``<kind>/<name>`` for each object."""
+    if output == "name":
+        return "".join(f"{name_of(each)}\n" for each in _objects(value))
     if output == "json":
         return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     import yaml
@@ -160,6 +166,17 @@ def format_document(value: Any, output: str) -> str:
 
     Dumper.add_representer(str, _represent_text)
     return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True)
+
+
+def name_of(obj: Mapping[str, Any]) -> str:
+    """An object as kubectl names it: ``function.fission.io/hello``, ``pod/a``."""
+    group = str(obj.get("apiVersion") or "").rpartition("/")[0]
+    kind = str(obj.get("kind") or "").lower()
+    return f"{kind}{'.' if group else ''}{group}/{obj['metadata']['name']}"
+
+
+def _objects(value: Any) -> Iterable[Mapping[str, Any]]:
+    return value if isinstance(value, list) else (value,)
 
 
 def _represent_text(dumper: Any, text: str) -> Any:

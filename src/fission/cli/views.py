@@ -52,8 +52,8 @@ def show_conditions(session: context.Session, obj: Obj, *, is_whole: bool = True
 
 
 def show_document(session: context.Session, value: Any, chosen: str | None) -> bool:
-    """Print as JSON or YAML if that was asked for; whether it was."""
-    if chosen not in ("json", "yaml"):
+    """Print as JSON, YAML or names if that was asked for; whether it was."""
+    if chosen not in ("json", "yaml", "name"):
         return False
     session.out.document(without_managed_fields(value), chosen)
     return True

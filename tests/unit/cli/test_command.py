@@ -73,7 +73,7 @@ def test_a_misuse_shows_usage_and_error_on_stderr(fission):
         ),
         (
             ["fn", "list", "-o", "xml"],
-            'invalid output format "xml": valid values are wide, json, yaml',
+            'invalid output format "xml": valid values are wide, json, yaml, name',
         ),
     ],
 )

@@ -30,6 +30,19 @@ def test_documents_are_json_with_two_spaces_or_yaml():
     )
 
 
+def test_names_are_as_kubectl_has_them():
+    function = {
+        "apiVersion": "fission.io/v1",
+        "kind": "Function",
+        "metadata": {"name": "hello", "namespace": "default"},
+    }
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}
+
+    assert output.format_document([function, pod], "name") == "function.fission.io/hello\npod/a\n"
+    assert output.format_document(function, "name") == "function.fission.io/hello\n"
+    assert output.format_document([], "name") == ""
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(0, "0s"), (119, "119s"), (120, "2m"), (7199, "119m"), (7200, "2h"), (172800, "2d")],
@@ -61,6 +74,15 @@ def test_warnings_go_to_stdout_and_errors_to_stderr():
 
     assert out.getvalue() == "Warning: careful\n"
     assert err.getvalue() == "Usage:\n  fission\n\nError: broken\n"
+
+
+def test_an_error_says_what_why_and_what_to_do():
+    err = io.StringIO()
+    printer = output.Printer(io.StringIO(), err, {})
+
+    printer.error("no such thing", why="there are others", remedy="make one:\n  make")
+
+    assert err.getvalue() == ("Error: no such thing\n  there are others\n  make one:\n    make\n")
 
 
 class Terminal(io.StringIO):
