@@ -89,6 +89,20 @@ need_maven_artifacts() {
     rm -rf "$folder"
 }
 
+# need_compiled_c_library: the compiler of WebAssembly makes its C library when it first needs it,
+# which takes 20 s of one processor; here while others wait for their registries.
+need_compiled_c_library() {
+    local place=.venv/test-needs/zig folder
+    [ -e "$place/.complete" ] && return
+    folder=$(mktemp -d)
+    if .venv/bin/python -m tests.support.wasmbuilds "$folder" >"$folder/log" 2>&1; then
+        touch "$place/.complete"
+    else
+        echo "nothing was compiled for WebAssembly ahead of the tests: $(tail -n 1 "$folder/log")"
+    fi
+    rm -rf "$folder"
+}
+
 # need_brokers: the message queues that drivers are tested against. NATS, RabbitMQ and Redis from the
 # distribution, where this may install them; Kafka as its jars (46 MB). Debian starts a service of
 # each that it installs: not here, tests start their own processes.

@@ -63,3 +63,18 @@ def build(
     places = {"SRC_PKG": str(source), "DEPLOY_PKG": str(target)}
     code, log = run_command(["build"], {**places, **(env or {})}, folder)
     return Build(code, log, target)
+
+
+def main() -> None:
+    """Build an example of each language into the folder that is named, to fill the cache."""
+    absent = missing()
+    if absent:
+        sys.exit(absent)
+    for name in ("wordcount", "sparkline"):
+        built = build(REPOSITORY / "examples" / "wasm" / name, pathlib.Path(sys.argv[1]) / name)
+        if built.code:
+            sys.exit(built.log)
+
+
+if __name__ == "__main__":
+    main()
