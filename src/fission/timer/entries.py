@@ -81,6 +81,11 @@ class Entry:
             at=clocks.format_rfc3339(now), message=message[:MAX_MESSAGE_CHARS]
         )
 
+    def settled(self, instant: datetime.datetime) -> None:
+        """The tick has its outcome. Of a later one another timer may have told already."""
+        status = self.trigger.status
+        status.last_settled_time = max(status.last_settled_time, clocks.format_rfc3339(instant))
+
     def next_tick(self) -> datetime.datetime | None:
         """The tick after those dealt with."""
         return None if self.schedule is None else self.schedule.next_after(self.base)

@@ -81,8 +81,10 @@ class Ledger:
             async with entry.lock, self._slots:
                 if entry.is_gone or self._is_taken(entry, instant):
                     return False
-                if entries.unsettled(entry) is not None:
+                if await self._is_unsettled(entry):
                     self._on_unsettled(entry)
+                if entry.is_gone or self._is_taken(entry, instant):
+                    return False
                 known = entry.trigger.status
                 before = known.last_fire_time, known.claimed_by
                 known.last_fire_time, known.claimed_by = text, self._identity
@@ -187,8 +189,9 @@ class Ledger:
             entry.is_gone = True
             return None
         is_others = found.status.claimed_by not in ("", self._identity)
-        if is_others and found.status.last_fire_time > entry.trigger.status.last_fire_time:
-            # Another timer acts on this trigger: what it says holds. (All times are written alike.)
+        if is_others and _place(found.status) > _place(entry.trigger.status):
+            # Another timer acts on this trigger: what it says holds, of a tick that it claimed as
+            # well as of one that it settled. Writing ours over it would unsettle that again.
             entry.trigger.status = copy.deepcopy(found.status)
         is_other = not entries.is_same(entry.trigger, found)
         entry.trigger.metadata = found.metadata
@@ -213,6 +216,19 @@ class Ledger:
             logger.debug("trigger was not read: %s", error, extra={"trigger": entry.key})
             return None
 
+    async def _is_unsettled(self, entry: entries.Entry) -> bool:
+        """Whether a claim has no outcome; another timer may have told of its own meanwhile."""
+        if entries.unsettled(entry) is None:
+            return False
+        if entry.trigger.status.claimed_by != self._identity:
+            await self._read(entry)
+        return not entry.is_gone and entries.unsettled(entry) is not None
+
     def _is_taken(self, entry: entries.Entry, instant: datetime.datetime) -> bool:
         known = entry.trigger.status.last_fire_time
         return bool(known) and clocks.parse_rfc3339(known) >= instant
+
+
+def _place(status: timetrigger_types.TimeTriggerStatus) -> tuple[str, str]:
+    """How far a status is. (All times are written alike.)"""
+    return status.last_fire_time, status.last_settled_time

@@ -91,7 +91,7 @@ class Ticks:
     def unknown(self, entry: entries.Entry, instant: datetime.datetime, why: str) -> None:
         """A claimed tick that may have reached its function, and is not repeated."""
         entry.trigger.status.unknown += 1
-        entry.trigger.status.last_settled_time = clocks.format_rfc3339(instant)
+        entry.settled(instant)
         text = (
             f"the tick at {clocks.format_rfc3339(instant)} may or may not have reached the "
             f"function, and is not repeated: {why}"
@@ -180,11 +180,10 @@ class Ticks:
 
         outcome = await self._sender.deliver(call, policy, tell)
         now = self._clock.now()
-        status = entry.trigger.status
         if outcome.is_unknown:
             self.unknown(entry, instant, outcome.message)
             return
-        status.last_settled_time = clocks.format_rfc3339(instant)
+        entry.settled(instant)
         if outcome.delivered:
             entry.delivery.delivered += 1
             entry.delivery.last_delivered = clocks.format_rfc3339(now)
