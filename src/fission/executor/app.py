@@ -22,6 +22,7 @@ from fission.contracts import coldstart, signing
 from fission.contracts import executor as wire
 from fission.executor import (
     catalog,
+    coldstarts,
     config,
     dispatch,
     errors,
@@ -97,6 +98,8 @@ class App:
         self._ready = asyncio.Event()
         self.catalog = known = catalog.Catalog(deps.kube, settings)
         self.cache = cache = fscache.FunctionServiceCache()
+        self._starts = coldstarts.ColdStarts()
+        known.functions.add_handler(self._starts.changed)
         self.recorder = events.Recorder(deps.kube, "executor", clock=deps.clock)
         self.deaths = deaths.Deaths(self.recorder)
         self.switches = switching.Switches(known, cache, self._group)
@@ -164,6 +167,7 @@ class App:
             clock=deps.clock,
             on_failed=self.pods.failed,
             on_lost=self.pods.lost,
+            on_start=self._starts.count,
         )
         self.prefetching = prefetching.Prefetching(known, self.pools, calls, specializer)
         self.poolmgr = manager.PoolManager(
@@ -218,7 +222,7 @@ class App:
 
     async def run(self, sockets: Sequence[socket.socket]) -> None:
         """Serve until cancelled."""
-        counted = metrics.Metrics(self.provisioning)
+        counted = metrics.Metrics(self.provisioning, self._starts)
         self._deps.registry.register(counted)
         try:
             async with self._group as group:
@@ -315,6 +319,7 @@ class App:
 
     def _note_start(self, function: function_types.Function, start: coldstart.ColdStart) -> None:
         """Write beside a function's Deployment how long it took to come up."""
+        self._starts.count(function)
         name = workload_objects.name_of(function)
         namespace = self._settings.function_namespace_of(function.metadata.namespace)
         patch = {"metadata": {"annotations": {labels.COLD_START: coldstart.encode(start)}}}

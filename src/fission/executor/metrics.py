@@ -1,4 +1,4 @@
-"""What the executor shows of provisioned concurrency."""
+"""What the executor shows: cold starts, and provisioned concurrency."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from prometheus_client import core, registry
 
+from fission.executor import coldstarts
 from fission.executor.poolmgr import provisioning
 
 LABELS = ("function_namespace", "function_name")
@@ -14,8 +15,9 @@ LABELS = ("function_namespace", "function_name")
 class Metrics(registry.Collector):
     """Reads what is there when it is asked."""
 
-    def __init__(self, source: provisioning.Provisioning) -> None:
+    def __init__(self, source: provisioning.Provisioning, starts: coldstarts.ColdStarts) -> None:
         self._source = source
+        self._starts = starts
 
     def collect(self) -> Iterator[core.Metric]:
         """Everything, in Prometheus' terms."""
@@ -36,4 +38,9 @@ class Metrics(registry.Collector):
         )
         starts.add_metric(("ready",), self._source.started)
         starts.add_metric(("failed",), self._source.failed)
-        yield from (aimed, ready, starts)
+        cold = core.CounterMetricFamily(
+            "fission_function_cold_starts", "Starts that a request waited for.", labels=LABELS
+        )
+        for function, count in self._starts.items():
+            cold.add_metric(function, count)
+        yield from (aimed, ready, starts, cold)

@@ -491,14 +491,14 @@ class Exchange:
         self._let_go(now - self._attached_at if self._attempted else None)
         target = self._plan.target
         method = self._head.method.decode("ascii")
-        overhead = self._attached_at - self._started
-        self._shared.counts.called(target, self._plan.label, method, status, overhead)
+        overhead, took = self._attached_at - self._started, now - self._started
+        self._shared.counts.called(target, self._plan.label, method, status, overhead, took)
         if self._shared.on_end is not None and self._plan.route is not None:
             self._shared.on_end(self._plan.route, status, failure)
         if (log := self._shared.log) is not None:
             held = now - self._attached_at if self._attempted else None
             served = accesslog.Served(target, self._plan.label, self._received, self._sent, held)
-            client, took = self._front.client, now - self._started
+            client = self._front.client
             log.add(client, self._head, self._request_id, status, took, served, failure)
 
     def _let_go(self, held_seconds: float | None) -> None:

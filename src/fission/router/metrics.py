@@ -28,6 +28,31 @@ BUCKETS: Final = (
     5.0,
     10.0,
 )
+DURATIONS: Final = (
+    0.001,
+    0.0015,
+    0.0025,
+    0.005,
+    0.0075,
+    0.01,
+    0.015,
+    0.025,
+    0.05,
+    0.075,
+    0.1,
+    0.15,
+    0.25,
+    0.5,
+    0.75,
+    1.0,
+    1.5,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+)
+"""Closer: percentiles are estimated between them."""
 LABELS: Final = (
     "function_namespace",
     "function_name",
@@ -52,15 +77,22 @@ class Metrics(registry.Collector):
     def __init__(self) -> None:
         self._calls: dict[Key, dict[Labels, int]] = {}
         self._overhead: dict[Key, list[float]] = {}
+        self._duration: dict[Key, list[float]] = {}
         self._failures: dict[tuple[str, str], int] = {}
         self.table_applies = 0
         self.routes: Callable[[], int] = lambda: 0
         self.tap_failures: Callable[[], int] = lambda: 0
 
     def called(
-        self, target: targets.Target, path: str, method: str, code: int, overhead_seconds: float
+        self,
+        target: targets.Target,
+        path: str,
+        method: str,
+        code: int,
+        overhead_seconds: float,
+        seconds: float,
     ) -> None:
-        """A request to a function ended."""
+        """A request to a function ended, after ``seconds`` in all."""
         shown = method if method in _METHODS else "other"
         labels = ("", path, shown, str(code))
         key = (target.namespace, target.name)
@@ -71,8 +103,12 @@ class Metrics(registry.Collector):
         counts = self._overhead.get(key)
         if counts is None:
             counts = self._overhead[key] = [0.0] * (len(BUCKETS) + 2)
+            self._duration[key] = [0.0] * (len(DURATIONS) + 2)
         counts[bisect.bisect_left(BUCKETS, overhead_seconds)] += 1
         counts[-1] += overhead_seconds
+        counts = self._duration[key]
+        counts[bisect.bisect_left(DURATIONS, seconds)] += 1
+        counts[-1] += seconds
 
     def failed(self, component: str, reason: str) -> None:
         """The platform could not give a function's answer."""
@@ -83,6 +119,7 @@ class Metrics(registry.Collector):
         """A function was deleted: its series end, so that they stay bounded."""
         self._calls.pop((namespace, name), None)
         self._overhead.pop((namespace, name), None)
+        self._duration.pop((namespace, name), None)
 
     def collect(self) -> Iterator[core.Metric]:
         """Everything, in Prometheus' terms."""
@@ -96,7 +133,18 @@ class Metrics(registry.Collector):
                     if int(labels[-1]) >= least:
                         family.add_metric((*function, *labels), count)
             yield family
-        yield self._histogram()
+        yield _histogram(
+            "fission_function_overhead_seconds",
+            "Time from a request's arrival until its pod got it.",
+            BUCKETS,
+            self._overhead,
+        )
+        yield _histogram(
+            "fission_function_duration_seconds",
+            "Time from a request's arrival until its end.",
+            DURATIONS,
+            self._duration,
+        )
         family = core.CounterMetricFamily(
             "fission_invocation_failures",
             "Requests that the platform answered instead of the function.",
@@ -113,17 +161,17 @@ class Metrics(registry.Collector):
             "fission_router_tap_flush_errors", "Reports of use that failed.", self.tap_failures()
         )
 
-    def _histogram(self) -> core.Metric:
-        family = core.HistogramMetricFamily(
-            "fission_function_overhead_seconds",
-            "Time from a request's arrival until its pod got it.",
-            labels=LABELS[:2],
-        )
-        for key, counts in list(self._overhead.items()):
-            total = 0.0
-            buckets = []
-            for bound, count in zip((*BUCKETS, None), counts[:-1], strict=True):
-                total += count
-                buckets.append(("+Inf" if bound is None else str(bound), total))
-            family.add_metric(key, buckets, sum_value=counts[-1])
-        return family
+
+def _histogram(
+    name: str, text: str, bounds: tuple[float, ...], functions: dict[Key, list[float]]
+) -> core.Metric:
+    """Per function how many times were up to each bound or above all, and their sum."""
+    family = core.HistogramMetricFamily(name, text, labels=LABELS[:2])
+    for key, counts in list(functions.items()):
+        total = 0.0
+        buckets = []
+        for bound, count in zip((*bounds, None), counts[:-1], strict=True):
+            total += count
+            buckets.append(("+Inf" if bound is None else str(bound), total))
+        family.add_metric(key, buckets, sum_value=counts[-1])
+    return family

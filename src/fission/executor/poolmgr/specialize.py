@@ -64,8 +64,11 @@ class Specializer:
         clock: clocks.Clock,
         on_failed: PodEvent,
         on_lost: PodEvent,
+        on_start: Callable[[function_types.Function], None] = lambda function: None,
     ) -> None:
-        """``on_failed``: the pod must go. ``on_lost``: somebody should find out whose it is."""
+        """``on_failed``: the pod must go. ``on_lost``: somebody should find out whose it is.
+
+        ``on_start``: a request waited for this one."""
         self._catalog = known
         self._pools = all_pools
         self._fetchers = calls
@@ -77,6 +80,7 @@ class Specializer:
         self._clock = clock
         self._on_failed = on_failed
         self._on_lost = on_lost
+        self._on_start = on_start
 
     async def specialize(
         self,
@@ -118,6 +122,8 @@ class Specializer:
                     self._on_failed(pod)
                 raise
             watch.calls(told)
+            if not ahead:
+                self._on_start(function)
             if not environment_defaults.is_infinite(environment.spec):
                 patch = pods.record_patch(
                     pod, function, settings_hash, self._instance_id, watch.breakdown()
