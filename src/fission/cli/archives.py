@@ -42,15 +42,17 @@ async def make(session: context.Session, sources: collect.Sources) -> package_ty
         archive_id, digest = await upload(session, path, _archive_name(sources, path))
         return package_types.Archive(
             type=package_types.URL,
-            url=await session.backend.archive_url(archive_id),
+            url=await session.backend.archive_url(archive_id, session.namespace),
             checksum=package_types.Checksum(type=package_types.SHA256, sum=digest),
         )
 
 
-async def upload(session: context.Session, path: pathlib.Path, name: str) -> tuple[str, str]:
+async def upload(
+    session: context.Session, path: pathlib.Path, name: str, namespace: str = ""
+) -> tuple[str, str]:
     """Store a file; the id of its archive, and its SHA-256. Sent again when it breaks off."""
     form = await uploads.prepare(path, name, session.new_uid())
-    namespace = session.namespace
+    namespace = namespace or session.namespace
 
     def note(error: base_errors.Error) -> None:
         session.out.note(f"Uploading {name} again: {error}")

@@ -63,7 +63,7 @@ async def _category(
 
 def _component(name: str) -> Callable[[context.Session], Awaitable[str]]:
     async def run(session: context.Session) -> str:
-        namespace = session.platform_namespace
+        namespace = await session.backend.platform_namespace()
         deployment = await session.backend.get(gvk.DEPLOYMENTS, name, namespace)
         state: dict[str, Any] = deployment.get("status") or {}
         wanted = (deployment.get("spec") or {}).get("replicas", 1)

@@ -71,11 +71,6 @@ class Session:
         named = self.given_namespace or self.env.get("FISSION_DEFAULT_NAMESPACE", "")
         return named or self.backend.namespace
 
-    @property
-    def platform_namespace(self) -> str:
-        """Where the platform is installed."""
-        return self.env.get("FISSION_NAMESPACE") or "fission"
-
     def path(self, text: str) -> pathlib.Path:
         """A path as the person meant it."""
         return self.cwd / pathlib.Path(text).expanduser()
@@ -94,8 +89,7 @@ class Session:
             return controller.ControllerBackend(url, self.env.get("FISSION_TOKEN", ""), self.clock)
         from fission.cli.backend import kubernetes, wayin
 
-        credentials = wayin.find(self.env, self.kube_context)
-        self.out.debug(f"goes through the Kubernetes API at {credentials.server}")
-        return kubernetes.KubernetesBackend(
-            credentials, self.env, self.platform_namespace, self.clock
-        )
+        way = wayin.find(self.env, self.kube_context)
+        self.out.debug(f"goes through the Kubernetes API at {way.credentials.server}, {way.found}")
+        namespace = self.env.get("FISSION_NAMESPACE") or way.platform_namespace
+        return kubernetes.KubernetesBackend(way.credentials, self.env, namespace, self.clock)

@@ -17,6 +17,7 @@ SERVICE: Final = "controller"
 TOKEN_AUDIENCE: Final = "fission-controller"
 
 INFO: Final = "/"
+DOCS: Final = "/v2/apidocs.json"
 HEALTHZ: Final = "/healthz"
 COLLECTIONS: Final = {
     "Package": "/v2/packages",
@@ -33,12 +34,16 @@ CONFIGMAPS: Final = "/v2/configmaps"
 PODS: Final = "pods"
 """Below one function or environment: its pods, as a PodList."""
 
-SURROUNDINGS: Final = "surroundings"
-"""Our own, below one function: ``deployments`` that run it, ``events`` of its namespace."""
+KUBERNETES: Final = "/v2/kubernetes"
+"""Our own, read only: behind it a path of the Kubernetes API, for what is around our objects."""
 
 LOGS: Final = "/proxy/logs"
+LOG_DATABASE: Final = "/proxy"
+"""Below it the type of a log database that the controller is told of."""
 STORAGE: Final = "/proxy/storage"
 SERVICE_NAME: Final = "/proxy/svcname"
+LOGIN: Final = "/proxy/login"
+"""Our own: the login of the public router, for ``fission token create``."""
 STATESTORE: Final = "/proxy/statestore"
 """Our own: events of topics, append, read and head, for ``fission topic``."""
 ROUTER: Final = "/proxy/router"
@@ -83,12 +88,6 @@ def function_pods_path(name: str, namespace: str) -> str:
     return f"{COLLECTIONS['Function']}/{parse.quote(name, safe='')}/{PODS}?{query}"
 
 
-def function_surroundings_path(name: str, namespace: str) -> str:
-    """Deployments and events around a function."""
-    query = parse.urlencode({"functionNamespace": namespace})
-    return f"{COLLECTIONS['Function']}/{parse.quote(name, safe='')}/{SURROUNDINGS}?{query}"
-
-
 def environment_pods_path(name: str, namespace: str, executor_type: str = "") -> str:
     """Pods of an environment."""
     query = {"environmentNamespace": namespace}
@@ -109,6 +108,17 @@ def logs_path(function: str, namespace: str, lines: int = 0, container: str = ""
     if lines:
         query["lines"] = str(lines)
     return f"{LOGS}/{parse.quote(function, safe='')}?{parse.urlencode(query)}"
+
+
+def service_name_path(application: str, namespace: str) -> str:
+    """The Service with a label, as somebody who works in a namespace may know it."""
+    query = parse.urlencode({"application": application, "namespace": namespace})
+    return f"{SERVICE_NAME}?{query}"
+
+
+def login_path(path: str) -> str:
+    """The router's login, where it is."""
+    return f"{LOGIN}?{parse.urlencode({'path': path})}"
 
 
 def storage_target(target: str = storage.ARCHIVE) -> str:

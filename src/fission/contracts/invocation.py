@@ -11,6 +11,8 @@ INTERNAL_PORT: Final = 8889
 SOCKET_NAME: Final = "http"
 INTERNAL_SOCKET_NAME: Final = "http-internal"
 SERVICE: Final = "router"
+APPLICATION: Final = "fission-router"
+"""Value of the label ``application`` of both Services."""
 INTERNAL_SERVICE: Final = "router-internal"
 HEALTHZ: Final = "/router-healthz"
 READYZ: Final = "/readyz"

@@ -13,6 +13,8 @@ from fission.contracts import gojson
 PORT: Final = 8000
 SOCKET_NAME: Final = "http"
 ARCHIVE: Final = "/v1/archive"
+APPLICATION: Final = "fission-storage"
+"""Value of the label ``application`` of the Service."""
 HEALTHZ: Final = "/healthz"
 
 FILE_FIELD: Final = "uploadfile"

@@ -84,17 +84,35 @@ class Access:
             self._people.put(key, person)
         return person
 
+    async def admit(
+        self,
+        authorization: str | None,
+        verb: str,
+        resource: gvk.Resource,
+        namespace: str,
+        name: str = "",
+        subresource: str = "",
+    ) -> Person | None:
+        """Return the caller, who may do that; raises Unauthorized or Forbidden."""
+        person = await self.identify(authorization)
+        await self.require(person, Operation(verb, resource, namespace, name, subresource))
+        return person
+
     async def require(self, person: Person | None, operation: Operation) -> None:
         """Return when the person may do it; raises Forbidden."""
+        if person is not None and not await self.may(person, operation):
+            raise status.Forbidden(_refusal(person, operation))
+
+    async def may(self, person: Person | None, operation: Operation) -> bool:
+        """Whether the person may do it."""
         if person is None:
-            return
+            return True
         key = (person, operation)
         allowed = self._allowed.get(key)
         if allowed is None:
             allowed = await self._review_access(person, operation)
             self._allowed.put(key, allowed)
-        if not allowed:
-            raise status.Forbidden(_refusal(person, operation))
+        return allowed
 
     async def _review_token(self, token: str) -> Person:
         review: dict[str, Any] = {

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import fission
 from fission.base import clock as clocks
 from fission.contracts import controller as contract
 from fission.contracts import signing
-from fission.controller import access, config, forwarding, handlers, routes
+from fission.controller import (
+    access,
+    config,
+    forwarding,
+    handlers,
+    logdatabases,
+    proxies,
+    reading,
+    routes,
+)
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
 from fission.kube import peers as kube_peers
@@ -26,6 +35,7 @@ class Deps:
     http: http_client.Client
     clock: clocks.Clock
     masters: signing.Masters
+    log_databases: Mapping[str, logdatabases.Database] = field(default_factory=dict)
 
 
 class App:
@@ -54,14 +64,17 @@ def build(settings: config.Config, deps: Deps) -> App:
         settings.platform_namespace,
         settings.forward_timeout_seconds,
     )
-    made = handlers.Handlers(
-        deps.kube, who, forwarder, deps.masters, settings, deps.clock, fission.__version__
+    made = handlers.Handlers(deps.kube, who, settings, deps.clock, fission.__version__)
+    databases = logdatabases.LogDatabases(
+        deps.log_databases, deps.http, settings.forward_timeout_seconds
     )
+    passing = proxies.Proxies(deps.kube, who, forwarder, databases, deps.masters, settings)
+    reader = reading.Reader(deps.kube, who, settings.max_streams)
     http_service = service.Service(
         "controller", shape=failures.Shape.TEXT, max_body_bytes=settings.max_upload_bytes
     )
-    for method, path, handler in routes.make(made, fission.__version__):
-        http_service.route(method, path, handlers.as_text(handler))
+    for route in routes.make(made, passing, reader, fission.__version__):
+        http_service.route(route.method, route.path, handlers.worded(route.handler))
     return App(http_service)
 
 
@@ -73,5 +86,7 @@ async def serve(env: Mapping[str, str]) -> None:
         kube_client.Client(kube_config.load(env)) as kube,
         http_client.Client() as http,
     ):
-        deps = Deps(kube, http, clocks.SystemClock(), signing.masters_from_env(env))
+        databases = logdatabases.from_env(settings.log_databases, env)
+        masters = signing.masters_from_env(env)
+        deps = Deps(kube, http, clocks.SystemClock(), masters, databases)
         await build(settings, deps).run(sockets)

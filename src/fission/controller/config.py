@@ -24,6 +24,14 @@ class Config:
     """The API server's own limit for one object."""
     max_archive_size_mib: int = settings.setting("STORAGE_MAX_ARCHIVE_SIZE_MIB", 256)
     """Largest archive that is passed on; the storage service's own setting and default."""
+    max_streams: int = settings.setting("CONTROLLER_MAX_STREAMS", 512)
+    """Watches and followed logs that are open at once: each holds a connection."""
+    login_path: str = settings.setting("AUTH_URI_PATH", "/auth/login")
+    """The router's login, which `fission token create` reaches through here; the router's own
+    setting."""
+    log_databases: tuple[str, ...] = settings.setting("CONTROLLER_LOG_DATABASES", ())
+    """Log databases that old clients reach under `/proxy/<type>`, such as `influxdb`. Of each,
+    `<TYPE>_URL` names the place, `<TYPE>_USERNAME` and `<TYPE>_PASSWORD` who asks there."""
     forward_timeout_seconds: float = settings.setting("CONTROLLER_FORWARD_TIMEOUT", 600.0)
     """For an upload or an invocation; the router has the function's own, shorter limit."""
 

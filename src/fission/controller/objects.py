@@ -12,7 +12,7 @@ from typing import Any
 
 from fission.api import resources
 from fission.base import cron, errors
-from fission.controller import routeconflict
+from fission.controller import access, routeconflict
 from fission.kube import client as kube_client
 from fission.meta import gvk, status
 
@@ -28,12 +28,18 @@ _STATUS_IN_BODY = (resources.PACKAGES, resources.FUNCTIONS)
 class Objects:
     """Create, read, update and delete of one API server's Fission objects."""
 
-    def __init__(self, client: kube_client.Client) -> None:
+    def __init__(self, client: kube_client.Client, who: access.Access) -> None:
         self._client = client
+        self._access = who
 
-    async def list(self, resource: gvk.Resource, namespace: str) -> list[Obj]:
+    async def list(
+        self, resource: gvk.Resource, namespace: str, label_selector: str = ""
+    ) -> list[Obj]:
         """Return the objects of one namespace, of all when it is empty."""
-        return (await self._client.list(resource, namespace or None)).items
+        found = await self._client.list(
+            resource, namespace or None, label_selector=label_selector or None
+        )
+        return found.items
 
     async def get(self, resource: gvk.Resource, namespace: str, name: str) -> Obj:
         """Return one object; raises NotFound."""
@@ -44,28 +50,49 @@ class Objects:
         package = await self.get(resources.PACKAGES, namespace, name)
         return _literal_of(package)
 
-    async def create(self, resource: gvk.Resource, obj: Obj, namespace: str) -> Obj:
-        """Create the object, and its namespace when that is missing; returns its metadata."""
-        await self._check(resource, obj, namespace)
+    async def create(
+        self, resource: gvk.Resource, obj: Obj, namespace: str, person: access.Person | None
+    ) -> Obj:
+        """Create the object, and its namespace when that is missing; returns its metadata.
+
+        A status is written for who may write one; from others it is dropped, as the API server
+        drops it.
+        """
+        await self._check(resource, obj, namespace, person)
         if resource is not resources.CANARYCONFIGS:
-            await self._ensure_namespace(namespace)
+            await self._ensure_namespace(namespace, person)
         created = await self._client.create(resource, obj, namespace)
-        await self._write_status(resource, obj, created)
         metadata: Obj = created["metadata"]
+        if _has_status(resource, obj) and await self._access.may(
+            person, _status_of(resource, obj, namespace)
+        ):
+            await self._write_status(resource, obj, created)
         return metadata
 
-    async def update(self, resource: gvk.Resource, obj: Obj, namespace: str) -> Obj:
-        """Replace the object; without a resourceVersion, whatever it is now. Returns metadata."""
+    async def update(
+        self, resource: gvk.Resource, obj: Obj, namespace: str, person: access.Person | None
+    ) -> Obj:
+        """Replace the object; without a resourceVersion, whatever it is now. Returns metadata.
+
+        Another status than the stored one needs the right to write it.
+        """
         if resource is resources.HTTPTRIGGERS:
-            await self._refuse_conflict(obj, namespace)
+            await self._refuse_conflict(obj, namespace, person)
         if resource is resources.TIMETRIGGERS:
             _refuse_cron(obj)
         metadata = dict(obj["metadata"])
         if not metadata.get("resourceVersion"):
             current = await self.get(resource, namespace, metadata["name"])
             metadata["resourceVersion"] = current["metadata"]["resourceVersion"]
+        writing = _status_of(resource, obj, namespace)
+        if _has_status(resource, obj) and not await self._access.may(person, writing):
+            current = await self.get(resource, namespace, metadata["name"])
+            if obj["status"] != current.get("status"):
+                await self._access.require(person, writing)
+            obj = {key: value for key, value in obj.items() if key != "status"}
         updated = await self._client.replace(resource, {**obj, "metadata": metadata}, namespace)
-        await self._write_status(resource, obj, updated)
+        if _has_status(resource, obj):
+            await self._write_status(resource, obj, updated)
         answer: Obj = updated["metadata"]
         return answer
 
@@ -73,9 +100,11 @@ class Objects:
         """Delete the object; raises NotFound."""
         await self._client.delete(resource, name, namespace)
 
-    async def _check(self, resource: gvk.Resource, obj: Obj, namespace: str) -> None:
+    async def _check(
+        self, resource: gvk.Resource, obj: Obj, namespace: str, person: access.Person | None
+    ) -> None:
         if resource is resources.HTTPTRIGGERS:
-            await self._refuse_conflict(obj, namespace)
+            await self._refuse_conflict(obj, namespace, person)
         if resource is resources.TIMETRIGGERS:
             _refuse_cron(obj)
         if resource is resources.PACKAGES:
@@ -86,18 +115,27 @@ class Objects:
                     "upload it through /proxy/storage/v1/archive"
                 )
 
-    async def _refuse_conflict(self, obj: Obj, namespace: str) -> None:
+    async def _refuse_conflict(
+        self, obj: Obj, namespace: str, person: access.Person | None
+    ) -> None:
         existing = await self.list(resources.HTTPTRIGGERS, "")
         other = routeconflict.find(obj, namespace, existing)
-        if other is not None:
-            raise status.AlreadyExists(
-                f"HTTPTrigger with same Host, URL & method already exists ({other})"
-            )
+        if other is None:
+            return
+        where, name = other
+        seen = access.Operation("get", resources.HTTPTRIGGERS, where, name)
+        shown = name if await self._access.may(person, seen) else "in a namespace of others"
+        raise status.AlreadyExists(
+            f"HTTPTrigger with same Host, URL & method already exists ({shown})"
+        )
 
-    async def _ensure_namespace(self, namespace: str) -> None:
+    async def _ensure_namespace(self, namespace: str, person: access.Person | None) -> None:
         try:
             await self._client.get(gvk.NAMESPACES, namespace)
         except status.NotFound:
+            await self._access.require(
+                person, access.Operation("create", gvk.NAMESPACES, "", namespace)
+            )
             body: Obj = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
             try:
                 await self._client.create(gvk.NAMESPACES, body)
@@ -105,19 +143,25 @@ class Objects:
                 return
 
     async def _write_status(self, resource: gvk.Resource, asked: Obj, written: Obj) -> None:
-        wanted = asked.get("status")
-        if resource not in _STATUS_IN_BODY or not wanted:
-            return
         metadata = written["metadata"]
         patched = await self._client.patch(
             resource,
             metadata["name"],
-            {"status": wanted},
+            {"status": asked["status"]},
             metadata["namespace"],
             kind="merge",
             subresource="status",
         )
         metadata["resourceVersion"] = patched["metadata"]["resourceVersion"]
+
+
+def _has_status(resource: gvk.Resource, obj: Obj) -> bool:
+    return resource in _STATUS_IN_BODY and bool(obj.get("status"))
+
+
+def _status_of(resource: gvk.Resource, obj: Obj, namespace: str) -> access.Operation:
+    name = str(obj["metadata"]["name"])
+    return access.Operation("update", resource, namespace, name, "status")
 
 
 def decode(resource: gvk.Resource, body: Any) -> tuple[Obj, str]:

@@ -8,8 +8,8 @@ from typing import Any
 
 def find(
     trigger: Mapping[str, Any], namespace: str, existing: Iterable[Mapping[str, Any]]
-) -> str | None:
-    """Return the name of another trigger with the same host, the same path and a common method."""
+) -> tuple[str, str] | None:
+    """Return namespace and name of another trigger with the same host, path and a common method."""
     own = (namespace, trigger["metadata"]["name"])
     host, path, methods = _claim(trigger)
     for other in existing:
@@ -18,8 +18,7 @@ def find(
             continue
         other_host, other_path, other_methods = _claim(other)
         if (host, path) == (other_host, other_path) and methods & other_methods:
-            name: str = metadata["name"]
-            return name
+            return metadata["namespace"], metadata["name"]
     return None
 
 

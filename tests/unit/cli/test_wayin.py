@@ -42,7 +42,7 @@ def a_home(path, port):
 async def test_a_running_home_is_found(tmp_path, listener):
     home = a_home(tmp_path / "home", listener)
 
-    credentials = wayin.find({"FISSION_HOME": str(home), "HOME": str(tmp_path)}, "")
+    credentials = wayin.find({"FISSION_HOME": str(home), "HOME": str(tmp_path)}, "").credentials
 
     assert credentials.server == f"https://127.0.0.1:{listener}"
     assert credentials.namespace == "default"
@@ -55,7 +55,7 @@ async def test_a_kubeconfig_that_is_named_comes_before_the_home(tmp_path, listen
     other = a_home(tmp_path / "other", 1) / "kubeconfig"
     env = {"FISSION_HOME": str(home), "HOME": str(tmp_path), "KUBECONFIG": str(other)}
 
-    assert wayin.find(env, "").server == "https://127.0.0.1:1"
+    assert wayin.find(env, "").credentials.server == "https://127.0.0.1:1"
 
 
 async def test_the_usual_kubeconfig_comes_after_the_home(tmp_path, listener):
@@ -66,7 +66,7 @@ async def test_the_usual_kubeconfig_comes_after_the_home(tmp_path, listener):
     running = a_home(tmp_path / "running", listener)
 
     def server(home):
-        return wayin.find({"FISSION_HOME": str(home), "HOME": str(tmp_path)}, "").server
+        return wayin.find({"FISSION_HOME": str(home), "HOME": str(tmp_path)}, "").credentials.server
 
     assert server(stopped) == "https://127.0.0.1:1"
     assert server(running) == f"https://127.0.0.1:{listener}"
@@ -92,7 +92,7 @@ def test_a_context_is_one_of_the_usual_kubeconfig_while_a_home_runs(tmp_path, li
     (usual / "config").write_text(KUBECONFIG % 1)
     env = {"FISSION_HOME": str(home), "HOME": str(tmp_path)}
 
-    assert wayin.find(env, "fission").server == "https://127.0.0.1:1"
+    assert wayin.find(env, "fission").credentials.server == "https://127.0.0.1:1"
     with pytest.raises(kube_errors.NoCluster, match="existing are fission"):
         wayin.find(env, "other")
 
@@ -109,13 +109,13 @@ async def test_a_pods_own_account_comes_last(tmp_path):
         "POD_VOLUME_PATHS": json.dumps({config.SERVICE_ACCOUNT_DIRECTORY: str(account)}),
     }
 
-    found = wayin.find(env, "")
+    found = wayin.find(env, "").credentials
     assert (found.server, found.namespace) == ("https://10.0.0.1:443", "of-the-file")
     assert await found.bearer.header() == "Bearer pod"
-    assert wayin.find({**env, "POD_NAMESPACE": "named"}, "").namespace == "named"
+    assert wayin.find({**env, "POD_NAMESPACE": "named"}, "").credentials.namespace == "named"
     usual.mkdir()
     (usual / "config").write_text(KUBECONFIG % 1)
-    assert wayin.find(env, "").server == "https://127.0.0.1:1"
+    assert wayin.find(env, "").credentials.server == "https://127.0.0.1:1"
 
 
 def test_nothing_at_all_says_what_would_help(tmp_path):

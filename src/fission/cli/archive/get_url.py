@@ -8,4 +8,5 @@ from fission.cli import context, options
 @options.string("--id", help="Id of the archive", required=True)
 async def command(session: context.Session, **flags: str) -> None:
     """Show it."""
-    session.out.text(f"URL: {await session.backend.archive_url(flags['id'])}")
+    url = await session.backend.archive_url(flags["id"], session.namespace)
+    session.out.text(f"URL: {url}")

@@ -1,15 +1,18 @@
 """The controller's REST API as backend, for people without Kubernetes credentials."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import orjson
 
+from fission.api import labels
 from fission.base import clock as clocks
 from fission.cli import errors
-from fission.cli.backend import http, protocol, uploads, watching
+from fission.cli.backend import around, http, podwatch, protocol, uploads, watching
 from fission.contracts import controller, signing, storage
-from fission.meta import gvk, selectors, status
+from fission.kube import bearers, config, tls
+from fission.kube import client as kube_client
+from fission.meta import gvk, status
 from fission_http import client as http_client
 
 Obj = protocol.Obj
@@ -24,6 +27,16 @@ class ControllerBackend:
         self._caller = http.Caller(url, "the controller")
         self._token = token
         self._clock = clock
+        self._kube = kube_client.Client(
+            config.Credentials(
+                server=url.rstrip("/") + controller.KUBERNETES,
+                tls=tls.Tls() if url.startswith("https:") else None,
+                bearer=bearers.Fixed(f"Bearer {token}") if token else bearers.NO_BEARER,
+            ),
+            user_agent="fission-cli",
+            clock=clock,
+        )
+        """Reads what the controller passes on of the Kubernetes API."""
 
     @property
     def namespace(self) -> str:
@@ -32,22 +45,21 @@ class ControllerBackend:
     async def list(
         self, resource: gvk.Resource, namespace: str | None, labels: Mapping[str, str] | None = None
     ) -> Objs:
-        self._check_kind(resource)
+        if labels or resource.kind not in controller.COLLECTIONS:
+            return (await self._kube.list(resource, namespace, label_selector=labels)).items
         found: Objs = await self._json("GET", controller.list_path(resource.kind, namespace or ""))
-        if labels:
-            selector = selectors.LabelSelector.from_dict({"matchLabels": dict(labels)})
-            found = [obj for obj in found if selector.matches(obj["metadata"].get("labels") or {})]
         return [_named(resource, obj) for obj in found or []]
 
     async def get(self, resource: gvk.Resource, name: str, namespace: str) -> Obj:
-        self._check_kind(resource)
+        if resource.kind not in controller.COLLECTIONS:
+            return await self._kube.get(resource, name, namespace)
         path = controller.object_path(resource.kind, name, namespace)
         return _named(resource, await self._json("GET", path))
 
     def changes(
         self, resource: gvk.Resource, name: str, namespace: str
     ) -> AsyncGenerator[Obj, None]:
-        return watching.looked_at(lambda: self.get(resource, name, namespace), self._clock)
+        return watching.watched(self._kube, resource, name, namespace, self._clock)
 
     async def create(self, resource: gvk.Resource, obj: Obj) -> Obj:
         self._check_kind(resource)
@@ -84,25 +96,18 @@ class ControllerBackend:
         return True
 
     async def function_pods(self, function: Obj) -> Objs:
+        return await around.function_pods(self._kube, function)
+
+    def function_pods_changes(self, function: Obj) -> AsyncGenerator[Objs, None]:
         metadata = function["metadata"]
-        path = controller.function_pods_path(metadata["name"], metadata["namespace"])
-        return _items(await self._json("GET", path))
+        chosen = {labels.FUNCTION_UID: metadata["uid"]}
+        return podwatch.watched(self._kube, chosen, metadata["namespace"], self._clock)
 
     async def environment_pods(self, environment: Obj, executor_type: str) -> Objs:
-        metadata = environment["metadata"]
-        path = controller.environment_pods_path(
-            metadata["name"], metadata["namespace"], executor_type
-        )
-        return _items(await self._json("GET", path))
+        return await around.environment_pods(self._kube, environment, executor_type)
 
     async def surroundings(self, function: Obj) -> protocol.Surroundings | None:
-        metadata = function["metadata"]
-        path = controller.function_surroundings_path(metadata["name"], metadata["namespace"])
-        try:
-            found = await self._json("GET", path)
-        except (status.NotFound, status.Forbidden):  # NotFound: an older controller
-            return None
-        return protocol.Surroundings(found["deployments"], found["events"])
+        return await around.surroundings(self._kube, function)
 
     async def logs(self, function: Obj, query: protocol.LogQuery) -> AsyncIterator[bytes]:
         if query.follow:
@@ -161,24 +166,23 @@ class ControllerBackend:
         found: Names = orjson.loads(await http.read(response))
         return found or []
 
-    async def archive_url(self, archive_id: str) -> str:
-        path = f"{controller.SERVICE_NAME}?application=fission-storage"
+    async def archive_url(self, archive_id: str, namespace: str) -> str:
+        path = controller.service_name_path(storage.APPLICATION, namespace)
         response = await self._send("GET", path)
         service = (await http.read(response)).decode().strip()
         return storage.archive_url(f"http://{service}", archive_id)
 
     async def topic_events(self, path: str, body: bytes) -> protocol.Answer:
-        headers = [("Content-Type", "application/json"), *self._authorization()]
+        headers = [*http.JSON, *self._authorization()]
         target = controller.statestore_target(path)
         response = await self._caller.request("POST", target, headers, body)
         return protocol.Answer(response.status, response.headers.items(), await http.read(response))
 
-    async def ask_router(
-        self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes
-    ) -> protocol.Answer:
-        raise errors.CliError(
-            "the controller does not lead to the routes; FISSION_ROUTER_URL has to name the router"
-        )
+    async def log_in(self, path: str, body: bytes) -> protocol.Answer:
+        target = controller.login_path(path)
+        headers = [*http.JSON, *self._authorization()]
+        response = await self._caller.request("POST", target, headers, body)
+        return protocol.Answer(response.status, response.headers.items(), await http.read(response))
 
     async def server_version(self) -> Obj:
         found: Obj = await self._json("GET", controller.INFO)
@@ -186,6 +190,10 @@ class ControllerBackend:
 
     async def aclose(self) -> None:
         await self._caller.aclose()
+        await self._kube.aclose()
+
+    async def platform_namespace(self) -> str:
+        return str((await self.server_version()).get("Namespace") or "fission")
 
     def _authorization(self) -> tuple[tuple[str, str], ...]:
         return (("Authorization", f"Bearer {self._token}"),) if self._token else ()
@@ -198,8 +206,7 @@ class ControllerBackend:
         return written
 
     async def _json(self, method: str, path: str, body: bytes = b"") -> Any:
-        headers = [("Content-Type", "application/json")] if body else []
-        response = await self._send(method, path, body, headers)
+        response = await self._send(method, path, body, http.JSON if body else http.JSON[1:])
         return orjson.loads(await http.read(response))
 
     async def _send(
@@ -232,8 +239,3 @@ class ControllerBackend:
 def _named(resource: gvk.Resource, obj: Obj) -> Obj:
     """The object with its kind, which the controller may leave out."""
     return {**obj, "apiVersion": resource.api_version, "kind": resource.kind}
-
-
-def _items(pods: Any) -> Objs:
-    found: Objs = (pods or {}).get("items") or []
-    return found

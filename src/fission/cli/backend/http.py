@@ -11,6 +11,7 @@ from fission_http import errors as http_errors
 
 MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
 MAX_ERROR_BYTES: Final = 16 * 1024 * 1024
+JSON: Final = (("Content-Type", "application/json"), ("Accept", "application/json"))
 TRANSFER_SECONDS: Final = 3600.0
 """Longest upload, download or followed log."""
 

@@ -7,7 +7,6 @@ for the path that the service itself sees, with keys from ``FISSION_INTERNAL_AUT
 the platform's Secret.
 """
 
-import asyncio
 import base64
 import binascii
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence

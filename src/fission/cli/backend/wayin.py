@@ -8,6 +8,7 @@ import json
 import pathlib
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 from urllib import parse
 
@@ -15,21 +16,36 @@ from fission.cli import errors
 from fission.kube import config
 
 CONNECT_SECONDS: Final = 1.0
+PLATFORM_NAMESPACE: Final = "fission"
+"""Of a platform on this machine."""
 
 
-def find(env: Mapping[str, str], kube_context: str) -> config.Credentials:
-    """Credentials of the first place that is configured or runs."""
+@dataclass(frozen=True)
+class Way:
+    """The way that was taken."""
+
+    credentials: config.Credentials
+    found: str
+    """Where it was found, for people."""
+    platform_namespace: str = ""
+    """Where the platform is, if that is known."""
+
+
+def find(env: Mapping[str, str], kube_context: str) -> Way:
+    """The first place that is configured or runs."""
     named = env.get("KUBECONFIG", "")
     usual = config.usual_kubeconfig(env)
     if kube_context or named:
-        return config.from_kubeconfig(named or str(usual), kube_context or None, env)
+        credentials = config.from_kubeconfig(named or str(usual), kube_context or None, env)
+        return Way(credentials, f"named by {'KUBECONFIG' if named else '--kube-context'}")
     home = home_directory(env)
     if is_running(home):
-        return config.from_kubeconfig(str(home / "kubeconfig"), None, env)
+        credentials = config.from_kubeconfig(str(home / "kubeconfig"), None, env)
+        return Way(credentials, f"which runs in {home}", PLATFORM_NAMESPACE)
     if usual.is_file():
-        return config.from_kubeconfig(str(usual), None, env)
+        return Way(config.from_kubeconfig(str(usual), None, env), f"named by {usual}")
     if env.get("KUBERNETES_SERVICE_HOST"):
-        return config.from_service_account(env)
+        return Way(config.from_service_account(env), "as this pod's account")
     raise errors.CliError(
         f"nothing runs in {home}, and no Kubernetes cluster is configured.\n"
         "Start the platform on this machine:  fission up -d\n"
