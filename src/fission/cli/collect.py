@@ -25,6 +25,8 @@ class Sources:
     """One file that is not zipped (``--code``)."""
     checksum: str = ""
     insecure: bool = False
+    exclude: tuple[str, ...] = ()
+    """Patterns of files that stay out."""
 
 
 def expand(cwd: pathlib.Path, sources: Sources) -> list[pathlib.Path]:
@@ -40,6 +42,15 @@ def expand(cwd: pathlib.Path, sources: Sources) -> list[pathlib.Path]:
             what = "no file matches" if glob.has_magic(text) else "no such file or directory"
             raise errors.CliError(f"{sources.flag} {text}: {what} (seen from {cwd})")
         found += [pathlib.Path(match) for match in matches]
+    unwanted = _excluded(cwd, sources)
+    return [path for path in found if unwanted.isdisjoint((path, *path.parents))]
+
+
+def _excluded(cwd: pathlib.Path, sources: Sources) -> set[pathlib.Path]:
+    found: set[pathlib.Path] = set()
+    for text in sources.exclude:
+        plain = cwd / pathlib.Path(text).expanduser()
+        found |= {plain, *map(pathlib.Path, glob.glob(str(plain), recursive=True))}
     return found
 
 
@@ -72,6 +83,7 @@ def _members(
 ) -> dict[str, pathlib.Path]:
     """Files by name in the archive: a folder that was named itself gives its content."""
     named = {cwd / pathlib.Path(text).expanduser() for text in sources.inputs}
+    unwanted = _excluded(cwd, sources)
     members: dict[str, pathlib.Path] = {}
     for path in found:
         if path.is_file():
@@ -82,6 +94,8 @@ def _members(
             below = packing.members_below(path)
             fresh = {f"{path.name}/{name}": file for name, file in below.items()}
         for name, file in fresh.items():
+            if unwanted and not unwanted.isdisjoint((file, *file.parents)):
+                continue
             if members.setdefault(name, file) != file:
                 raise errors.CliError(
                     f"{sources.flag}: {members[name]} and {file} would both be {name};"

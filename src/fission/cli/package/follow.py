@@ -26,14 +26,16 @@ LONGEST_SECONDS: Final = 3600.0
 LAST_LINES: Final = 5
 
 
-async def until_built(session: context.Session, name: str, next_step: str = "") -> Obj:
+async def until_built(
+    session: context.Session, name: str, next_step: str = "", namespace: str = ""
+) -> Obj:
     """Show a build to its end; the package as it is then. Raises ``BuildFailed``.
 
     ``next_step`` is the command that hands over better source.
     """
     began = session.clock.monotonic()
     show = _Display(session)
-    changes = session.backend.changes(resources.PACKAGES, name, session.namespace)
+    changes = session.backend.changes(resources.PACKAGES, name, namespace or session.namespace)
     try:
         with session.out.spinner(f"package '{name}' waits to be built") as spinner:
             package = await _watch(session, name, changes, show, spinner, began)

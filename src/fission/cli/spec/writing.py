@@ -82,9 +82,14 @@ class Writer:
         self._on_done = on_done
         self._packages: dict[planning.Key, str] = {}
 
-    async def run(self, ranks: Sequence[Sequence[planning.Step]]) -> Outcome:
-        """All steps of a rank, then the next rank, unless something failed."""
-        outcome = Outcome()
+    async def run(
+        self, ranks: Sequence[Sequence[planning.Step]], outcome: Outcome | None = None
+    ) -> Outcome:
+        """All steps of a rank, then the next rank, unless something failed.
+
+        ``outcome`` grows meanwhile: it is true also where the run is ended in between.
+        """
+        outcome = Outcome() if outcome is None else outcome
         for number, rank in enumerate(ranks):
             if outcome.failed:
                 outcome.left = sum(map(len, ranks[number:]))
