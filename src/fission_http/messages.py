@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import http
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -112,6 +111,8 @@ class DateHeader:
         """`Date: …` and its line end."""
         second = int(time.time())
         if second != self._second:
+            import email.utils  # a client sends none, and starts sooner without
+
             self._second = second
             self._line = f"Date: {email.utils.formatdate(second, usegmt=True)}\r\n"
         return self._line

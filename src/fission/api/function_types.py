@@ -5,13 +5,13 @@ from typing import Annotated, Any, ClassVar, Final
 import msgspec
 from msgspec import field
 
-from fission.api import reference_types, schema
+from fission.api import executors, reference_types, schema
 from fission.meta import objectmeta
 
-POOLMGR: Final = "poolmgr"
-NEWDEPLOY: Final = "newdeploy"
-CONTAINER: Final = "container"
-EXECUTOR_TYPES: Final = (POOLMGR, NEWDEPLOY, CONTAINER)
+POOLMGR: Final = executors.POOLMGR
+NEWDEPLOY: Final = executors.NEWDEPLOY
+CONTAINER: Final = executors.CONTAINER
+EXECUTOR_TYPES: Final = executors.TYPES
 STRATEGY_EXECUTION: Final = "execution"
 RESERVED_ENV_PREFIX: Final = "FISSION_"
 RESERVED_ENV: Final = (

@@ -1,19 +1,16 @@
-"""The eight kinds' places in the API, and the type that each is decoded to."""
+"""The eight kinds' places in the API, and the type that each is decoded to.
 
-from typing import Final
+A type is imported when it is asked for: who only lists objects decodes none.
+"""
 
-from fission.api import (
-    canaryconfig_types,
-    environment_types,
-    function_types,
-    httptrigger_types,
-    kuberneteswatchtrigger_types,
-    messagequeuetrigger_types,
-    package_types,
-    schema,
-    timetrigger_types,
-)
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
 from fission.meta import gvk
+
+if TYPE_CHECKING:
+    from fission.api import schema
 
 GROUP: Final = "fission.io"
 VERSION: Final = "v1"
@@ -52,13 +49,22 @@ ALL: Final = (
 )
 BY_KIND: Final = {resource.kind: resource for resource in ALL}
 
-TYPES: Final[dict[str, type[schema.Model]]] = {
-    "Function": function_types.Function,
-    "Environment": environment_types.Environment,
-    "Package": package_types.Package,
-    "HTTPTrigger": httptrigger_types.HTTPTrigger,
-    "TimeTrigger": timetrigger_types.TimeTrigger,
-    "MessageQueueTrigger": messagequeuetrigger_types.MessageQueueTrigger,
-    "KubernetesWatchTrigger": kuberneteswatchtrigger_types.KubernetesWatchTrigger,
-    "CanaryConfig": canaryconfig_types.CanaryConfig,
-}
+
+class _Types(Mapping[str, "type[schema.Model]"]):
+    """Kind to type; the module of a kind is called ``<kind>_types``."""
+
+    def __getitem__(self, kind: str) -> "type[schema.Model]":
+        if kind not in BY_KIND:
+            raise KeyError(kind)
+        module = importlib.import_module(f"fission.api.{kind.lower()}_types")
+        found: type[schema.Model] = getattr(module, kind)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(BY_KIND)
+
+    def __len__(self) -> int:
+        return len(BY_KIND)
+
+
+TYPES: Final = _Types()

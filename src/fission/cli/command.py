@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import click
 
-from fission.cli import context, errors, help, options, tree
+from fission.cli import context, errors, help, options, suggest, tree
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -135,12 +135,9 @@ class Group(click.Group):
         return help.group_usage(ctx, rows)
 
     def _unknown(self, ctx: click.Context, name: str) -> str:
-        import difflib
-
         known = [each for entry in self.entries for each in (entry.name, *entry.aliases)]
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f'; did you mean "{close[0]}"?' if close else ""
-        return f'unknown command "{name}" for "{ctx.command_path}"{hint}'
+        hint = suggest.question(name, known)
+        return f'unknown command "{name}" for "{ctx.command_path}"' + (f"; {hint}" if hint else "")
 
 
 def load(entry: tree.Branch | tree.Leaf) -> click.Command:

@@ -1,15 +1,11 @@
 """Reading and changing objects for a command, with messages that help when one is not there."""
 
-import asyncio
-import difflib
-import random
 from collections.abc import Callable
 from typing import Any
 
 from fission.api import resources
-from fission.base import backoff
 from fission.base import errors as base_errors
-from fission.cli import context, errors
+from fission.cli import context, errors, suggest
 from fission.meta import gvk, status
 
 Obj = dict[str, Any]
@@ -48,7 +44,7 @@ async def get(
     try:
         return await session.backend.get(resource, name, namespace)
     except status.NotFound as error:
-        raise errors.CliError(await describe_missing(session, resource, name, namespace)) from error
+        raise await missing(session, resource, name, namespace) from error
 
 
 async def find(
@@ -61,24 +57,26 @@ async def find(
         return None
 
 
-async def describe_missing(
+async def missing(
     session: context.Session, resource: gvk.Resource, name: str, namespace: str
-) -> str:
+) -> errors.CliError:
     """What is said of an object that is not there."""
     word = _WORDS.get(resource.kind, resource.kind)
-    text = f'{word} "{name}" does not exist in namespace "{namespace}"'
+    what = f'{word} "{name}" does not exist in namespace "{namespace}"'
     names = sorted(names_of(await session.backend.list(resource, namespace)))
     if not names and not await _has_namespace(session, namespace):
-        return f"{text}: there is no such namespace; {errors.NAMESPACE_HINT} {namespace}"
+        return errors.CliError(
+            what, "there is no such namespace", f"{errors.NAMESPACE_HINT} {namespace}"
+        )
     if not names:
-        hint = "there is none yet"
         verb = _COMMANDS.get(resource.kind)
-        if verb:
-            hint += f"; create one with `fission {verb} create`"
-        return f"{text}: {hint}"
-    close = difflib.get_close_matches(name, names, n=1)
+        remedy = f"create one with `fission {verb} create`" if verb else ""
+        return errors.CliError(what, "there is none yet", remedy)
     shown = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
-    return f"{text}: existing are {shown}" + (f'; did you mean "{close[0]}"?' if close else "")
+    remedy = suggest.question(name, names)
+    if not remedy and resource.kind in _COMMANDS:
+        remedy = f"see them all: fission {_COMMANDS[resource.kind]} list -n {namespace}"
+    return errors.CliError(what, f"existing are {shown}", remedy)
 
 
 async def _has_namespace(session: context.Session, namespace: str) -> bool:
@@ -104,7 +102,11 @@ async def change(
     ``mutate`` gets the decoded object. Only what it changes is laid over the object as it was
     read, so fields that this release does not know stay.
     """
+    import asyncio
+    import random
+
     from fission.api import objects, validation
+    from fission.base import backoff
     from fission.meta import codec
 
     kind = resources.TYPES[resource.kind]
@@ -160,9 +162,7 @@ async def delete(
     except status.NotFound as error:
         if ignore_not_found:
             return False
-        raise errors.CliError(
-            await describe_missing(session, resource, name, session.namespace)
-        ) from error
+        raise await missing(session, resource, name, session.namespace) from error
     return True
 
 

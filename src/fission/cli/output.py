@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from fission.base import clock
-from fission.cli import errors
+from fission.cli import suggest
 
 if TYPE_CHECKING:
     from fission.cli import progress
@@ -134,10 +134,8 @@ def one_line(text: str, width: int = 0) -> str:
 
 def check_format(output: str) -> None:
     """Refuse an output format that does not exist."""
-    if output and output not in FORMATS:
-        raise errors.UsageError(
-            f'invalid output format "{output}": valid values are {", ".join(FORMATS)}'
-        )
+    if output:
+        suggest.check_choice("output format", output, FORMATS)
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

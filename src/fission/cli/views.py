@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fission.api import function_types, labels
+from fission.api import executors, labels
 from fission.cli import context, output
 from fission.meta import conditions
 
@@ -120,7 +120,6 @@ def is_serving(pod: Obj) -> bool:
     """Whether a pod takes requests of a function: ready, and not being drained."""
     marks = pod["metadata"].get("labels") or {}
     is_drained = (
-        marks.get(labels.EXECUTOR_TYPE) == function_types.POOLMGR
-        and marks.get(labels.SERVED) != "true"
+        marks.get(labels.EXECUTOR_TYPE) == executors.POOLMGR and marks.get(labels.SERVED) != "true"
     )
     return is_ready(pod) and not is_drained

@@ -101,12 +101,14 @@ def good(fission):
 
 @pytest.fixture
 def bad(fission):
-    """Runs a command that must fail; the last line that it says."""
+    """Runs a command that must fail; what it says from ``Error:`` on."""
 
     async def run(*arguments):
         result = await fission(*arguments)
         assert result.code == 1, result.out
-        return result.err.splitlines()[-1]
+        lines = result.err.splitlines()
+        first = max(index for index, line in enumerate(lines) if line.startswith("Error: "))
+        return "\n".join(lines[first:])
 
     return run
 

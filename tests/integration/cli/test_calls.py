@@ -142,8 +142,8 @@ async def test_flags_that_make_no_call(bad, flags, message):
 
 async def test_a_function_that_is_not_there_is_not_called(bad, router):
     assert await bad("fn", "test", "--name", "helo") == (
-        'Error: function "helo" does not exist in namespace "default":'
-        ' existing are hello; did you mean "hello"?'
+        'Error: function "helo" does not exist in namespace "default"'
+        '\n  existing are hello\n  did you mean "hello"?'
     )
     assert router.calls == []
 

@@ -175,8 +175,8 @@ async def test_one_that_is_not_there_names_those_that_are(good, bad):
     await good("env", "create", "--name", "python", "--image", "i", "--poolsize", "1")
 
     assert await bad("env", "get", "--name", "pyton") == (
-        'Error: environment "pyton" does not exist in namespace "default":'
-        ' existing are python; did you mean "python"?'
+        'Error: environment "pyton" does not exist in namespace "default"'
+        '\n  existing are python\n  did you mean "python"?'
     )
 
 

@@ -42,15 +42,15 @@ async def test_an_environment_that_exists_is_not_made_again(good, bad):
 
 async def test_one_that_is_not_there_names_those_that_are(good, bad):
     assert await bad("env", "get", "--name", "pyton") == (
-        'Error: environment "pyton" does not exist in namespace "default":'
-        " there is none yet; create one with `fission env create`"
+        'Error: environment "pyton" does not exist in namespace "default"'
+        "\n  there is none yet\n  create one with `fission env create`"
     )
     await good(*CREATE)
     await good("env", "create", "--name", "node", "--image", "n", "--poolsize", "1")
 
     assert await bad("env", "get", "--name", "pyton") == (
-        'Error: environment "pyton" does not exist in namespace "default":'
-        ' existing are node, python; did you mean "python"?'
+        'Error: environment "pyton" does not exist in namespace "default"'
+        '\n  existing are node, python\n  did you mean "python"?'
     )
 
 

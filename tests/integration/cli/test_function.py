@@ -72,8 +72,8 @@ async def test_what_is_written_is_what_others_expect(good, cluster):
 
 async def test_an_environment_that_is_not_there_names_those_that_are(bad, cluster):
     assert await bad("fn", "create", "--name", "f", "--env", "pyton", "--code", "hello.py") == (
-        'Error: environment "pyton" does not exist in namespace "default":'
-        ' existing are python; did you mean "python"?'
+        'Error: environment "pyton" does not exist in namespace "default"'
+        '\n  existing are python\n  did you mean "python"?'
     )
     packages = await cluster.call("GET", "/apis/fission.io/v1/packages")
     assert packages.body["items"] == []

@@ -90,8 +90,8 @@ async def test_a_watch_is_written_down_with_its_namespace(good):
         ),
         (
             ["delete", "--name", "w"],
-            'watch trigger "w" does not exist in namespace "default": there is none yet;'
-            " create one with `fission watch create`",
+            'watch trigger "w" does not exist in namespace "default"'
+            "\n  there is none yet\n  create one with `fission watch create`",
         ),
     ],
 )

@@ -1,8 +1,8 @@
 """``fission environment pods``."""
 
-from fission.api import function_types, resources
+from fission.api import executors, resources
 from fission.cli import command as commands
-from fission.cli import context, errors, lookups, options, views
+from fission.cli import context, lookups, options, suggest, views
 
 
 @commands.command("List the pods of an environment, generic and specialized.")
@@ -10,11 +10,8 @@ from fission.cli import context, errors, lookups, options, views
 @options.string("--executortype", help="Only of this executor: poolmgr, newdeploy or container")
 async def command(session: context.Session, name: str, executortype: str | None) -> None:
     """List them."""
-    if executortype and executortype not in function_types.EXECUTOR_TYPES:
-        raise errors.UsageError(
-            f'invalid executor type "{executortype}": valid values are '
-            + ", ".join(function_types.EXECUTOR_TYPES)
-        )
+    if executortype:
+        suggest.check_choice("executor type", executortype, executors.TYPES)
     environment = await lookups.get(session, resources.ENVIRONMENTS, name)
     found = await session.backend.environment_pods(environment, executortype or "")
     rows = sorted(views.pod_row(pod) for pod in found if not views.is_terminating(pod))

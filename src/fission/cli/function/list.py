@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fission.api import function_types, resources
+from fission.api import executors, resources
 from fission.cli import command as commands
 from fission.cli import context, flagvalues, lookups, options, output, views
 
@@ -47,7 +47,7 @@ def _row(function: dict[str, Any]) -> tuple[Any, ...]:
     return (
         lookups.name_of(function),
         (spec.get("environment") or {}).get("name") or output.NONE,
-        execution.get("ExecutorType") or function_types.POOLMGR,
+        execution.get("ExecutorType") or executors.POOLMGR,
         execution.get("MinScale", 0),
         execution.get("MaxScale", 0),
         flagvalues.format_quantity(amounts, "requests", "cpu"),
