@@ -165,7 +165,7 @@ class _Reader:
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key, key_line = self._key(event)
             value = self._value(self._next(), depth + 1)
-            if key == "<<" and event.style is None:
+            if key == "<<" and not event.style:
                 merged += _merged(value, key_line)
                 continue
             if key in data:
@@ -185,7 +185,7 @@ class _Reader:
             raise Refused("a key must be plain text", line)
         self._count(1, line)
         text: str = event.value
-        if event.style is None and not isinstance(_resolve(text), str):
+        if not event.style and not isinstance(_resolve(text), str):
             raise Refused(f'key {text or "(nothing)"} is not read as text; write "{text}"', line)
         return text, line
 
@@ -217,7 +217,7 @@ def _check_tag(event: Any, line: int) -> None:
 def _scalar(event: Any, line: int) -> Any:
     text = event.value
     if event.tag is None:
-        value = _resolve(text) if event.style is None else text
+        value = _resolve(text) if not event.style else text
     elif event.tag in ("!", f"{_TAG}str"):
         value = text
     else:
