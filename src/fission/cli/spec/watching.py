@@ -1,0 +1,131 @@
+"""``spec apply --watch``: apply again whenever something is saved, and never end on a bad file.
+
+What is wrong with a file is said at once, and what was applied before stays. Only what differs is
+written, so only that is built or loaded again.
+"""
+
+import asyncio
+import contextlib
+import glob
+import pathlib
+from collections.abc import AsyncGenerator, Sequence
+from typing import Final
+
+from fission.base import errors as base_errors
+from fission.cli import context, filewatch
+from fission.cli.backend import patience
+from fission.cli.spec import applying, building, document, reading
+
+_RETRY_SECONDS: Final = 2.0
+"""After the platform was away."""
+
+
+async def run(session: context.Session, options: applying.Options) -> None:
+    """Apply for ever."""
+    is_first, has_told = True, False
+    async with contextlib.AsyncExitStack() as stack:
+        watch = _Watch(options)
+        stack.push_async_callback(watch.aclose)
+        builds: asyncio.Task[None] | None = None
+        while True:
+            await watch.begin()
+            result = retry = None
+            try:
+                result = await applying.run(session, options, quiet_git=not is_first)
+                is_first = False
+            except (base_errors.Error, OSError) as error:
+                _tell(session, error)
+                retry = _RETRY_SECONDS if isinstance(error, patience.PASSING) else None
+            if not has_told:
+                session.out.line("Watching files for changes; end with Ctrl-C.")
+                has_told = True
+            session.out.flush()
+            if result is not None:
+                builds = asyncio.ensure_future(_show_builds(session, result))
+            changed = await watch.wait(retry)
+            if builds is not None:
+                builds.cancel()
+                await asyncio.gather(builds, return_exceptions=True)
+            if changed:
+                session.out.line("Noticed a file change, reapplying specs...")
+
+
+def _tell(session: context.Session, error: Exception) -> None:
+    """Print a failure as ``main`` would, without the usage, and go on."""
+    why, remedy = getattr(error, "why", ""), getattr(error, "remedy", "")
+    session.out.error(str(error), why=why, remedy=remedy)
+
+
+async def _show_builds(session: context.Session, result: applying.Result) -> None:
+    try:
+        await building.wait(session, result.packages)
+    except base_errors.Error as error:
+        _tell(session, error)
+    session.out.flush()
+
+
+class _Watch:
+    """The files that an application is made of, which change with it."""
+
+    def __init__(self, options: applying.Options) -> None:
+        self._options = options
+        self._paths: set[pathlib.Path] = set()
+        self._changes: AsyncGenerator[set[pathlib.Path], None] | None = None
+        self._next: asyncio.Future[set[pathlib.Path]] | None = None
+
+    async def begin(self) -> None:
+        """From now on nothing is missed."""
+        paths = await asyncio.to_thread(self._find)
+        if self._next is None or paths != self._paths:
+            await self.aclose()
+            self._paths = paths
+            self._changes = filewatch.changes(sorted(paths))
+            self._next = asyncio.ensure_future(anext(self._changes))
+            await asyncio.sleep(0)
+
+    async def wait(self, seconds: float | None) -> bool:
+        """Whether something changed, and not only time went by."""
+        assert self._next is not None
+        assert self._changes is not None
+        done, _ = await asyncio.wait((self._next,), timeout=seconds)
+        if not done:
+            return False
+        self._next.result()
+        self._next = asyncio.ensure_future(anext(self._changes))
+        return True
+
+    async def aclose(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            await asyncio.gather(self._next, return_exceptions=True)
+            self._next = None
+        if self._changes is not None:
+            await self._changes.aclose()
+            self._changes = None
+
+    def _find(self) -> set[pathlib.Path]:
+        """The specs, and what their archives are made from; as before where they are unreadable."""
+        found = {self._options.directory}
+        try:
+            application = reading.read(self._options.directory, self._options.ignore_file)
+        except (base_errors.Error, OSError):
+            return self._paths or found
+        for archive in application.archives:
+            found |= roots_of(archive)
+        return found
+
+
+def roots_of(archive: document.ArchiveUploadSpec) -> set[pathlib.Path]:
+    """Files and folders below which everything lies that an archive may hold."""
+    return {archive.root / _fixed(pattern) for pattern in archive.include}
+
+
+def _fixed(pattern: str) -> pathlib.PurePath:
+    """The part of a pattern before its first wildcard."""
+    parts: Sequence[str] = pathlib.PurePath(pattern).parts
+    kept = []
+    for part in parts:
+        if glob.has_magic(part):
+            break
+        kept.append(part)
+    return pathlib.PurePath(*kept)
