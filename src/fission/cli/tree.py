@@ -186,7 +186,12 @@ ARCHIVE: Final = Branch(
 SPEC: Final = Branch(
     "spec",
     "Keep an application as files",
-    (Leaf("init", "Begin a directory of specs", "spec.init"),),
+    (
+        Leaf("init", "Begin a directory of specs", "spec.init"),
+        Leaf("apply", "Make the platform as the specs want it", "spec.apply"),
+        Leaf("destroy", "Delete what the specs describe", "spec.destroy"),
+        Leaf("list", "List an application's objects", "spec.list"),
+    ),
     ("specs",),
 )
 
