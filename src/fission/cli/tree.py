@@ -219,4 +219,5 @@ ROOT: Final[tuple[Branch | Leaf, ...]] = (
     SPEC,
     Leaf("version", "Show versions of client and server", "version"),
     Leaf("check", "Check that the platform works", "check"),
+    Leaf("top", "Show what functions do, as it goes on", "top"),
 )

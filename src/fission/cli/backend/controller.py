@@ -1,7 +1,8 @@
 """The controller's REST API as backend, for people without Kubernetes credentials."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib import parse
 
 import orjson
 
@@ -14,6 +15,9 @@ from fission.kube import bearers, config, tls
 from fission.kube import client as kube_client
 from fission.meta import gvk, status
 from fission_http import client as http_client
+
+if TYPE_CHECKING:
+    from fission.contracts import activity
 
 Obj = protocol.Obj
 Objs = protocol.Objs
@@ -83,8 +87,6 @@ class ControllerBackend:
         await (await self._send("DELETE", path)).aclose()
 
     async def exists(self, resource: gvk.Resource, name: str, namespace: str) -> bool:
-        from urllib import parse
-
         collection = (
             controller.SECRETS if resource.kind == gvk.SECRETS.kind else controller.CONFIGMAPS
         )
@@ -105,6 +107,18 @@ class ControllerBackend:
 
     async def environment_pods(self, environment: Obj, executor_type: str) -> Objs:
         return await around.environment_pods(self._kube, environment, executor_type)
+
+    async def activity(self, namespace: str) -> "activity.Processes":
+        from fission.contracts import activity as wire
+
+        query = f"?{parse.urlencode({'namespace': namespace})}" if namespace else ""
+        response = await self._send("GET", wire.PATH + query)
+        return wire.decode(await http.read(response))
+
+    async def pod_counts(self, namespace: str) -> protocol.PodCounts:
+        from fission.cli.backend import counters
+
+        return await counters.pods(self._kube, namespace)
 
     async def surroundings(self, function: Obj) -> protocol.Surroundings | None:
         return await around.surroundings(self._kube, function)

@@ -10,7 +10,7 @@ the platform's Secret.
 import base64
 import binascii
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib import parse
 
 from fission.api import labels
@@ -23,6 +23,9 @@ from fission.kube import config
 from fission.kube import errors as kube_errors
 from fission.meta import gvk, status
 from fission_http import client as http_client
+
+if TYPE_CHECKING:
+    from fission.contracts import activity
 
 Obj = protocol.Obj
 Objs = protocol.Objs
@@ -122,6 +125,29 @@ class KubernetesBackend:
 
     async def environment_pods(self, environment: Obj, executor_type: str) -> Objs:
         return await around.environment_pods(self._client, environment, executor_type)
+
+    async def activity(self, namespace: str) -> "activity.Processes":
+        from fission.cli.backend import counters
+
+        if not self._env.get(INTERNAL_VARIABLE):
+            return await counters.processes(
+                self._client, await self.platform_namespace(), namespace
+            )
+        response = await self._service_request(
+            INTERNAL_VARIABLE,
+            invocation.INTERNAL_SERVICE,
+            "GET",
+            counters.METRICS,
+            (),
+            b"",
+            counters.PAGE_SECONDS,
+        )
+        return [await counters.read(response, invocation.SERVICE, namespace)]
+
+    async def pod_counts(self, namespace: str) -> protocol.PodCounts:
+        from fission.cli.backend import counters
+
+        return await counters.pods(self._client, namespace)
 
     async def surroundings(self, function: Obj) -> protocol.Surroundings | None:
         return await around.surroundings(self._client, function)

@@ -6,14 +6,19 @@ Failures are the errors of ``meta.status``.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fission.cli.backend import uploads
 from fission.meta import gvk
 
+if TYPE_CHECKING:
+    from fission.contracts import activity
+
 Obj = dict[str, Any]
 Objs = list[Obj]
 Names = list[str]
+PodCounts = dict[tuple[str, str], tuple[int, int]]
+"""By namespace and name of a function: its pods that are ready, and all."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,14 @@ class Backend(Protocol):
 
     async def environment_pods(self, environment: Obj, executor_type: str) -> Objs:
         """Pods of an environment."""
+        ...
+
+    async def activity(self, namespace: str) -> "activity.Processes":
+        """What each router and executor has counted of functions; of all namespaces if empty."""
+        ...
+
+    async def pod_counts(self, namespace: str) -> PodCounts:
+        """How many pods functions have, likewise."""
         ...
 
     async def surroundings(self, function: Obj) -> Surroundings | None:
