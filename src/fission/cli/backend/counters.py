@@ -24,9 +24,15 @@ _PORTS: Final = {invocation.INTERNAL_SERVICE: invocation.INTERNAL_SOCKET_NAME, "
 
 
 async def processes(
-    client: kube_client.Client, platform_namespace: str, namespace: str
+    client: kube_client.Client,
+    platform_namespace: str,
+    namespace: str,
+    signed: Iterable[tuple[str, str]],
 ) -> list[activity.Process]:
-    """Read the page of every router and executor, through the API server's pod proxy."""
+    """Read the page of every router and executor, through the API server's pod proxy.
+
+    ``signed``: the headers that routers want with it.
+    """
     where = f"{peers.SERVICE_NAME_LABEL} in ({','.join(_PORTS)})"
     slices = await client.list(gvk.ENDPOINTSLICES, platform_namespace, label_selector=where)
     found = sorted(set(_pods(slices.items)))
@@ -39,7 +45,7 @@ async def processes(
     async def page(pod: str, port: int) -> activity.Process:
         path = gvk.PODS.path(platform_namespace, f"{pod}:{port}", "proxy") + METRICS
         async with turns:
-            answer = await client.raw("GET", path, timeout_seconds=PAGE_SECONDS)
+            answer = await client.raw("GET", path, headers=signed, timeout_seconds=PAGE_SECONDS)
             return await read(answer, pod, namespace)
 
     return list(await asyncio.gather(*(page(pod, port) for pod, port in found)))

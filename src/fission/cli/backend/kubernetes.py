@@ -7,6 +7,8 @@ for the path that the service itself sees, with keys from ``FISSION_INTERNAL_AUT
 the platform's Secret.
 """
 
+from __future__ import annotations
+
 import base64
 import binascii
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
@@ -15,9 +17,10 @@ from urllib import parse
 
 from fission.api import labels
 from fission.base import clock as clocks
+from fission.base import lazily
 from fission.cli import errors
-from fission.cli.backend import around, http, podwatch, protocol, uploads, watching
-from fission.contracts import invocation, signing, statestore, storage
+from fission.cli.backend import around, http, protocol
+from fission.contracts import signing
 from fission.kube import client as kube_client
 from fission.kube import config
 from fission.kube import errors as kube_errors
@@ -25,7 +28,14 @@ from fission.meta import gvk, status
 from fission_http import client as http_client
 
 if TYPE_CHECKING:
-    from fission.contracts import activity
+    from fission.cli.backend import podwatch, uploads, watching
+    from fission.contracts import activity, invocation, statestore, storage
+else:
+    podwatch = lazily.module("fission.cli.backend.podwatch")
+    watching = lazily.module("fission.cli.backend.watching")
+    invocation = lazily.module("fission.contracts.invocation")
+    statestore = lazily.module("fission.contracts.statestore")
+    storage = lazily.module("fission.contracts.storage")
 
 Obj = protocol.Obj
 Objs = protocol.Objs
@@ -126,19 +136,20 @@ class KubernetesBackend:
     async def environment_pods(self, environment: Obj, executor_type: str) -> Objs:
         return await around.environment_pods(self._client, environment, executor_type)
 
-    async def activity(self, namespace: str) -> "activity.Processes":
+    async def activity(self, namespace: str) -> activity.Processes:
         from fission.cli.backend import counters
 
+        keys = (await self._read_masters()).keys(signing.ROUTER_INTERNAL)
+        signed = list(self._signed(keys, "GET", counters.METRICS, b""))
         if not self._env.get(INTERNAL_VARIABLE):
-            return await counters.processes(
-                self._client, await self.platform_namespace(), namespace
-            )
+            where = await self.platform_namespace()
+            return await counters.processes(self._client, where, namespace, signed)
         response = await self._service_request(
             INTERNAL_VARIABLE,
             invocation.INTERNAL_SERVICE,
             "GET",
             counters.METRICS,
-            (),
+            signed,
             b"",
             counters.PAGE_SECONDS,
         )
