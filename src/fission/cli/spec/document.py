@@ -44,6 +44,10 @@ class Problem:
     text: str
     place: Place | None = None
 
+    def order(self) -> tuple[str, int]:
+        """For sorting: by file and line."""
+        return (str(self.place.path), self.place.line) if self.place else ("", 0)
+
     def __str__(self) -> str:
         return f"{self.place}: {self.text}" if self.place else self.text
 
@@ -120,12 +124,17 @@ class Application:
 def line_of(node: Node, field: str) -> int:
     """Line of a field below a node, or of the nearest one around it that is written down."""
     line = node.line
-    for index, key in _STEPS.findall(f".{field}" if not field.startswith("[") else field):
+    for step in steps_of(field):
         inner = node.inner or {}
-        found = inner.get(key or index)
-        if found is None and index.isdigit():
-            found = inner.get(int(index))
+        found = inner.get(step)
+        if found is None and step.isdigit():
+            found = inner.get(int(step))
         if found is None:
             break
         node, line = found, found.line
     return line
+
+
+def steps_of(field: str) -> list[str]:
+    """Keys and indices of a path: ``spec.env[0].name``."""
+    return [key or index for index, key in _STEPS.findall(f".{field}")]

@@ -8,7 +8,7 @@ import difflib
 import os
 import pathlib
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
 from fission.api import resources
@@ -22,6 +22,7 @@ SUFFIXES: Final = (".yaml", ".yml")
 _API_VERSION: Final = f"{resources.GROUP}/{resources.VERSION}"
 _KNOWN: Final = (*resources.BY_KIND, document.DEPLOYMENT, document.ARCHIVE)
 _CLOSE: Final = 0.75
+_FEW: Final = 20
 _DEPLOYMENT_FIELDS: Final = ("apiVersion", "kind", "name", "uid")
 _ARCHIVE_FIELDS: Final = ("apiVersion", "kind", "name", "rootdir", "include", "exclude")
 
@@ -235,17 +236,19 @@ class _Reader:
         self._errors.append(document.Problem(text, place))
 
 
-def suggestion(key: str, known: Any) -> str:
+def suggestion(key: str, known: Collection[str]) -> str:
     """``; did you mean name?`` for the nearest of the known words, or all if there are few."""
-    same = [each for each in known if each.lower() == key.lower()]
-    close = same or difflib.get_close_matches(key, known, 1, 0.6)
-    if not close:
-        by_lower = {each.lower(): each for each in known}
-        found = difflib.get_close_matches(key.lower(), list(by_lower), 1, 0.6)
-        close = [by_lower[each] for each in found]
+    close = nearest(key, known)
     if close:
-        return f"; did you mean {close[0]}?"
-    return f"; known are {', '.join(sorted(known))}" if 0 < len(known) <= 20 else ""
+        return f"; did you mean {close}?"
+    return f"; known are {', '.join(sorted(known))}" if 0 < len(known) <= _FEW else ""
+
+
+def nearest(key: str, known: Collection[str]) -> str:
+    """The known word that somebody who wrote another one had in mind, or nothing."""
+    by_lower = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(key.lower(), by_lower, 1)
+    return by_lower[close[0]] if close else ""
 
 
 def name_of(value: Any) -> str:
