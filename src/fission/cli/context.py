@@ -81,15 +81,25 @@ class Session:
             await self._backend.aclose()
 
     def _open(self) -> "protocol.Backend":
+        from fission.cli import errors
+        from fission.contracts import signing
+
+        signing.masters_from_env(self.env)  # one that is set but blank ends the command here
+        if self.server and self.kube_context:
+            raise errors.UsageError(
+                "--server and --kube-context are two ways to a platform; give one of them"
+            )
         url = self.server or self.env.get("FISSION_URL", "")
         if url:
             from fission.cli.backend import controller
 
             self.out.debug(f"goes through the controller at {url}")
-            return controller.ControllerBackend(url, self.env.get("FISSION_TOKEN", ""), self.clock)
+            token = self.env.get("FISSION_TOKEN", "").strip()
+            return controller.ControllerBackend(url, token, self.clock)
         from fission.cli.backend import kubernetes, wayin
 
         way = wayin.find(self.env, self.kube_context)
-        self.out.debug(f"goes through the Kubernetes API at {way.credentials.server}, {way.found}")
+        place = way.credentials.unix_socket or way.credentials.server
+        self.out.debug(f"goes through the Kubernetes API at {place}, {way.found}")
         namespace = self.env.get("FISSION_NAMESPACE") or way.platform_namespace
         return kubernetes.KubernetesBackend(way.credentials, self.env, namespace, self.clock)
