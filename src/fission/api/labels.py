@@ -42,6 +42,8 @@ BUILD_CACHE: Final = "fission.io/build-cache"
 """Label of the ConfigMap with an environment's build cache; the environment's name."""
 WATCH_JOURNAL: Final = "fission.io/watch-journal"
 """Label of the ConfigMap that says how far a watch trigger has come; the trigger's name."""
+TRIAL_OF: Final = "fission.io/trial-of"
+"""Label of the Package and Function in which new code of a function is tried; its name."""
 
 # Labels of Ingresses and HTTPRoutes.
 TRIGGER_NAME: Final = "triggerName"

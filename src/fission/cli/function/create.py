@@ -1,5 +1,6 @@
 """``fission function create``."""
 
+import functools
 import types
 from typing import Any
 
@@ -27,9 +28,14 @@ from fission.meta import gvk, status
 @options.string("--url", help="Deprecated: also make a route; use `fission route create`")
 @options.string("--prefix", help="Deprecated: the same for a prefix")
 @options.strings("--method", help="Deprecated: methods of that route", default="GET")
+@options.boolean("--watch", help="Stay, and put live what is saved, if it works")
 @options.save
 async def command(
-    session: context.Session, spec: bool | None, dry: bool | None, **given: Any
+    session: context.Session,
+    spec: bool | None,
+    dry: bool | None,
+    watch: bool | None,
+    **given: Any,
 ) -> None:
     """Create one."""
     mode = specfiles.Mode(bool(spec), bool(dry))
@@ -43,6 +49,12 @@ async def command(
         session.out.warning(warning)
     if mode.is_on:
         _write_down(session, mode, function, code, chosen)
+    elif watch:
+        from fission.cli.function import live
+
+        live.check(code)
+        create_it = functools.partial(_create, session, function, code, chosen)
+        await live.created(session, function.metadata.name, code, create_it)
     else:
         await _create(session, function, code, chosen)
 

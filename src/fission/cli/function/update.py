@@ -1,20 +1,16 @@
 """``fission function update``."""
 
-import asyncio
 import dataclasses
 import types
-from typing import Any, Final
+from typing import Any
 
 from fission.api import function_types, objects, package_types, resources, validation
 from fission.cli import command as commands
 from fission.cli import context, errors, lookups, options
-from fission.cli.function import build, create, features, flags
+from fission.cli.function import build, create, features, flags, settling
 from fission.cli.package import build as package_build
 from fission.cli.package import buildstate, follow
 from fission.cli.package import code as codes
-
-_SETTLE_SECONDS: Final = 2.0
-_SETTLE_PAUSE_SECONDS: Final = 0.02
 
 
 @commands.command(
@@ -27,7 +23,10 @@ _SETTLE_PAUSE_SECONDS: Final = 0.02
 @options.name("Name of the function")
 @flags.shared
 @options.boolean("--force", "-f", help="Update a package that several functions use")
-async def command(session: context.Session, name: str, force: bool | None, **given: Any) -> None:
+@options.boolean("--watch", help="Stay, and put live what is saved, if it works")
+async def command(
+    session: context.Session, name: str, force: bool | None, watch: bool | None, **given: Any
+) -> None:
     """Change one."""
     chosen = types.SimpleNamespace(**given)
     code = codes.read(chosen)
@@ -38,6 +37,30 @@ async def command(session: context.Session, name: str, force: bool | None, **giv
     raw = await lookups.get(session, resources.FUNCTIONS, name)
     input_schema = await create.read_schema(session, chosen.tool_input_schema)
     _rehearse(raw, chosen, input_schema)
+    if not watch:
+        await _update(session, raw, chosen, code, input_schema, force)
+        return
+    from fission.cli.function import live
+
+    async def update_it() -> None:
+        present = await lookups.get(session, resources.FUNCTIONS, name)
+        await _update(session, present, chosen, code, input_schema, force)
+
+    live.check(code)
+    await live.updated(
+        session, name, code, update_it, lambda found: _rehearse(found, chosen, input_schema)
+    )
+
+
+async def _update(
+    session: context.Session,
+    raw: dict[str, Any],
+    chosen: Any,
+    code: codes.Code,
+    input_schema: str | None,
+    force: bool | None,
+) -> None:
+    name = lookups.name_of(raw)
     package = await _package(session, raw, code, chosen, force)
 
     def change(function: function_types.Function) -> None:
@@ -55,7 +78,7 @@ async def command(session: context.Session, name: str, force: bool | None, **giv
         session.out.warning(warning)
     if build.names_of_sources(function.spec) != build.names_of_sources(before.spec):
         await create.warn_missing(session, function.spec)
-    await settle(session, changed)
+    await settling.settle(session, changed)
     session.out.line(f"Function '{name}' updated")
     if package is not None and package.is_awaited and not chosen.nowait:
         await follow.until_built(
@@ -74,27 +97,17 @@ class _Package:
     """Whether it is built, or has failed to build from the very same source."""
 
 
-async def settle(session: context.Session, changed: dict[str, Any]) -> None:
-    """Wait a moment until the platform has seen the change: the next call shall be served by it.
-
-    A function that nobody ever looked at is not waited for.
-    """
-    deadline = session.clock.monotonic() + _SETTLE_SECONDS
-    generation = changed["metadata"].get("generation", 0)
-    seen = changed
-    while 0 < (seen.get("status") or {}).get("observedGeneration", 0) < generation:
-        if session.clock.monotonic() > deadline:
-            return
-        await asyncio.sleep(_SETTLE_PAUSE_SECONDS)
-        seen = await lookups.get(session, resources.FUNCTIONS, lookups.name_of(changed))
-
-
-def _rehearse(raw: dict[str, Any], chosen: Any, input_schema: str | None) -> None:
-    """Refuse bad flags before anything, the package included, is written."""
+def _rehearse(
+    raw: dict[str, Any], chosen: Any, input_schema: str | None
+) -> function_types.Function:
+    """The function as it will be; refuses bad flags before anything is written."""
     function = objects.decode(function_types.Function, raw)
     build.apply(function, chosen)
     features.apply(function.spec, chosen, input_schema)
+    if chosen.env:
+        function.spec.environment.name = chosen.env
     validation.check(function)
+    return function
 
 
 async def _package(

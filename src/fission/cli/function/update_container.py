@@ -6,7 +6,7 @@ from typing import Any
 from fission.api import function_types, objects, resources
 from fission.cli import command as commands
 from fission.cli import context, lookups, options
-from fission.cli.function import build, container, create, update
+from fission.cli.function import build, container, create, settling
 
 
 @commands.command(
@@ -33,5 +33,5 @@ async def command(session: context.Session, name: str, **given: Any) -> None:
         session.out.warning(warning)
     if build.names_of_sources(after) != build.names_of_sources(before):
         await create.warn_missing(session, after)
-    await update.settle(session, changed)
+    await settling.settle(session, changed)
     session.out.line(f"Function '{name}' updated")

@@ -118,14 +118,25 @@ async def change(
     Returns the package as it is then, and whether it is built before its functions can run it;
     None when nothing changed.
     """
-    made = package_types.Package()
-    await codes.put(session, made.spec, code)
+    made = package_types.PackageSpec()
+    await codes.put(session, made, code)
+    return await change_to(session, name, code, made, environment)
+
+
+async def change_to(
+    session: context.Session,
+    name: str,
+    code: codes.Code,
+    made: package_types.PackageSpec,
+    environment: str | None = None,
+) -> tuple[Obj, bool] | None:
+    """The same, with the code's archives made already."""
 
     def put(package: Any) -> None:
         if code.source:
-            package.spec.source = made.spec.source
+            package.spec.source = made.source
         if code.deployment or code.oci:
-            package.spec.deployment = made.spec.deployment
+            package.spec.deployment = made.deployment
         if code.build_command is not None:
             package.spec.build_command = code.build_command
         if environment is not None:
