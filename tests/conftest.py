@@ -24,15 +24,20 @@ REPOSITORY = pathlib.Path(__file__).parents[1]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="write what stories say now")
+    parser.addoption("--home", help="tell stories on the platform that runs in this FISSION_HOME")
 
 
 @pytest.fixture(scope="session")
-def platform() -> "Iterator[platforms.Platform]":
+def platform(request: pytest.FixtureRequest) -> "Iterator[platforms.Platform]":
     """The platform of journeys and stories, under the account that runs the tests."""
     from tests.e2e import accounts
     from tests.e2e import platform as platforms
 
-    started = platforms.started(accounts.everyone()[0])
+    account, home = accounts.everyone()[0], request.config.getoption("--home")
+    if home:
+        yield platforms.Platform(account, pathlib.Path(home))
+        return
+    started = platforms.started(account)
     yield started
     platforms.ended(started)
 

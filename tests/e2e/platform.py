@@ -40,9 +40,9 @@ class Answer:
 class Platform:
     """One home; ``up`` starts it, ``down`` stops it."""
 
-    def __init__(self, account: accounts.Account) -> None:
+    def __init__(self, account: accounts.Account, home: pathlib.Path | None = None) -> None:
         self.account = account
-        self.home = account.make_home()
+        self.home = home or account.make_home()
         self._env = {
             **{name: value for name, value in os.environ.items() if name != "KUBECONFIG"},
             "FISSION_HOME": str(self.home),

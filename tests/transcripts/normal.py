@@ -1,7 +1,8 @@
 """What differs from run to run, replaced by what it is: ``<uid>``, ``<age>``, ``<time>``.
 
 Columns keep their width where the value has one; output with a value of varying width has its
-columns one space apart instead, as nobody could say how wide they would be.
+columns one space apart instead, as nobody could say how wide they would be. Of the usage above an
+error only the first line is kept.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ VARYING: Final = (
 )
 """The same for what is now shorter, now longer."""
 
+_USAGE: Final = re.compile(
+    r"^(Flags|Available Commands):\n.*\n(?=\nError: )", re.MULTILINE | re.DOTALL
+)
+"""The flags or commands that a failure repeats; ``--help`` shows them whole."""
+
 
 class Normaliser:
     """Replaces, and remembers what was replaced last, for commands that need it."""
@@ -50,6 +56,7 @@ class Normaliser:
             output = output.replace(text, self._literal[text])
         for name, pattern in FIXED:
             output = pattern.sub(lambda found, name=name: self._replaced(name, found), output)
+        output = _USAGE.sub(lambda found: f"<{found[1].lower()}>\n", output)
         output = before = "\n".join(output.splitlines())
         output = self._without_ages(output)
         for name, pattern in VARYING:
@@ -67,8 +74,8 @@ class Normaliser:
         columns: list[int] = []
         lines = []
         for line in output.splitlines():
-            header = re.findall(r"\b[A-Z][A-Z_]+\b", line)
-            if set(AGE_COLUMNS) & set(header) and line == line.upper():
+            header = line.replace("(s)", "")
+            if set(AGE_COLUMNS) & set(header.split()) and header == header.upper():
                 columns = [
                     found.start() for found in re.finditer(r"\S+", line) if found[0] in AGE_COLUMNS
                 ]

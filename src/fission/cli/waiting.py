@@ -6,6 +6,7 @@ from typing import Final
 from fission.cli import context, errors, output
 from fission.meta import conditions, gvk, status
 
+_FIRST_POLL_SECONDS: Final = 0.1
 _POLL_SECONDS: Final = 1.0
 _STATUSES: Final = ("True", "False", "Unknown")
 
@@ -17,21 +18,27 @@ async def run(
     wanted: str,
     timeout_seconds: float | None,
 ) -> None:
-    """Look every second; an object that is not there counts as not yet."""
+    """Look every second, at first more often; an object that is not there counts as not yet."""
     type_, value = parse(wanted)
     timeout = 60.0 if timeout_seconds is None else timeout_seconds
     deadline = session.clock.monotonic() + timeout
     word = f"{resource.singular}/{name}"
+    pause = _FIRST_POLL_SECONDS
     while True:
         seen, why = await _status(session, resource, name, type_)
         if seen == value:
             session.out.line(f"{word} condition met: {type_}={value}")
             return
-        if session.clock.monotonic() + _POLL_SECONDS > deadline:
+        if session.clock.monotonic() >= deadline:
             raise errors.CliError(
-                f"timed out waiting for condition {type_}={value} on {word} (last seen {seen}{why})"
+                f"timed out waiting for condition {type_}={value} on {word} (last seen {seen})",
+                why=why,
+                remedy=f"wait longer with --timeout, now {timeout:g}s"
+                if seen != "not found"
+                else "",
             )
-        await asyncio.sleep(_POLL_SECONDS)
+        await asyncio.sleep(min(pause, max(deadline - session.clock.monotonic(), 0.0)))
+        pause = min(2 * pause, _POLL_SECONDS)
 
 
 def parse(wanted: str) -> tuple[str, str]:
@@ -60,4 +67,4 @@ async def _status(
     said = output.one_line(
         ": ".join(str(condition[key]) for key in ("reason", "message") if condition.get(key))
     )
-    return str(condition["status"]), f", {said}" if said else ""
+    return str(condition["status"]), said

@@ -62,7 +62,7 @@ async def test_a_canary_is_written_down_without_asking_for_its_route(good):
         (["--threshold", "101"], "spec.failurethreshold: Invalid value: 101: must be 0 to 100"),
         (["--internal", "10ms"], 'spec.duration: Invalid value: "10ms": must be 1s or more'),
         (["--newfunction", "v1"], 'spec.newfunction: Invalid value: "v1": must not be oldfunction'),
-        (["--newfunction", "v3"], "HTTP trigger 'hello' has no weight of v3; it has v1, v2"),
+        (["--newfunction", "v3"], "HTTP trigger 'hello' has no weight of v3\n  it calls v1 and v2"),
         (["--httptrigger", "x"], 'HTTP trigger "x" does not exist in namespace "default"'),
     ],
 )

@@ -152,4 +152,6 @@ async def test_a_bad_schedule_is_told_before_anything_is_created(fails, cluster)
 
 async def test_a_second_timer_of_the_name_and_a_function_that_is_missing(good, fails, cluster):
     await good(*CREATE)
-    assert "already exists; change it with `fission timer update`" in await fails(*CREATE)
+    assert "already exists\n  change it with `fission timer update --name tick`" in await fails(
+        *CREATE
+    )

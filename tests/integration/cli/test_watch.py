@@ -105,5 +105,5 @@ async def test_a_second_watch_of_a_name_and_a_missing_function_are_told(good, ba
 
     assert shown.startswith("Warning: function 'nobody' does not exist in namespace 'default'\n")
     assert refused == (
-        "Error: trigger 'w' already exists; delete it first with `fission watch delete`"
+        "Error: trigger 'w' already exists\n  delete it first with `fission watch delete --name w`"
     )

@@ -49,16 +49,18 @@ async def check_trigger(
     both = (spec.new_function, spec.old_function)
     if reference.type != reference_types.BY_WEIGHT:
         raise errors.CliError(
-            f"HTTP trigger '{spec.trigger}' calls one function, {reference.name}; give it both: "
-            f"`fission route update --name {spec.trigger} --function {both[0]} "
-            f"--function {both[1]} --weight 0 --weight 100`"
+            f"HTTP trigger '{spec.trigger}' calls one function, {reference.name}",
+            why="a canary moves weight from one function of a route to another",
+            remedy=f"give it both: `fission route update --name {spec.trigger}"
+            f" --function {both[0]} --function {both[1]} --weight 0 --weight 100`",
         )
     weights = reference.function_weights or {}
     absent = [name for name in both if name not in weights]
     if absent:
         raise errors.CliError(
-            f"HTTP trigger '{spec.trigger}' has no weight of {' and '.join(absent)}; "
-            f"it has {', '.join(sorted(weights)) or 'none'}"
+            f"HTTP trigger '{spec.trigger}' has no weight of {' and '.join(absent)}",
+            why=f"it calls {' and '.join(sorted(weights)) or 'nothing'}",
+            remedy=f"name those, or change it with `fission route update --name {spec.trigger}`",
         )
     for name in both:
         await lookups.get(session, resources.FUNCTIONS, name)

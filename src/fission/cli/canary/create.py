@@ -56,6 +56,7 @@ async def command(
         await session.backend.create(resources.CANARYCONFIGS, objects.encode(config))
     except status.AlreadyExists as error:
         raise errors.CliError(
-            f"canary config '{name}' already exists; change it with `fission canary update`"
+            f"canary config '{name}' already exists",
+            remedy=f"change it with `fission canary update --name {name}`",
         ) from error
     session.out.line(f"canary config '{name}' created")

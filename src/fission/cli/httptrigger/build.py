@@ -57,7 +57,11 @@ def apply_path(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> str:
     if before and spec.ingress_config.path == before:
         spec.ingress_config.path = spec.prefix or spec.relative_url
     if "/" in (spec.prefix, spec.relative_url):
-        raise errors.UsageError("url with only root path is not allowed")
+        raise errors.UsageError(
+            "url with only root path is not allowed",
+            why="the router answers / itself, for those who check that it lives",
+            remedy="use a longer path, or a --route-path / of an Ingress or Gateway",
+        )
     return warning
 
 
@@ -67,7 +71,9 @@ def apply_methods(spec: httptrigger_types.HTTPTriggerSpec, methods: tuple[str, .
     for method in chosen:
         if method not in httptrigger_types.METHODS:
             allowed = ", ".join(httptrigger_types.METHODS)
-            raise errors.UsageError(f'invalid HTTP method "{method}": valid values are {allowed}')
+            raise errors.UsageError(
+                f'invalid HTTP method "{method}"', remedy=f"valid values are {allowed}"
+            )
     spec.methods = list(dict.fromkeys(chosen))
 
 
@@ -78,7 +84,10 @@ def apply_function(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> None:
         raise errors.UsageError("--function: one function, or two with --weight")
     if len(names) == 2:
         if len(given.weight) != 2 or sum(given.weight) != 100 or min(given.weight) < 0:
-            raise errors.UsageError("two functions need two --weight that are 100 in all")
+            raise errors.UsageError(
+                "two functions need two --weight that are 100 in all",
+                remedy=f"as in --function {names[0]} --function {names[1]} --weight 90 --weight 10",
+            )
         spec.function_ref = reference_types.FunctionReference(
             type=reference_types.BY_WEIGHT,
             function_weights=dict(zip(names, given.weight, strict=True)),
@@ -104,7 +113,7 @@ def apply_exposure(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> list[
     if given.invocation_mode is not None:
         if given.invocation_mode not in ("", httptrigger_types.ASYNC):
             raise errors.UsageError(
-                f'invalid invocation mode "{given.invocation_mode}": valid value is async'
+                f'invalid invocation mode "{given.invocation_mode}"', remedy="valid value is async"
             )
         spec.invocation_mode = given.invocation_mode
     if given.createingress is not None:
@@ -161,8 +170,8 @@ def _apply_route(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> None:
         allowed = (httptrigger_types.INGRESS, httptrigger_types.GATEWAY)
         if given.route_provider not in allowed:
             raise errors.UsageError(
-                f'invalid route provider "{given.route_provider}": valid values are '
-                + ", ".join(allowed)
+                f'invalid route provider "{given.route_provider}"',
+                remedy=f"valid values are {', '.join(allowed)}",
             )
         config.provider = given.route_provider
     if given.route_host:
@@ -172,7 +181,7 @@ def _apply_route(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> None:
     if given.route_annotation:
         config.annotations = flagvalues.parse_annotations(given.route_annotation)
     if given.route_tls is not None:
-        config.tls = given.route_tls
+        config.tls = "" if given.route_tls == _RESET else given.route_tls
     if given.gateway:
         config.gateway = httptrigger_types.GatewayConfig(
             parent_refs=[_gateway(text) for text in given.gateway]

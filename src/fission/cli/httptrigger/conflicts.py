@@ -1,4 +1,4 @@
-"""Two routes that would claim the same requests, and functions that a route cannot find."""
+"""Two routes that would claim the same requests."""
 
 from typing import Any
 
@@ -15,8 +15,12 @@ async def refuse(session: context.Session, trigger: httptrigger_types.HTTPTrigge
             continue
         other = objects.decode(httptrigger_types.HTTPTrigger, raw)
         if _claims(other.spec) == _claims(trigger.spec):
+            name, namespace = lookups.name_of(raw), lookups.namespace_of(raw)
             raise errors.CliError(
-                f"HTTPTrigger with same Host, URL & method already exists ({lookups.name_of(raw)})"
+                f"HTTPTrigger with same Host, URL & method already exists ({name})",
+                why=f"a request goes to one route, and this one is in namespace '{namespace}'",
+                remedy="choose another path or method, or change that one with"
+                f" `fission -n {namespace} route update --name {name}`",
             )
 
 
@@ -26,19 +30,6 @@ async def _all_routes(session: context.Session, namespace: str) -> list[lookups.
         return await session.backend.list(resources.HTTPTRIGGERS, None)
     except status.Forbidden:
         return await session.backend.list(resources.HTTPTRIGGERS, namespace)
-
-
-async def warn_missing(session: context.Session, trigger: httptrigger_types.HTTPTrigger) -> None:
-    """Warn of functions that are not there: the route answers 404 until they are."""
-    wanted = [name for name in httptrigger_defaults.weights(trigger.spec.function_ref) if name]
-    functions = await session.backend.list(resources.FUNCTIONS, trigger.metadata.namespace)
-    names = lookups.names_of(functions)
-    missing = [name for name in wanted if name not in names]
-    for name in missing:
-        shown = f"; existing are {', '.join(sorted(names))}" if names else ""
-        session.out.warning(
-            f"function '{name}' does not exist in namespace '{trigger.metadata.namespace}'{shown}"
-        )
 
 
 def _claims(spec: httptrigger_types.HTTPTriggerSpec) -> tuple[Any, ...]:

@@ -3,9 +3,9 @@
 import types
 from typing import Any
 
-from fission.api import httptrigger_types, objects, resources, validation
+from fission.api import httptrigger_defaults, httptrigger_types, objects, resources, validation
 from fission.cli import command as commands
-from fission.cli import context, errors, options, specfiles
+from fission.cli import context, errors, missing, options, specfiles
 from fission.cli.httptrigger import build, conflicts
 from fission.meta import status
 
@@ -40,13 +40,15 @@ async def command(
     if mode.is_on:
         specfiles.write(session, mode, [objects.encode(trigger)])
         return
-    await conflicts.warn_missing(session, trigger)
+    functions = httptrigger_defaults.weights(trigger.spec.function_ref)
+    await missing.warn(session, functions, trigger.metadata.namespace)
     await conflicts.refuse(session, trigger)
     try:
         await session.backend.create(resources.HTTPTRIGGERS, objects.encode(trigger))
     except status.AlreadyExists as error:
         raise errors.CliError(
-            f"trigger '{name}' already exists; change it with `fission route update`"
+            f"trigger '{name}' already exists",
+            remedy=f"change it with `fission route update --name {name}`",
         ) from error
     session.out.line(f"trigger '{name}' created")
 

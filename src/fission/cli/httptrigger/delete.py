@@ -28,5 +28,8 @@ async def _names_for(
     found = await lookups.list_all(session, resources.HTTPTRIGGERS, False)
     names = lookups.names_of([each for each in found if trigger_list.calls(each, function)])
     if not names and not ignore_not_found:
-        raise errors.CliError(f"no route leads to function '{function}'")
+        raise errors.CliError(
+            f"no route leads to function '{function}'",
+            remedy="see the routes with `fission route list`; --ignorenotfound takes it for done",
+        )
     return names

@@ -3,9 +3,9 @@
 import types
 from typing import Any
 
-from fission.api import httptrigger_types, resources
+from fission.api import httptrigger_defaults, httptrigger_types, resources
 from fission.cli import command as commands
-from fission.cli import context, lookups, options
+from fission.cli import context, lookups, missing, options
 from fission.cli.httptrigger import build, conflicts
 
 
@@ -32,7 +32,8 @@ async def command(session: context.Session, name: str, **given: Any) -> None:
     for text in dict.fromkeys(warnings):
         if text:
             session.out.warning(text)
-    await conflicts.warn_missing(session, rehearsed)
+    functions = httptrigger_defaults.weights(rehearsed.spec.function_ref)
+    await missing.warn(session, functions, rehearsed.metadata.namespace)
     await conflicts.refuse(session, rehearsed)
     await lookups.change(session, resources.HTTPTRIGGERS, name, change)
     session.out.line(f"trigger '{name}' updated")

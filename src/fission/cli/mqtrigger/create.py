@@ -49,7 +49,8 @@ async def command(
         await session.backend.create(resources.MESSAGEQUEUETRIGGERS, objects.encode(trigger))
     except status.AlreadyExists as error:
         raise errors.CliError(
-            f"trigger '{name}' already exists; change it with `fission mqt update`"
+            f"trigger '{name}' already exists",
+            remedy=f"change it with `fission mqt update --name {name}`",
         ) from error
     session.out.line(f"trigger '{name}' created")
 

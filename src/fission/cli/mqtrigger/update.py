@@ -17,7 +17,7 @@ async def command(session: context.Session, name: str, **given: Any) -> None:
     flags = types.SimpleNamespace(**given)
     probe = messagequeuetrigger_types.MessageQueueTriggerSpec()
     if not build.apply(probe, flags):
-        raise errors.UsageError("nothing changed: give at least one flag besides --name")
+        raise errors.UsageError("nothing changed", remedy="give at least one flag besides --name")
     if flags.function:
         await lookups.get(session, resources.FUNCTIONS, flags.function)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from fission.api import objects, resources, timetrigger_types, validation
 from fission.cli import command as commands
-from fission.cli import context, errors, lookups, options, specfiles
+from fission.cli import context, errors, missing, options, specfiles
 from fission.cli.timetrigger import build, schedule
 from fission.meta import status
 
@@ -41,20 +41,13 @@ async def command(
     if mode.is_on:
         specfiles.write(session, mode, [objects.encode(trigger)])
         return
-    await warn_missing(session, flags.function)
+    await missing.warn(session, [flags.function], session.namespace)
     try:
         await session.backend.create(resources.TIMETRIGGERS, objects.encode(trigger))
     except status.AlreadyExists as error:
         raise errors.CliError(
-            f"trigger '{name}' already exists; change it with `fission timer update`"
+            f"trigger '{name}' already exists",
+            remedy=f"change it with `fission timer update --name {name}`",
         ) from error
     session.out.line(f"trigger '{name}' created")
     await schedule.show(session, schedule.parse(flags.cron), 1)
-
-
-async def warn_missing(session: context.Session, function: str) -> None:
-    """Ticks of a function that is not there fail."""
-    if await lookups.find(session, resources.FUNCTIONS, function) is None:
-        session.out.warning(
-            f"function '{function}' does not exist in namespace '{session.namespace}'"
-        )

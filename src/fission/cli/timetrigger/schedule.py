@@ -13,7 +13,9 @@ def parse(text: str) -> cron.Schedule:
     try:
         return cron.parse(text)
     except cron.CronError as error:
-        raise errors.UsageError(error.message) from error
+        raise errors.UsageError(
+            error.message, remedy="try schedules with `fission timer showschedule --cron '…'`"
+        ) from error
 
 
 async def show(

@@ -5,8 +5,8 @@ from typing import Any
 
 from fission.api import resources
 from fission.cli import command as commands
-from fission.cli import context, errors, lookups, options
-from fission.cli.timetrigger import build, create, schedule
+from fission.cli import context, errors, lookups, missing, options
+from fission.cli.timetrigger import build, schedule
 
 
 @commands.command(
@@ -19,10 +19,11 @@ async def command(session: context.Session, name: str, **given: Any) -> None:
     flags = types.SimpleNamespace(**given)
     if build.is_empty(flags):
         raise errors.UsageError(
-            "nothing to update: use --function, --cron, --method, --subpath or --missedgrace"
+            "nothing to update",
+            remedy="use --function, --cron, --method, --subpath or --missedgrace",
         )
     if flags.function:
-        await create.warn_missing(session, flags.function)
+        await missing.warn(session, [flags.function], session.namespace)
     await lookups.change(
         session, resources.TIMETRIGGERS, name, lambda trigger: build.apply(trigger, flags)
     )

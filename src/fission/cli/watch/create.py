@@ -2,7 +2,7 @@
 
 from fission.api import kuberneteswatchtrigger_types, objects, resources, validation
 from fission.cli import command as commands
-from fission.cli import context, errors, flagvalues, lookups, options, specfiles
+from fission.cli import context, errors, flagvalues, missing, options, specfiles
 from fission.meta import status
 
 
@@ -16,6 +16,7 @@ from fission.meta import status
     "--type",
     help="Kind of the objects: pod, service, replicationcontroller, job, or any other that the"
     " cluster serves, as in deployments.apps",
+    default="pod",
 )
 @options.string("--labelselector", help="Labels that they must have, as key=value,key2=value2")
 @options.save
@@ -44,19 +45,12 @@ async def command(
     if mode.is_on:
         specfiles.write(session, mode, [objects.encode(trigger)])
         return
-    await _warn_missing(session, function)
+    await missing.warn(session, [function], session.namespace)
     try:
         await session.backend.create(resources.KUBERNETESWATCHTRIGGERS, objects.encode(trigger))
     except status.AlreadyExists as error:
         raise errors.CliError(
-            f"trigger '{name}' already exists; delete it first with `fission watch delete`"
+            f"trigger '{name}' already exists",
+            remedy=f"delete it first with `fission watch delete --name {name}`",
         ) from error
     session.out.line(f"trigger '{name}' created")
-
-
-async def _warn_missing(session: context.Session, function: str) -> None:
-    """Events for a function that is not there are sent some times, and then counted as failed."""
-    if await lookups.find(session, resources.FUNCTIONS, function) is None:
-        session.out.warning(
-            f"function '{function}' does not exist in namespace '{session.namespace}'"
-        )
