@@ -21,13 +21,18 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from fission.base import clock as clocks
+from fission.base import lazily
 from fission.kube import answers, config, errors, requests
-from fission.meta import gvk, status, watch
+from fission.meta import gvk, status
 from fission_http import client as http_client
 from fission_http import errors as http_errors
 
 if TYPE_CHECKING:
     import ssl
+
+    from fission.meta import watch
+else:
+    watch = lazily.module("fission.meta.watch")
 
 logger = logging.getLogger(__name__)
 

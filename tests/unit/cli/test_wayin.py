@@ -50,6 +50,37 @@ async def test_a_running_home_is_found(tmp_path, listener):
     assert await credentials.bearer.header() == "Bearer t0k3n"
 
 
+@pytest.fixture
+def api_socket(tmp_path):
+    (tmp_path / "run").mkdir()
+    with socket.socket(socket.AF_UNIX) as opened:
+        opened.bind(str(tmp_path / "run" / "apiserver.sock"))
+        opened.listen()
+        yield tmp_path / "run"
+
+
+def test_a_running_home_is_spoken_to_over_its_socket(tmp_path, listener, api_socket):
+    home = a_home(tmp_path / "home", listener)
+    env = {"FISSION_HOME": str(home), "HOME": str(tmp_path)}
+    (home / "state.json").write_text(json.dumps({"runDir": str(api_socket)}))
+
+    found = wayin.find(env, "").credentials
+    assert found.unix_socket == str(api_socket / "apiserver.sock")
+    assert (found.namespace, found.tls) == ("default", None)
+
+
+def test_a_namespace_in_the_homes_kubeconfig_counts(tmp_path, listener, api_socket):
+    home = a_home(tmp_path / "home", listener)
+    env = {"FISSION_HOME": str(home), "HOME": str(tmp_path)}
+    state = {"runDir": str(api_socket), "urls": {"apiserver": f"https://127.0.0.1:{listener}"}}
+    (home / "state.json").write_text(json.dumps(state))
+    text = (home / "kubeconfig").read_text()
+    (home / "kubeconfig").write_text(text.replace("user: admin", "user: admin, namespace: mine"))
+
+    found = wayin.find(env, "").credentials
+    assert (found.unix_socket, found.namespace) == (None, "mine")
+
+
 async def test_a_kubeconfig_that_is_named_comes_before_the_home(tmp_path, listener):
     home = a_home(tmp_path / "home", listener)
     other = a_home(tmp_path / "other", 1) / "kubeconfig"
@@ -119,5 +150,6 @@ async def test_a_pods_own_account_comes_last(tmp_path):
 
 
 def test_nothing_at_all_says_what_would_help(tmp_path):
-    with pytest.raises(errors.CliError, match="fission up -d"):
+    with pytest.raises(errors.CliError) as caught:
         wayin.find({"HOME": str(tmp_path)}, "")
+    assert "fission up -d" in caught.value.remedy

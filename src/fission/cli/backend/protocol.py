@@ -4,14 +4,16 @@ Objects are dicts in wire form, so that fields which this release does not know 
 Failures are the errors of ``meta.status``.
 """
 
+from __future__ import annotations
+
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fission.cli.backend import uploads
 from fission.meta import gvk
 
 if TYPE_CHECKING:
+    from fission.cli.backend import uploads
     from fission.contracts import activity
 
 Obj = dict[str, Any]
@@ -138,7 +140,7 @@ class Backend(Protocol):
         """Pods of an environment."""
         ...
 
-    async def activity(self, namespace: str) -> "activity.Processes":
+    async def activity(self, namespace: str) -> activity.Processes:
         """What each router and executor has counted of functions; of all namespaces if empty."""
         ...
 
