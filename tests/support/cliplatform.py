@@ -10,6 +10,8 @@ from typing import Any
 
 from fission.base import clock, tasks
 from fission.contracts import invocation, signing
+from fission.delivery import finders
+from fission.delivery import statestore as clients
 from fission.meta import gvk
 from fission.statestore import app as statestore
 from fission.statestore import config as statestore_config
@@ -17,6 +19,7 @@ from fission.statestore import store as statestores
 from fission.storagesvc import app as storagesvc
 from fission.storagesvc import config as storagesvc_config
 from fission.storagesvc import local
+from fission_http import client as http_client
 from fission_http import server
 from tests.support import apiserver
 
@@ -73,7 +76,7 @@ async def installed(cluster: apiserver.Running, folder: pathlib.Path) -> AsyncIt
     )
     store = local.LocalStore(folder)
     await store.prepare()
-    listening = _listen()
+    listening = listen()
     made = storagesvc.build(
         storagesvc_config.Config(),
         storagesvc.Deps(store, None, signing.Masters(SECRET), clock.SystemClock()),
@@ -98,7 +101,7 @@ async def serving(
     cluster: apiserver.Running, name: str, port: int, port_name: str, handler: Handler
 ) -> AsyncIterator[None]:
     """A Service behind which a handler of this process answers."""
-    listening = _listen()
+    listening = listen()
     running = await server.serve(handler, [listening])
     await _serve_as(cluster, name, port, port_name, listening, {})
     try:
@@ -141,14 +144,17 @@ async def _put(
     assert answer.status in (201, 409), answer.body
 
 
-def _listen() -> socket.socket:
+def listen() -> socket.socket:
+    """A listening socket on a free port."""
     return socket.create_server(("127.0.0.1", 0))
 
 
 @contextlib.asynccontextmanager
-async def statestored(cluster: apiserver.Running, folder: pathlib.Path) -> AsyncIterator[None]:
-    """Statestore with its Service, beside what ``installed`` has."""
-    listening = _listen()
+async def statestored(
+    cluster: apiserver.Running, folder: pathlib.Path
+) -> AsyncIterator[clients.Statestore]:
+    """Statestore with its Service, beside what ``installed`` has; its client."""
+    listening = listen()
     made = statestore.App(
         statestore_config.Config(),
         statestore.Deps(statestores.File(folder), signing.Masters(SECRET), clock.SystemClock()),
@@ -156,4 +162,7 @@ async def statestored(cluster: apiserver.Running, folder: pathlib.Path) -> Async
     await _serve_as(cluster, "statestore", 8891, "http", listening, {})
     async with tasks.Tasks() as group:
         group.run(made.run([listening]), "statestore")
-        yield
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with http_client.Client() as http:
+            where = finders.Fixed(url)
+            yield clients.Statestore(http, signing.Masters(SECRET), where, clock.SystemClock())

@@ -13,6 +13,8 @@ from fission.contracts import signing
 from fission.controller import (
     access,
     config,
+    counting,
+    egress,
     forwarding,
     handlers,
     logdatabases,
@@ -41,8 +43,9 @@ class Deps:
 class App:
     """The service, ready to be given its sockets."""
 
-    def __init__(self, http_service: service.Service) -> None:
+    def __init__(self, http_service: service.Service, table: Sequence[routes.Route]) -> None:
         self.service = http_service
+        self.routes = tuple(table)
 
     async def run(self, sockets: Sequence[socket.socket]) -> None:
         """Serve until cancelled."""
@@ -69,13 +72,18 @@ def build(settings: config.Config, deps: Deps) -> App:
         deps.log_databases, deps.http, settings.forward_timeout_seconds
     )
     passing = proxies.Proxies(deps.kube, who, forwarder, databases, deps.masters, settings)
+    queues = egress.Queues(who, forwarder, deps.masters)
     reader = reading.Reader(deps.kube, who, settings.max_streams)
     http_service = service.Service(
         "controller", shape=failures.Shape.TEXT, max_body_bytes=settings.max_upload_bytes
     )
-    for route in routes.make(made, passing, reader, fission.__version__):
+    counts = counting.Counting(
+        deps.kube, deps.http, who, deps.masters, deps.clock, settings.platform_namespace
+    )
+    table = routes.make(made, passing, queues, reader, counts, fission.__version__)
+    for route in table:
         http_service.route(route.method, route.path, handlers.worded(route.handler))
-    return App(http_service)
+    return App(http_service, table)
 
 
 async def serve(env: Mapping[str, str]) -> None:

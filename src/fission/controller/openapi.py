@@ -177,6 +177,15 @@ KUBERNETES = Operation(
     answers={"type": "object", "description": "As the Kubernetes API answers."},
     failures=(400, 404, 429),
 )
+ACTIVITY = Operation(
+    "Function",
+    "What each router and executor has counted of functions since it began: calls, errors, how"
+    " long they took, cold starts",
+    "list functions",
+    (Parameter("namespace", "Functions of this namespace; of all unless given."),),
+    answers={"type": "array", "items": {"type": "object"}},
+    failures=(503,),
+)
 ARCHIVE_GET = Operation(
     "Archive",
     "Fetch an archive; without an id list the ids",
@@ -262,6 +271,16 @@ LOG_DATABASE = Operation(
     "get pods/log in every namespace",
     answers={"type": "object"},
     failures=(404, 503),
+)
+QUEUE = Operation(
+    "topics",
+    "Publish to a broker, ask how it is, look after dead letters; see the contract of statestore",
+    "create messagequeuetriggers in the namespace that publishes; to look after dead letters get,"
+    " create or delete messagequeuetriggers in all namespaces",
+    body={"type": "object"},
+    answers={"type": "object"},
+    consumes="application/json",
+    failures=(400, 404, 413, 429, 503),
 )
 TOPIC = Operation(
     "Topic",

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fission.api import resources
+from fission.contracts import activity, statestore
 from fission.contracts import controller as contract
-from fission.contracts import statestore
+from fission.controller import counting, egress, openapi, proxies, reading
 from fission.controller import handlers as handler_sets
-from fission.controller import openapi, proxies, reading
 from fission.meta import gvk
 from fission.web import service
 
@@ -30,7 +30,9 @@ class Route:
 def make(
     handlers: handler_sets.Handlers,
     passing: proxies.Proxies,
+    queues: egress.Queues,
     reader: reading.Reader,
+    counts: counting.Counting,
     version: str,
 ) -> list[Route]:
     """Return every route."""
@@ -42,6 +44,9 @@ def make(
         table += _collection(handlers, resources.BY_KIND[kind], path)
     table += _around(handlers, reader)
     table += _proxies(passing)
+    table.append(Route("GET", activity.PATH, counts.activity, openapi.ACTIVITY))
+    for target, handler in queues.routes():
+        table.append(Route("POST", contract.statestore_target(target), handler, openapi.QUEUE))
     document = openapi.Document(lambda: [(r.method, r.path, r.described) for r in table], version)
     table.append(Route("GET", contract.DOCS, _docs(document.render), openapi.DOCS))
     return table

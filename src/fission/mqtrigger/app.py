@@ -23,6 +23,7 @@ from fission.meta import gvk
 from fission.mqtrigger import (
     config,
     connectors,
+    egress,
     handling,
     keda,
     metrics,
@@ -57,6 +58,7 @@ class Deps:
 
     kube: kube_client.Client
     caller: handling.Caller
+    store: statestore.Statestore
     drivers: registry.Registry
     clock: clocks.Clock
     instance_id: str
@@ -144,6 +146,7 @@ class App:
             triggers.add_handler(_adder(work.queue.add))
             crds.add_handler(lambda old, new: work.again())
             reading.run(work.run(), "reconciler")
+            self._publish(reading)
             self._ready.set()
             logger.info("ready", extra={"instance": deps.instance_id})
             waits = [asyncio.ensure_future(one.wait()) for one in (beside, reading)]
@@ -154,6 +157,15 @@ class App:
             finally:
                 for waiting in waits:
                     waiting.cancel()
+
+    def _publish(self, group: tasks.Tasks) -> None:
+        """Send what is published to the platform's brokers."""
+        deps = self._deps
+        brokers = self._settings.brokers
+        shared = egress.Deps(deps.store, deps.drivers, self.metrics, deps.clock, brokers)
+        for mq_type in brokers:
+            group.run(egress.Sender(mq_type, shared).run(), f"messages for {mq_type}")
+        group.spawn(egress.forget_others(deps.store, brokers), "states of brokers")
 
     def _keda_options(self) -> keda.Options:
         settings = self._settings
@@ -190,6 +202,7 @@ async def serve(env: Mapping[str, str]) -> None:
         deps = Deps(
             kube=kube,
             caller=publisher.Publisher(calls, where, masters, clock),
+            store=store,
             drivers=registry.Registry({registry.STATESTORE: streams.connect}),
             clock=clock,
             instance_id=ids.short_id(INSTANCE_ID_LENGTH),

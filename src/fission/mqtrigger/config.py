@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fission.base import settings
+import msgspec
+
+from fission.base import errors, settings
+from fission.contracts import egress
 from fission.kube import tenancy
 from fission.mqtrigger import consumer
+from fission.mqtrigger.drivers import base
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,9 @@ class Config(tenancy.Tenancy):
     """Server of RabbitMQ triggers whose metadata name none, ``amqp://user:password@host:port``."""
     redis_url: str = settings.setting("MQTRIGGER_REDIS_URL", "")
     """Server of Redis triggers whose metadata name none, ``redis://host:port``."""
+    egress_options: str = settings.setting("MQTRIGGER_EGRESS_OPTIONS", "")
+    """What else connects to the platform's brokers, for ``topic publish``: JSON, by type the keys
+    that triggers have as metadata and in their Secret. It holds passwords: set it from a Secret."""
     most_held: int = settings.setting("MQTRIGGER_MAX_HELD_MESSAGES", 1000)
     """Messages of one trigger that are received and not yet settled, at most."""
     most_held_bytes: int = settings.setting("MQTRIGGER_MAX_HELD_BYTES", 32 * 1024 * 1024)
@@ -50,6 +57,17 @@ class Config(tenancy.Tenancy):
         return {name: url for name, url in urls.items() if url}
 
     @property
+    def brokers(self) -> dict[str, base.Settings]:
+        """What is published to, by type; raises SettingsError."""
+        options = _egress_options(self.egress_options)
+        found = {}
+        for mq_type in sorted({*self.urls, *options}):
+            metadata = options.get(mq_type, {})
+            url = self.urls.get(mq_type, "")
+            found[mq_type] = base.Settings(mq_type, url, metadata, {}, self.namespace, "egress")
+        return found
+
+    @property
     def options(self) -> consumer.Options:
         """How much is held, and how long a stop takes."""
         return consumer.Options(
@@ -60,6 +78,24 @@ class Config(tenancy.Tenancy):
         )
 
 
+def _egress_options(text: str) -> dict[str, dict[str, str]]:
+    """By type; the text holds passwords, and is not repeated."""
+    try:
+        options = msgspec.json.decode(text or "{}", type=dict[str, dict[str, str]])
+    except msgspec.DecodeError as error:
+        raise errors.SettingsError(
+            "MQTRIGGER_EGRESS_OPTIONS: not a JSON object of objects of strings, as "
+            '{"kafka": {"sasl": "plaintext"}}'
+        ) from error
+    for mq_type in options:
+        if mq_type not in egress.TYPES:
+            known = ", ".join(egress.TYPES)
+            raise errors.SettingsError(
+                f"MQTRIGGER_EGRESS_OPTIONS: {mq_type!r} is not one of {known}"
+            )
+    return options
+
+
 def from_env(env: Mapping[str, str]) -> Config:
     """Read and check the settings; raises SettingsError naming the variable."""
     config = settings.load(Config, env)
@@ -68,4 +104,5 @@ def from_env(env: Mapping[str, str]) -> Config:
         ("MQTRIGGER_MAX_HELD_BYTES", config.most_held_bytes, 1),
         ("MQTRIGGER_GRACE", config.grace_seconds, 0),
     )
+    _egress_options(config.egress_options)
     return config

@@ -38,6 +38,18 @@ class Metrics:
             "fission_mqt_status", "1 while the topic is read, 0 otherwise.", TRIGGER,
             registry=registry,
         )  # fmt: skip
+        self.egress = Counter(
+            "fission_mqt_egress_messages",
+            "Published messages: sent, retried (not taken yet), dead (given up).",
+            ["type", "outcome"],
+            registry=registry,
+        )
+        self.egress_connected = Gauge(
+            "fission_mqt_egress_connected",
+            "1 while the platform's broker takes messages, 0 otherwise.",
+            ["type"],
+            registry=registry,
+        )
 
     def forget(self, namespace: str, name: str) -> None:
         """A trigger is no more: only its gauges go, what was counted was counted."""

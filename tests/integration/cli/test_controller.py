@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from fission.base import clock, tasks
 from fission.contracts import controller as contract
-from fission.contracts import signing, statestore, storage
+from fission.contracts import egress, signing, statestore, storage
 from fission.controller import app, config
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
@@ -316,13 +316,28 @@ async def test_topics(good, cluster, platform, controller, tmp_path):
         assert shown.splitlines()[2].endswith(" hi")
 
 
+async def test_messages_for_a_broker(good, bad, cluster, platform, controller, tmp_path):
+    words = ("topic", "publish", "--mqtype", "kafka", "--topic", "t", "--data", "hi")
+    async with cliplatform.statestored(cluster, tmp_path / "state") as store:
+        assert "the platform has no broker of type kafka" in await bad(*words)
+        await store.set(egress.scope(), "kafka", statestore.encode(egress.State()))
+        published = await good(*words, "-n", "shop")
+        assert published == 'published to topic "t" in namespace "shop" (kafka)\n'
+        (message,) = await store.lease(egress.queue("kafka"), 1, 60.0)
+        assert egress.decode_job(message.body).namespace == "shop"
+
+
 async def test_nothing_but_topics_is_reached_through_the_controller(platform, cluster, controller):
     async with http_client.Client() as http:
         for path, body, code in (
             (statestore.APPEND, b'{"stream": "history/x", "expectedSeq": -1}', 403),
             (statestore.READ, b'{"stream": "topic/onlynamespace"}', 403),
             (statestore.READ, b"[]", 400),
-            (statestore.KV_GET, b'{"scope": {}, "key": "a"}', 404),
+            (statestore.KV_GET, b'{"scope": {}, "key": "a"}', 403),
+            (statestore.KV_SET, b'{"scope": {}, "key": "a"}', 404),
+            (statestore.ENQUEUE, b'{"queue": "asyncinv"}', 403),
+            (statestore.ENQUEUE, b'{"queue": "mq-egress-kafka"}', 400),
+            (statestore.DEAD_LETTERS, b'{"queue": "asyncinv"}', 403),
             (statestore.LEASE, b'{"queue": "q"}', 404),
         ):
             url = controller + contract.statestore_target(path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import pytest_asyncio
 
+from fission.contracts import egress
+from fission.contracts import statestore as wire
 from tests.support import cliplatform
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -14,8 +16,8 @@ PUBLISHED = 'published to topic "orders" in namespace "default" (statestore)\n'
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def statestore(cluster, platform, tmp_path):
-    async with cliplatform.statestored(cluster, tmp_path / "state"):
-        yield
+    async with cliplatform.statestored(cluster, tmp_path / "state") as client:
+        yield client
 
 
 async def test_what_is_published_is_shown(good, statestore):
@@ -43,10 +45,52 @@ async def test_topics_of_namespaces_are_apart(good, statestore):
 async def test_what_cannot_be_is_said(bad, statestore):
     assert "--topic: 'a/b' is not a topic" in await bad("topic", "peek", "--topic", "a/b")
     assert "--limit 0: want 1 to 1000" in await bad("topic", "peek", "--topic", "a", "--limit", "0")
-    kafka = ("--mqtype", "kafka")
-    assert "only statestore" in await bad("topic", "publish", "--topic", "a", "--data", "b", *kafka)
+    publish = ("topic", "publish", "--data", "b")
+    assert "unsupported message queue type 'stan'" in await bad(
+        *publish, "--topic", "a", "--mqtype", "stan"
+    )
+    assert "invalid topic for kafka: a/b" in await bad(
+        *publish, "--topic", "a/b", "--mqtype", "kafka"
+    )
     large = await bad("topic", "publish", "--topic", "a", "--data", "x" * 3_500_000)
     assert "statestore: the request is longer than 4194304 bytes" in large
+
+
+async def test_what_nobody_would_send_is_refused(bad, statestore):
+    kafka = ("topic", "publish", "--topic", "a", "--data", "b", "--mqtype", "kafka")
+    said = await bad(*kafka)
+    assert "the platform has no broker of type kafka" in said
+    assert "set MQTRIGGER_KAFKA_URL in the Deployment mqtrigger" in said
+    wrong = egress.State(reason="BrokerUnauthorized", message="SASL failed", is_hopeless=True)
+    await statestore.set(egress.scope(), "kafka", wire.encode(wrong))
+    said = await bad(*kafka)
+    assert "nothing can be sent to kafka" in said
+    assert "SASL failed" in said
+    assert await statestore.stats(egress.queue("kafka")) == wire.StatsResponse()
+
+
+async def test_a_message_for_a_broker_is_queued_and_what_delays_it_is_told(
+    command_line, good, statestore
+):
+    away = egress.State(reason="BrokerUnreachable", message="refused", at="2027-01-01T00:00:00Z")
+    await statestore.set(egress.scope(), "nats-jetstream", wire.encode(away))
+    words = ("--topic", "a.b", "--data", "x", "--key", "k", "--mqtype", "nats-jetstream")
+    done = await command_line.run("topic", "publish", *words)
+    assert done.code == 0
+    assert done.out == 'published to topic "a.b" in namespace "default" (nats-jetstream)\n'
+    assert done.err == (
+        "nats-jetstream is away since 2027-01-01T00:00:00Z: refused."
+        " The message is kept and will be sent when it is back\n"
+    )
+    queue = egress.queue("nats-jetstream")
+    (message,) = await statestore.lease(queue, 10, 60.0)
+    job = egress.decode_job(message.body)
+    assert job == egress.Job(
+        topic="a.b", namespace="default", content_type="application/json", key="k", payload=b"x"
+    )
+    await statestore.kill(message.receipt, "too large")
+    done = await command_line.run("topic", "publish", *words)
+    assert "1 earlier messages for nats-jetstream could not be sent" in done.err
 
 
 async def test_another_secret_is_refused_in_words(command_line, bad, statestore):

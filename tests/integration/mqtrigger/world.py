@@ -61,6 +61,7 @@ class World:
                 caller=publisher.Publisher(
                     http, finders.Fixed(self.router.url), MASTERS, clocks.SystemClock()
                 ),
+                store=self.store,
                 drivers=registry.Registry({registry.STATESTORE: streams.connect}),
                 clock=clocks.SystemClock(),
                 instance_id=ids.short_id(8),

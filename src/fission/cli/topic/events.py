@@ -14,6 +14,12 @@ T = TypeVar("T", bound=msgspec.Struct)
 STATESTORE: Final = "statestore"
 
 
+class NotFound(errors.CliError):
+    """The key is not there."""
+
+    reason = "NotFound"
+
+
 def stream(session: context.Session, topic: str) -> str:
     """The stream of a topic of the chosen namespace."""
     try:
@@ -33,13 +39,16 @@ async def call(session: context.Session, path: str, request: msgspec.Struct, kin
 def _failure(answer: protocol.Answer) -> Exception:
     if answer.status == 401 and not answer.body:
         return errors.CliError(
-            "statestore refused the call: it is not signed with this platform's secret;"
-            " set FISSION_INTERNAL_AUTH_SECRET to it"
+            "statestore refused the call",
+            why="it is not signed with this platform's secret",
+            remedy="set FISSION_INTERNAL_AUTH_SECRET to it",
         )
     try:
         body = wire.decode(answer.body, wire.ErrorBody)
     except gojson.MessageError:
         body = wire.ErrorBody()
+    if body.code == wire.NOT_FOUND:
+        return NotFound(f"statestore: {body.message}")
     if body.code in wire.STATUS_CODES:
         return errors.CliError(f"statestore: {body.message or body.code}")
     return http.error_of(answer.status, answer.body)
