@@ -15,6 +15,7 @@ from typing import Any, Final
 from fission.cli import context, errors
 from fission.cli.package import buildstate
 from fission.cli.spec import (
+    checking,
     document,
     ownership,
     parcels,
@@ -23,6 +24,7 @@ from fission.cli.spec import (
     reading,
     repository,
     telling,
+    validation,
     wanting,
     writing,
 )
@@ -70,7 +72,14 @@ async def run(session: context.Session, options: Options, *, quiet_git: bool = F
     application = await asyncio.to_thread(
         reading.read, options.directory, options.ignore_file, session.cwd
     )
-    refuse_unreadable(session, application)
+    needs_namespace = options.force_namespace or any(
+        not each.namespace for each in application.documents
+    )
+    namespace = session.namespace if needs_namespace else ""
+    if options.validates:
+        _check(session, application, namespace, options)
+    else:
+        refuse_unreadable(session, application)
     async with contextlib.AsyncExitStack() as stack:
         scratch = pathlib.Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="fission-spec-"))
@@ -79,7 +88,7 @@ async def run(session: context.Session, options: Options, *, quiet_git: bool = F
         stack.callback(git.cancel)
         packing = asyncio.ensure_future(parcels.pack(application.archives, scratch))
         stack.callback(packing.cancel)
-        draft = await _draft(session, application, options)
+        draft = await _draft(session, application, options, namespace)
         keys = [planning.key_of(obj) for obj in draft.objs]
         live = await presence.look(
             session.backend,
@@ -145,23 +154,31 @@ def refuse_unreadable(session: context.Session, application: document.Applicatio
     """Say what was left out of the application, and raise for what could not be read."""
     for warning in application.warnings:
         session.out.warning(str(warning))
-    _refuse(application.errors)
+    checking.refuse(validation.Findings(list(application.errors)))
 
 
-def _refuse(problems: Sequence[document.Problem]) -> None:
-    if problems:
-        raise errors.CliError("\n".join(map(str, problems)))
+def _check(
+    session: context.Session,
+    application: document.Application,
+    namespace: str,
+    options: Options,
+) -> None:
+    findings = validation.check(application, namespace, force_namespace=options.force_namespace)
+    for warning in findings.warnings:
+        session.out.warning(str(warning))
+    checking.refuse(findings)
 
 
 async def _draft(
-    session: context.Session, application: document.Application, options: Options
+    session: context.Session,
+    application: document.Application,
+    options: Options,
+    namespace: str,
 ) -> _Draft:
     chosen = [each for each in application.documents if each.kind in planning.KINDS]
     commits: dict[pathlib.Path, str] = {}
     if options.commit_label:
         commits = await repository.commits(session.cwd / each.path for each in chosen)
-    needs_namespace = options.force_namespace or any(not each.namespace for each in chosen)
-    namespace = session.namespace if needs_namespace else ""
     objs, of_commit = [], {}
     for each in chosen:
         obj = wanting.fill_namespaces(each.obj, namespace, force=options.force_namespace)
