@@ -13,7 +13,7 @@ import pytest_asyncio
 import yaml
 
 from fission.api import resources
-from tests.integration.cli.test_controller import controller  # noqa: F401
+from tests.integration.cli import test_controller
 from tests.support import commandline
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -274,6 +274,9 @@ async def test_an_object_that_is_refused_stops_what_depends_on_it_and_nothing_el
     assert "Function default/bad: " in refused.err
     assert await stored("Function") is not None
     assert await stored("HTTPTrigger") is None
+
+
+controller = test_controller.controller
 
 
 async def test_through_the_controller_it_is_the_same(cluster, write, workdir, controller):
