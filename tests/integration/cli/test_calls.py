@@ -1,5 +1,7 @@
 import asyncio
+import io
 import json
+import re
 
 import pytest
 import pytest_asyncio
@@ -390,3 +392,59 @@ async def test_following_one_pod_ends_with_it(command_line, cluster, second_pod)
 )
 async def test_flags_that_show_no_logs(bad, flags, message):
     assert await bad("fn", "logs", "--name", "hello", *flags) == f"Error: {message}"
+
+
+async def test_a_body_may_be_a_files_or_standard_input(good, router, workdir, monkeypatch):
+    (workdir / "body.bin").write_bytes(b"\x00\xff")
+    await good(*TEST, "--method", "POST", "--body", "@body.bin")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"piped")))
+    await good(*TEST, "--method", "POST", "-b", "-")
+
+    assert [body for *_, body in router.calls] == [b"\x00\xff", b"piped"]
+
+
+async def test_a_body_that_is_not_there_is_not_sent(bad, router):
+    message = await bad(*TEST, "--body", "@nowhere")
+
+    assert message.startswith("Error: ")
+    assert "nowhere" in message
+    assert router.calls == []
+
+
+async def test_a_shorter_timeout_is_told_beside_the_answer(fission, router):
+    result = await fission(*TEST, "--timeout", "5s")
+
+    assert (result.out, result.err) == (
+        "hello\n",
+        "Warning: --timeout is shorter than the function's own limit of 60 seconds\n",
+    )
+
+
+async def test_a_verbose_call_tells_headers_times_and_its_cold_start(
+    command_line, cluster, function, router
+):
+    router.headers = (("X-Fission-Request-ID", "r-1"),)
+    calling = command_line.start(*TEST, "--verbose")
+    await until(lambda: router.calls)
+    made = await make_pod(cluster, function, "hello-1", [])
+    start = {"at": "2026-01-01T00:00:00Z", "totalMs": 12.5,
+             "steps": [{"name": "pod", "ms": 2}, {"name": "load", "ms": 10.5}]}  # fmt: skip
+    patch = {"metadata": {"annotations": {"fission.io/cold-start": json.dumps(start)}}}
+    path = f"{PODS}/{made['metadata']['name']}"
+    await cluster.call("PATCH", path, patch, "application/merge-patch+json")
+
+    result = await calling.task
+
+    await delete_pod(cluster, "hello-1")
+    assert (result.code, result.out) == (0, "hello\n")
+    first, *headers, times, cold = result.err.splitlines()
+    assert first == "Status: 200"
+    assert "x-fission-request-id: r-1" in [each.lower() for each in headers]
+    assert re.fullmatch(r"Time: [\d.]+ ms to the answer, [\d.]+ ms in all", times)
+    assert cold == "Cold start: 12.5 ms (pod 2, load 10.5) in hello-1"
+
+
+async def test_a_verbose_call_of_a_warm_function(fission, pod, router):
+    result = await fission(*TEST, "-V")
+
+    assert result.err.splitlines()[-1] == "Cold start: none was needed"

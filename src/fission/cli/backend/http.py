@@ -1,6 +1,6 @@
 """Plain HTTP to a service of the platform: one small call, errors as ``meta.status`` says them."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final
 from urllib import parse
 
@@ -11,7 +11,7 @@ from fission_http import errors as http_errors
 
 MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
 MAX_ERROR_BYTES: Final = 16 * 1024 * 1024
-JSON: Final = (("Content-Type", "application/json"), ("Accept", "application/json"))
+JSON: Final = (("Content-Type", "application/json"),)
 TRANSFER_SECONDS: Final = 3600.0
 """Longest upload, download or followed log."""
 
@@ -66,6 +66,17 @@ async def read(response: http_client.ClientResponse, max_bytes: int = MAX_ANSWER
         return await response.read(max_bytes)
     except http_errors.HttpError as error:
         raise errors.Unreachable(f"the answer broke off: {error}") from error
+
+
+async def answered(
+    response: http_client.ClientResponse, sink: Callable[[bytes], None] | None
+) -> bytes:
+    """The body of a response, whole; that of a success goes to the sink, if there is one."""
+    if sink is None or response.status >= 400:
+        return await read(response)
+    async for chunk in chunks(response):
+        sink(chunk)
+    return b""
 
 
 async def check(response: http_client.ClientResponse) -> http_client.ClientResponse:

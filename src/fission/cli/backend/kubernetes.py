@@ -185,7 +185,7 @@ class KubernetesBackend:
             call.body,
             call.timeout_seconds,
         )
-        body = await http.read(response)
+        body = await http.answered(response, call.sink)
         return protocol.Answer(response.status, response.headers.items(), body)
 
     async def upload(

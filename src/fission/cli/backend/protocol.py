@@ -6,7 +6,7 @@ Failures are the errors of ``meta.status``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,6 +33,8 @@ class Call:
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
     timeout_seconds: float = 60.0
+    sink: Callable[[bytes], None] | None = None
+    """Gets the body of an answer below 400 as it comes; ``Answer.body`` is empty then."""
 
 
 @dataclass(frozen=True)

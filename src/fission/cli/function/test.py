@@ -1,62 +1,90 @@
 """``fission function test``."""
 
 import asyncio
+import dataclasses
 import types
 from typing import Any, Final
-from urllib import parse
 
-from fission.api import function_defaults, function_types, httptrigger_types, objects, resources
+from fission.api import resources
 from fission.base import errors as base_errors
 from fission.cli import command as commands
 from fission.cli import context, errors, lookups, options
 from fission.cli.backend import protocol
-from fission.cli.function import podlogs
+from fission.cli.function import calls, podlogs
 from fission.contracts import invocation
-from fission.meta import status
 
 _LOG_LINES: Final = 20
-_BODY_SHOWN: Final = 2000
 _ROUTE_SECONDS: Final = 5.0
 """The function exists, so a router without a route to it is about to learn of it."""
 _LABEL_SECONDS: Final = 2.0
 """The function answered, so a pod of it exists; its labels follow behind the answer."""
 _PAUSE_SECONDS: Final = 0.05
-_GRACE_SECONDS: Final = 5.0
-"""Longer than the router's own limit, so that its answer arrives."""
 
 
 @commands.command(
-    "Call a function once and print what it answers.\n\n"
-    "  fission fn test --name hello --method POST --body 'hi' -H 'Content-Type: text/plain'"
+    "Call a function once and print what it answers, as it comes. Of a call that fails it says\n"
+    "where and why, and shows what the newest pod printed. With --verbose it also shows, beside\n"
+    "the answer, status, headers and times, and of a cold start how long each step took.\n\n"
+    "  fission fn test --name hello --method POST --body 'hi' -H 'Content-Type: text/plain'\n"
+    "  fission fn test --name resize --method POST --body @photo.jpg > small.jpg"
 )
 @options.name("Name of the function")
 @options.strings("--method", help="Method of the call", default="GET")
 @options.strings("--header", "-H", help="Header name:value; repeatable")
-@options.string("--body", "-b", help="Body of the call")
+@options.string("--body", "-b", help="Body of the call; @file for a file's, - for standard input")
 @options.strings("--query", "-q", help="Query key=value; repeatable")
-@options.duration("--timeout", "-t", help="Longest wait", default="60s")
+@options.duration(
+    "--timeout", "-t", help="Longest wait, if shorter than the function's own", default="60s"
+)
 @options.string("--subpath", help="Path that the function sees")
+@options.boolean("--verbose", "-V", help="Show status, headers, times, cold start by step")
 @options.boolean("--async", help="Call it asynchronously; prints the invocation's id")
 @options.string("--alias", help="FunctionAlias to call")
 @options.string("--version", help="FunctionVersion to call")
 @options.string("--dbtype", help="Where logs are kept", default="kubernetes")
 async def command(session: context.Session, name: str, **flags: Any) -> None:
     """Call one."""
+    flags["is_async"] = bool(flags.pop("async"))
     given = types.SimpleNamespace(**flags)
-    is_async = bool(flags["async"])
     raw = await lookups.get(session, resources.FUNCTIONS, name)
-    call = make_call(session, raw, given, is_async)
-    answer = await _call(session, call)
+    call = calls.make_call(session, raw, given, await calls.read_body(session, given.body))
+    if given.is_async:
+        answer = await _call(session, call)
+        _note_request(session, answer)
+        _show_accepted(session, answer)
+        return
+    answer = await _call_shown(session, raw, call, bool(given.verbose))
+    if answer.status >= 400:
+        await _show_failure(session, raw, answer)
+
+
+async def _call_shown(
+    session: context.Session, function: dict[str, Any], call: protocol.Call, verbose: bool
+) -> protocol.Answer:
+    """Call it and print the body of a success as it comes."""
+    if not verbose:
+        answer = await _call(session, dataclasses.replace(call, sink=session.out.content))
+        _note_request(session, answer)
+        return answer
+    from fission.cli.function import timing
+
+    timed = timing.Timing(session, function)
+
+    def sink(piece: bytes) -> None:
+        timed.piece()
+        session.out.content(piece)
+
+    await timed.before()
+    answer = await _call(session, dataclasses.replace(call, sink=sink))
+    timed.ended()
+    await timed.report(answer)
+    return answer
+
+
+def _note_request(session: context.Session, answer: protocol.Answer) -> None:
     request_id = answer.header(invocation.REQUEST_ID)
     if request_id:
         session.out.note(f"Request ID: {request_id}")
-    if is_async:
-        _show_accepted(session, answer)
-        return
-    if answer.status < 400:
-        session.out.content(answer.body)
-        return
-    await _show_failure(session, raw, answer)
 
 
 async def _call(session: context.Session, call: protocol.Call) -> protocol.Answer:
@@ -68,55 +96,6 @@ async def _call(session: context.Session, call: protocol.Call) -> protocol.Answe
         if not is_miss or session.clock.monotonic() > deadline:
             return answer
         await asyncio.sleep(_PAUSE_SECONDS)
-
-
-def make_call(
-    session: context.Session, raw: dict[str, Any], given: Any, is_async: bool
-) -> protocol.Call:
-    """The request that the flags ask for."""
-    metadata = raw["metadata"]
-    function = objects.decode(function_types.Function, raw)
-    if given.alias and given.version:
-        raise errors.UsageError("--alias and --version exclude each other")
-    target = invocation.function_path(
-        metadata["name"],
-        metadata["namespace"],
-        given.alias or given.version or "",
-        parse.quote(given.subpath or "", safe="/%:@!$&'()*+,;=~-._"),
-    )
-    query = [_pair(text, "=", "--query") for text in given.query]
-    if query:
-        target += "?" + parse.urlencode(query)
-    headers = [_pair(text, ":", "--header") for text in given.header]
-    if is_async:
-        headers.append((invocation.INVOKE_MODE, invocation.INVOKE_MODE_ASYNC))
-    limit = float(function_defaults.timeout_seconds(function.spec))
-    if given.timeout is not None and given.timeout < limit:
-        session.out.warning(
-            f"--timeout is shorter than the function's own limit of {limit:g} seconds"
-        )
-        limit = given.timeout
-    else:
-        limit += _GRACE_SECONDS
-    body = (given.body or "").encode()
-    return protocol.Call(_method(given.method), target, headers, body, limit)
-
-
-def _method(given: tuple[str, ...]) -> str:
-    if len(given) > 1:
-        raise errors.UsageError("--method: a call has exactly one")
-    method = (given[0] if given else "GET").upper()
-    if method not in httptrigger_types.METHODS:
-        allowed = ", ".join(httptrigger_types.METHODS)
-        raise errors.UsageError(f"--method {method}: valid values are {allowed}")
-    return method
-
-
-def _pair(text: str, separator: str, flag: str) -> tuple[str, str]:
-    key, found, value = text.partition(separator)
-    if not found or not key.strip():
-        raise errors.UsageError(f"{flag} {text!r}: want name{separator}value")
-    return key.strip(), value.strip()
 
 
 def _show_accepted(session: context.Session, answer: protocol.Answer) -> None:
@@ -134,7 +113,7 @@ async def _show_failure(
 ) -> None:
     """What failed where, then what the newest pod printed."""
     name = function["metadata"]["name"]
-    session.out.note(diagnose(name, answer))
+    session.out.note(calls.diagnose(name, answer))
     if answer.status not in (401, 403):
         error = invocation.decode_error(answer.body)
         if error is not None and error.reason == invocation.SPECIALIZATION_FAILED:
@@ -143,42 +122,6 @@ async def _show_failure(
                 raise errors.CallFailed("error getting function response")
         await _show_logs(session, function, _LABEL_SECONDS if error is None else 0)
     raise errors.CallFailed("error getting function response")
-
-
-def diagnose(name: str, answer: protocol.Answer) -> str:
-    """What failed where, in one line; a traceback follows on its own."""
-    error = invocation.decode_error(answer.body)
-    component = answer.header(invocation.COMPONENT)
-    if answer.status in (401, 403) and (component or error or not answer.body):
-        return (
-            f'✗ the call of "{name}" was refused with status {answer.status}: it is not signed'
-            " with this platform's secret; set FISSION_INTERNAL_AUTH_SECRET to it"
-        )
-    if error is not None:
-        detail = f": {error.message}" if error.message else ""
-        if "\n" in error.message:
-            detail = f":\n{error.message.rstrip()}"
-        return (
-            f'✗ function "{name}" failed in {error.component} ({error.reason}) — '
-            f"status {answer.status}, request {error.request_id or 'unknown'}{detail}"
-        )
-    if answer.header(invocation.ROUTE_MISS):
-        return f'✗ the router has no route to function "{name}"; is it running? see `fission check`'
-    try:
-        text = status.from_dict(objects_body(answer.body), answer.status).message
-    except ValueError:
-        text = answer.body.decode("utf-8", "replace").strip()[:_BODY_SHOWN]
-    return f'✗ function "{name}" returned {answer.status}: {text}'
-
-
-def objects_body(body: bytes) -> dict[str, Any]:
-    """A Status in a body; ValueError when it is something else."""
-    import json
-
-    found = json.loads(body)
-    if not isinstance(found, dict) or found.get("kind") != "Status":
-        raise ValueError("not a Status")
-    return found
 
 
 async def _show_logs(
