@@ -20,6 +20,8 @@ from fission.meta import objectmeta
 
 Obj = dict[str, Any]
 
+WRONG: Final = "FieldValueTypeInvalid"
+"""The reason of faults that keep an object from being decoded."""
 _OPAQUE: Final = "x-kubernetes-preserve-unknown-fields"
 _INT_OR_STRING: Final = "x-kubernetes-int-or-string"
 _TOP: Final = ("apiVersion", "kind", "metadata", "spec", "status")
@@ -89,7 +91,7 @@ def _value(value: Any, hints: schema.Hints, path: str) -> Iterator[FieldError]:
         items = hints.get("items") or {}
         for index, each in enumerate(value):
             if each is None:
-                yield fielderrors.invalid(f"{path}[{index}]", None, "an entry may not be empty")
+                yield _wrong(f"{path}[{index}]", each, _name_of_type(items))
             yield from _value(each, items, f"{path}[{index}]")
     else:
         yield from _scalar(value, hints, path)
@@ -101,7 +103,7 @@ def _object(value: Obj, hints: schema.Hints, path: str) -> Iterator[FieldError]:
     if additional is not None:
         for key, each in value.items():
             if each is None:
-                yield _wrong(f"{path}[{key}]", each, _NAMES.get(additional.get("type"), "a value"))
+                yield _wrong(f"{path}[{key}]", each, _name_of_type(additional))
             yield from _value(each, additional, f"{path}[{key}]")
         return
     if properties and not hints.get(_OPAQUE):
@@ -142,7 +144,7 @@ def _text(value: str, hints: schema.Hints, path: str) -> Iterator[FieldError]:
         try:
             base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
-            yield FieldError(path, "FieldValueInvalid", "Invalid value: is not base64")
+            yield FieldError(path, WRONG, "Invalid value: is not base64")
         return
     least, most = hints.get("minLength", 0), hints.get("maxLength")
     if len(value) < least:
@@ -158,7 +160,11 @@ def _wrong(path: str, value: Any, wanted: str) -> FieldError:
     if wanted == _NAMES["string"] and isinstance(value, bool | int | float):
         hint = "; put it in quotes"
     text = f"Invalid value: want {wanted}, found {reading.name_of(value)}{hint}"
-    return FieldError(path, "FieldValueTypeInvalid", text)
+    return FieldError(path, WRONG, text)
+
+
+def _name_of_type(hints: schema.Hints) -> str:
+    return _NAMES.get(str(hints.get("type")), "a value")
 
 
 def _is(value: Any, wanted: str) -> bool:

@@ -215,9 +215,9 @@ class _Reader:
             text = f"Unsupported value: {version!r}: want {_API_VERSION}"
             self._refuse(f"{kind}: apiVersion: {text}", place)
             return
-        close = difflib.get_close_matches(kind, _KNOWN, 1, _CLOSE)
+        close = nearest(kind, _KNOWN, _CLOSE)
         if close and (version is None or group == resources.GROUP):
-            self._refuse(f"unknown kind {kind}; did you mean {close[0]}?", place)
+            self._refuse(f"unknown kind {kind}; did you mean {close}?", place)
             return
         self._warnings.append(document.Problem(f"Ignoring unknown type {kind}", place))
 
@@ -244,10 +244,10 @@ def suggestion(key: str, known: Collection[str]) -> str:
     return f"; known are {', '.join(sorted(known))}" if 0 < len(known) <= _FEW else ""
 
 
-def nearest(key: str, known: Collection[str]) -> str:
+def nearest(key: str, known: Collection[str], cutoff: float = 0.6) -> str:
     """The known word that somebody who wrote another one had in mind, or nothing."""
     by_lower = {each.lower(): each for each in known}
-    close = difflib.get_close_matches(key.lower(), by_lower, 1)
+    close = difflib.get_close_matches(key.lower(), by_lower, 1, cutoff)
     return by_lower[close[0]] if close else ""
 
 

@@ -82,20 +82,25 @@ def check(
 def _check_fields(each: Document, force_namespace: bool) -> tuple[list[Problem], Any]:
     """Faults of one document, and the document decoded without what cannot be read of it."""
     found = fields.check(each.obj)
-    wrong = [error.field for error in found if error.reason == "FieldValueTypeInvalid"]
+    wrong = [error.field for error in found if error.reason == fields.WRONG]
     try:
         decoded = objects.decode(
             resources.TYPES[each.kind], objects.without_nulls(_without(each.obj, wrong))
         )
     except codec.DecodeError as error:
-        return [Problem(f"{each}: {error}", each.place)], None
+        found.append(FieldError("spec", fields.WRONG, str(error)))
+        return _problems(each, found), None
     found += [
         error
         for error in admission.validate(decoded)
         if not _is_told(error.field, found)
         and not (force_namespace and error.field.endswith(".namespace"))
     ]
-    return [Problem(f"{each}: {error}", each.place_of(error.field)) for error in found], decoded
+    return _problems(each, found), decoded
+
+
+def _problems(each: Document, found: Iterable[FieldError]) -> list[Problem]:
+    return [Problem(f"{each}: {error}", each.place_of(error.field)) for error in found]
 
 
 def _is_told(field: str, errors: Iterable[FieldError]) -> bool:
@@ -112,15 +117,21 @@ def _without(obj: document.Obj, wrong: Sequence[str]) -> document.Obj:
         return obj
     kept: document.Obj = codec.deep_copy(obj)
     for field in wrong:
-        *around, last = document.steps_of(field)
-        part: Any = kept
-        for step in around:
-            part = part[int(step) if isinstance(part, list) else step]
+        _drop(kept, document.steps_of(field))
+    return kept
+
+
+def _drop(obj: document.Obj, steps: Sequence[str]) -> None:
+    """Take a field out of an object; for an entry of a list, the list."""
+    part: Any = obj
+    owner, key = obj, steps[0]
+    for step in steps:
         if isinstance(part, dict):
-            part.pop(last, None)
-        else:
-            part[int(last)] = None
-    return objects.without_nulls(kept)  # type: ignore[no-any-return]
+            owner, key = part, step
+            part = part.get(step)
+        elif isinstance(part, list):
+            part = part[int(step)]
+    owner.pop(key, None)
 
 
 def _check_archives(application: document.Application, findings: Findings) -> None:

@@ -72,7 +72,8 @@ def read(content: bytes) -> list[Value]:
         return list(reader.documents())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise Refused(_explain(error), mark.line + 1 if mark else 0) from error
+        line = mark.line + 1 if mark else 0
+        raise Refused(_explain(error, text, line), line) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         shown = f"{error.character!r}" if isinstance(error.character, str) else "a byte"
@@ -84,12 +85,12 @@ def read(content: bytes) -> list[Value]:
             loader.dispose()
 
 
-def _explain(error: yaml.MarkedYAMLError) -> str:
-    parts = [part for part in (error.context, error.problem) if part]
-    text = f"is not YAML: {', '.join(parts)}"
-    if "\\t" in text or "tab" in text:
-        text += "; indent with spaces"
-    return text
+def _explain(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
+    said = ", ".join(part for part in (error.context, error.problem) if part)
+    lines = text.splitlines()
+    found = lines[line - 1] if 0 < line <= len(lines) else ""
+    is_tab = "\t" in found[: len(found) - len(found.lstrip())]
+    return f"is not YAML: {said}" + ("; indent with spaces, not tabs" if is_tab else "")
 
 
 class _Reader:
