@@ -7,6 +7,7 @@ success. The log has a line when the cause changes, not one for each attempt.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -60,7 +61,13 @@ class Session:
         """Until cancelled; then hands back what is unfinished."""
         async with tasks.Tasks() as group:
             group.run(self._conditions.run(), "conditions")
-            await self._keep_reading()
+            reading = asyncio.ensure_future(self._keep_reading())
+            try:
+                await asyncio.wait([reading])
+            finally:
+                reading.cancel()
+                await _outlast(reading)
+            reading.result()
 
     async def forget(self) -> None:
         """After the end of ``run``, of a trigger that is gone: so is the group that it made."""
@@ -161,6 +168,14 @@ class Session:
         if value:
             self._conditions.set(statuses.WORKS)
             logger.info("reading", extra={"trigger": "/".join(self.binding.key)})
+
+
+async def _outlast(ending: asyncio.Task[None]) -> None:
+    """Wait for an end that has its own time limits. A trigger that is stopped because it changed is
+    stopped once more when mqtrigger ends meanwhile: that must not cut short what is handed back."""
+    while not ending.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([ending])
 
 
 async def _close(driver: base.Driver) -> None:

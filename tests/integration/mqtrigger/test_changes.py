@@ -44,6 +44,26 @@ async def test_a_restart_finishes_what_runs_and_loses_nothing(tmp_path: pathlib.
         assert it.router.calls[1].headers["x-fission-mqtrigger-attempt"] == "2"
 
 
+async def test_who_is_stopped_twice_finishes_what_runs_all_the_same(tmp_path: pathlib.Path) -> None:
+    async with world.running(tmp_path) as it:
+        await it.create(respTopic="out")
+        going = asyncio.Event()
+
+        async def slow(call: fakerouter.Received) -> server.Response:
+            await going.wait()
+            return server.Response(200, body=call.body)
+
+        it.router.answer = slow
+        await it.publish("in", b"0")
+        await waits.until(lambda: it.bodies)
+        asyncio.get_running_loop().call_later(0.2, going.set)
+        await it.stop(again=True)
+        assert [event.payload for event in await it.read("out", 1)] == [b"0"]
+        await it.start()
+        await it.until_settled("in")
+        assert it.bodies == [b"0"]
+
+
 async def test_statestore_comes_and_goes(tmp_path: pathlib.Path) -> None:
     async with world.running(tmp_path) as it:
         await it.create()

@@ -78,10 +78,14 @@ class World:
 
         self._app = asyncio.ensure_future(run())
 
-    async def stop(self) -> None:
-        """As SIGTERM does."""
+    async def stop(self, *, again: bool = False) -> None:
+        """As SIGTERM does; ``again``: once more while it is being stopped."""
         if self._app is not None:
             self._app.cancel()
+            if again:
+                for _ in range(50):
+                    await asyncio.sleep(0)
+                self._app.cancel()
             await asyncio.gather(self._app, return_exceptions=True)
             self._app = None
 
