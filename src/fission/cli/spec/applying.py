@@ -46,6 +46,8 @@ class Options:
     commit_label: bool = False
     allow_conflicts: bool = False
     force_namespace: bool = False
+    tries: bool = False
+    """New code is tried before it replaces code that serves."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,6 +142,10 @@ async def _carry_out(
         return Result(application, made)
     if missing:
         made = plan({**known, **await parcels.send(session, missing)})
+    if options.tries:
+        from fission.cli.spec import trying
+
+        made = await trying.working(session, made)
     outcome = await _write(session, made, live, options, deployment.uid)
     refuse_failures(outcome)
     built = [
@@ -257,8 +263,8 @@ async def _write(
             " apply again to go on."
         )
         raise
-    for line in telling.summary([done.step for done in outcome.done]):
-        if outcome.done or not outcome.failed:
+    if outcome.done or not (outcome.failed or made.is_partial):
+        for line in telling.summary([done.step for done in outcome.done]):
             session.out.line(line)
     return outcome
 

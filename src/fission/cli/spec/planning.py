@@ -82,6 +82,8 @@ class Plan:
     owners: Mapping[Key, str] = dataclasses.field(default_factory=dict)
     """Who that is: the name or uid of another application; empty: nobody's."""
     unchanged: Sequence[Key] = ()
+    is_partial: bool = False
+    """Something was held back, so this is not all."""
 
     @property
     def steps(self) -> list[Step]:
@@ -122,7 +124,7 @@ def make_plan(
             unchanged.append(key)
             continue
         writes[_RANK_OF[key.kind]].append(step)
-        if key.kind == "Package" and _is_loaded_at_once(step):
+        if key.kind == "Package" and is_loaded_at_once(step):
             reloaded.add(key)
     deletes: list[list[Step]] = [[] for _ in RANKS]
     if delete:
@@ -168,7 +170,7 @@ def _step(wanted: Wanted, live: Obj | None, moved_weights: bool, reloaded: set[K
     )
 
 
-def _is_loaded_at_once(step: Step) -> bool:
+def is_loaded_at_once(step: Step) -> bool:
     """Whether functions run what the package has then, and do not wait for a build."""
     assert step.wanted is not None
     spec = step.wanted.decoded.spec

@@ -6,6 +6,7 @@ written, so only that is built or loaded again.
 
 import asyncio
 import contextlib
+import dataclasses
 import glob
 import pathlib
 from collections.abc import AsyncGenerator, Sequence
@@ -16,12 +17,14 @@ from fission.cli import context, filewatch
 from fission.cli.backend import patience
 from fission.cli.spec import applying, building, document, reading
 
+SETTLE_SECONDS: Final = 0.02
 _RETRY_SECONDS: Final = 2.0
 """After the platform was away."""
 
 
-async def run(session: context.Session, options: applying.Options) -> None:
+async def run(session: context.Session, chosen: applying.Options) -> None:
     """Apply for ever."""
+    options = dataclasses.replace(chosen, tries=True)
     is_first, has_told = True, False
     async with contextlib.AsyncExitStack() as stack:
         watch = _Watch(options)
@@ -79,7 +82,7 @@ class _Watch:
         if self._next is None or paths != self._paths:
             await self.aclose()
             self._paths = paths
-            self._changes = filewatch.changes(sorted(paths))
+            self._changes = filewatch.changes(sorted(paths), settle_seconds=SETTLE_SECONDS)
             self._next = asyncio.ensure_future(anext(self._changes))
             await asyncio.sleep(0)
 
