@@ -124,7 +124,7 @@ class Group(click.Group):
         if found is None:
             if name.startswith("-"):
                 raise errors.UsageError(f"unknown flag: {name}")
-            raise errors.UsageError(self._unknown(ctx, name))
+            raise self._unknown(ctx, name)
         return found.name, found, args[1:]
 
     def get_help(self, ctx: click.Context) -> str:
@@ -134,10 +134,12 @@ class Group(click.Group):
         rows = [(", ".join((entry.name, *entry.aliases)), entry.help) for entry in self.entries]
         return help.group_usage(ctx, rows)
 
-    def _unknown(self, ctx: click.Context, name: str) -> str:
+    def _unknown(self, ctx: click.Context, name: str) -> errors.UsageError:
         known = [each for entry in self.entries for each in (entry.name, *entry.aliases)]
-        hint = suggest.question(name, known)
-        return f'unknown command "{name}" for "{ctx.command_path}"' + (f"; {hint}" if hint else "")
+        return errors.UsageError(
+            f'unknown command "{name}" for "{ctx.command_path}"',
+            remedy=suggest.question(name, known),
+        )
 
 
 def load(entry: tree.Branch | tree.Leaf) -> click.Command:
@@ -184,8 +186,9 @@ def _raise_usage(error: click.UsageError) -> NoReturn:
     if isinstance(error, click.NoSuchOption):
         name = error.option_name
         sort = "flag" if name.startswith("--") else "shorthand flag"
-        close = f"; did you mean {error.possibilities[0]}?" if error.possibilities else ""
-        raise errors.UsageError(f"unknown {sort}: {name}{close}") from error
+        known = error.possibilities or ()
+        remedy = f"did you mean {known[0]}?" if known else ""
+        raise errors.UsageError(f"unknown {sort}: {name}", remedy=remedy) from error
     if isinstance(error, click.BadParameter) and error.param is not None:
         name = _long(error.param)
         raise errors.UsageError(f'invalid argument for "--{name}" flag: {error.message}') from error

@@ -45,12 +45,20 @@ class Session:
         self.given_namespace = ""
         self.kube_context = ""
         self.server = ""
+        self.server_url = ""
+        """Of the controller that answers this run, if one does."""
+        self.is_home = False
+        """Whether a platform on this machine answers it."""
+        self.place = ""
+        """What answers it, for messages."""
         self._backend: protocol.Backend | None = None
 
     def set_global(self, name: str, value: Any) -> None:
         """Take in a flag that every command has."""
         if name == "verbosity":
             self.out.verbosity = value
+        elif name == "quiet":
+            self.out.verbosity = 0 if value else self.out.verbosity
         elif name == "namespace":
             self.given_namespace = value
         elif name == "kube_context":
@@ -93,13 +101,16 @@ class Session:
         if url:
             from fission.cli.backend import controller
 
-            self.out.debug(f"goes through the controller at {url}")
+            self.server_url, self.place = url, f"the controller at {url}"
+            self.out.debug(f"goes through {self.place}")
             token = self.env.get("FISSION_TOKEN", "").strip()
             return controller.ControllerBackend(url, token, self.clock)
         from fission.cli.backend import kubernetes, wayin
 
         way = wayin.find(self.env, self.kube_context)
-        place = way.credentials.unix_socket or way.credentials.server
-        self.out.debug(f"goes through the Kubernetes API at {place}, {way.found}")
+        server = way.credentials.unix_socket or way.credentials.server
+        self.is_home = bool(way.platform_namespace)
+        self.place = f"the Kubernetes API at {server}"
+        self.out.debug(f"goes through {self.place}, {way.found}")
         namespace = self.env.get("FISSION_NAMESPACE") or way.platform_namespace
         return kubernetes.KubernetesBackend(way.credentials, self.env, namespace, self.clock)

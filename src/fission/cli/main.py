@@ -1,7 +1,7 @@
 """Entry point of the ``fission`` command: run it, say what went wrong, return the exit code.
 
 Any failure is exit code 1, with ``Error: <message>`` on stderr below the command's usage: all of
-it for a misuse of flags, its first line for a failure at run time.
+it for a misuse of flags, its first line for a failure at run time. An interrupt is exit code 130.
 """
 
 import inspect
@@ -9,12 +9,15 @@ import os
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import click
 
 from fission.base import errors as base_errors
 from fission.cli import command, context, errors, help
+
+INTERRUPTED: Final = 130
+"""As a shell has it for SIGINT."""
 
 
 def main() -> None:
@@ -38,7 +41,7 @@ def run(
         try:
             code = asyncio.run(finish(session, pending))
         except KeyboardInterrupt:
-            code = 130
+            code = INTERRUPTED
     session.out.flush()
     return code
 
@@ -49,7 +52,7 @@ def begin(session: context.Session, arguments: Sequence[str]) -> tuple[Any, int]
         result = command.root().main(
             args=list(arguments), prog_name="fission", standalone_mode=False, obj=session
         )
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         return None, report(session, error)
     if inspect.iscoroutine(result):
         return result, 0
@@ -67,35 +70,38 @@ async def finish(session: context.Session, pending: Any) -> int:
     return code if isinstance(code, int) else 0
 
 
-def report(session: context.Session, error: Exception) -> int:
-    """Print an expected failure; anything else is a fault of ours and keeps its traceback."""
-    ctx = session.command
-    if isinstance(error, errors.CliError):
-        usage = ""
-        if ctx and isinstance(error, errors.UsageError):
-            usage = _usage(ctx)
-        elif ctx and not isinstance(error, errors.CallFailed | errors.BuildFailed):
-            usage = f"{help.usage_line(ctx)}\n"
-        session.out.error(str(error), usage, why=error.why, remedy=error.remedy)
-    elif isinstance(error, base_errors.Error):
-        session.out.error(str(error), f"{help.usage_line(ctx)}\n" if ctx else "")
-    elif isinstance(error, click.exceptions.Exit):
+def report(session: context.Session, error: BaseException) -> int:
+    """Say what went wrong, if anything did; the exit code."""
+    if isinstance(error, click.exceptions.Exit):
         return error.exit_code
-    elif isinstance(error, click.exceptions.Abort):
-        return 130
-    elif isinstance(error, BrokenPipeError):
-        return 1
-    elif isinstance(error, OSError):
-        session.out.error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    else:
-        raise error
+    if isinstance(error, click.exceptions.Abort | KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        return 1  # who read has gone: nobody is left to be told
+    if isinstance(error, click.ClickException):
+        error = errors.UsageError(error.format_message())
+    from fission.cli import failures
+
+    told = failures.tell(session, error)
+    usage = _usage(session.command, error) if session.command else ""
+    session.out.error(told.what, usage, why=told.why, remedy=told.remedy)
+    if session.out.verbosity >= 2:
+        import traceback
+
+        session.out.note("".join(traceback.format_exception(error)).rstrip("\n"))
     return 1
 
 
-def _usage(ctx: click.Context) -> str:
-    if isinstance(ctx.command, command.Group):
-        return ctx.command.get_usage(ctx)
-    return help.usage(ctx)
+def _usage(ctx: click.Context, error: BaseException) -> str:
+    """How the command is used: all of it for a misuse, a line for other failures of ours."""
+    if isinstance(error, errors.UsageError):
+        if isinstance(ctx.command, command.Group):
+            return ctx.command.get_usage(ctx)
+        return help.usage(ctx)
+    is_shown_already = isinstance(error, errors.CallFailed | errors.BuildFailed)
+    if is_shown_already or not isinstance(error, base_errors.Error):
+        return ""
+    return f"{help.usage_line(ctx)}\n"
 
 
 if __name__ == "__main__":

@@ -150,6 +150,13 @@ def globals_of(store: Callable[[click.Context, click.Parameter, Any], None]) -> 
             **shared,
         ),
         Flag(
+            ["--quiet"],
+            word="",
+            is_flag=True,
+            help="Only results and errors, as --verbosity 0",
+            **shared,
+        ),
+        Flag(
             ["--kube-context"],
             word="string",
             type=str,

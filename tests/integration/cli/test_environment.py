@@ -194,8 +194,34 @@ async def test_a_pod_shows_what_it_waits_for(good, cluster):
     assert "0/1   ErrImageNeverPull" in shown
 
 
-async def test_the_check_names_each_part_that_is_not_there(good):
+async def test_the_check_names_each_part_that_is_not_there(good, fission, cluster):
+    shown = await good("check")
+    assert "× no Fission is installed in namespace fission\n" in shown
+
+    spec = {
+        "replicas": 1,
+        "selector": {"matchLabels": {"a": "b"}},
+        "template": {
+            "metadata": {"labels": {"a": "b"}},
+            "spec": {"containers": [{"name": "a", "image": "i"}]},
+        },
+    }
+    await cluster.call("POST", "/api/v1/namespaces", {"metadata": {"name": "fission"}})
+    deployments = "/apis/apps/v1/namespaces/fission/deployments"
+    made = {"metadata": {"name": "router"}, "spec": spec}
+    assert (await cluster.call("POST", deployments, made)).status == 201
+
     shown = await good("check")
 
-    for name in ("buildermgr", "executor", "mqtrigger", "router", "storagesvc"):
-        assert f'"{name}" not found' in shown
+    assert "× router: 0 of 1 pods are ready\n  `fission support dump`" in shown
+    for name in ("buildermgr", "executor", "mqtrigger", "storagesvc"):
+        assert f"× {name}: there is no deployment of it in namespace fission\n" in shown
+    assert (await fission("check", "--exit-code")).code == 1
+    await cluster.call("DELETE", f"{deployments}/router")
+
+
+async def test_the_check_before_an_installation_is_of_kubernetes(fission):
+    shown = await fission("check", "--pre", "--exit-code")
+
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith("kubernetes-version\n--------------------\n√ Kubernetes is v1.")

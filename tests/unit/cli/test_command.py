@@ -31,6 +31,7 @@ def test_help_of_a_command_shows_its_flags(fission):
 
         Global Flags:
           -v, --verbosity int         0 is quiet, 2 shows decisions (default 1)
+              --quiet                 Only results and errors, as --verbosity 0
               --kube-context string   Context of the kubeconfig to use
           -n, --namespace string      Namespace to work in
               --server string         URL of a controller to go through (or FISSION_URL, with FISSION_TOKEN)
@@ -54,8 +55,17 @@ def test_a_misuse_shows_usage_and_error_on_stderr(fission):
         (["env", "create"], 'required flag(s) "image", "name" not set'),
         (["fn", "list", "--nope"], "unknown flag: --nope"),
         (["fn", "list", "-z"], "unknown shorthand flag: -z"),
-        (["fn", "delete", "--nam", "f"], "unknown flag: --nam; did you mean --name?"),
-        (["fn", "crate"], 'unknown command "crate" for "fission function"; did you mean "create"?'),
+        (["fn", "delete", "--nam", "f"], "unknown flag: --nam\n  did you mean --name?"),
+        (
+            ["fn", "crate"],
+            'unknown command "crate" for "fission function"\n  did you mean "create"?',
+        ),
+        (
+            ["fn", "list", "-o", "jsn"],
+            'invalid output format "jsn": valid values are wide, json, yaml, name\n'
+            '  did you mean "json"?',
+        ),
+        (["--"], "Missing command."),
         (["nonsense"], 'unknown command "nonsense" for "fission"'),
         (["fn", "delete", "--name"], "flag needs an argument: --name"),
         (
@@ -81,7 +91,7 @@ def test_what_is_said_of_a_misuse(fission, arguments, message):
     result = fission(*arguments)
 
     assert result.code == 1
-    assert result.err.splitlines()[-1] == f"Error: {message}"
+    assert result.err.partition("Error: ")[2] == f"{message}\n"
 
 
 def test_a_run_without_a_platform_says_how_to_start_one(fission, tmp_path):
@@ -93,9 +103,9 @@ def test_a_run_without_a_platform_says_how_to_start_one(fission, tmp_path):
         Usage:
           fission function list [flags]
 
-        Error: nothing runs in {tmp_path}/home/.fission, and no Kubernetes cluster is configured.
-        Start the platform on this machine:  fission up -d
-        Or point to a cluster with KUBECONFIG or --kube-context, or to a controller with --server or FISSION_URL.
+        Error: failed to get fission client: there is no platform to talk to
+          nothing runs in {tmp_path}/home/.fission, and no Kubernetes cluster is configured
+          start the platform on this machine with `fission up -d`, name a cluster with KUBECONFIG or --kube-context, or a controller with --server or FISSION_URL
         """  # noqa: E501 - the line as it is printed
     )
 
@@ -105,6 +115,7 @@ def test_a_check_without_a_platform_says_so_once(fission, tmp_path):
 
     assert (result.code, result.err) == (0, "")
     assert result.out.count(f"nothing runs in {tmp_path}/home/.fission") == 1
+    assert fission("check", "--exit-code").code == 1
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,12 @@ class ControllerBackend:
         found: Obj = await self._json("GET", controller.INFO)
         return found
 
+    async def kubernetes_version(self) -> Obj:
+        raise errors.CliError(
+            "the version of Kubernetes is not known through the controller",
+            remedy="use a kubeconfig instead of --server or FISSION_URL",
+        )
+
     async def aclose(self) -> None:
         await self._caller.aclose()
         await self._kube.aclose()

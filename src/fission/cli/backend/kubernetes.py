@@ -283,6 +283,13 @@ class KubernetesBackend:
         found: Obj = orjson.loads(answer.body)
         return found
 
+    async def kubernetes_version(self) -> Obj:
+        import orjson
+
+        response = await self._client.raw("GET", "/version", timeout_seconds=_ROUTER_SECONDS)
+        found: Obj = orjson.loads(await http.read(await http.check(response)))
+        return found
+
     async def aclose(self) -> None:
         for caller in self._callers.values():
             await caller.aclose()

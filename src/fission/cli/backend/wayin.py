@@ -52,7 +52,7 @@ def find(env: Mapping[str, str], kube_context: str) -> Way:
     if env.get("KUBERNETES_SERVICE_HOST"):
         return Way(config.from_service_account(env), "as this pod's account")
     raise errors.CliError(
-        "there is no platform to talk to",
+        "failed to get fission client: there is no platform to talk to",
         f"nothing runs in {home}, and no Kubernetes cluster is configured",
         "start the platform on this machine with `fission up -d`, name a cluster with KUBECONFIG "
         "or --kube-context, or a controller with --server or FISSION_URL",
