@@ -299,7 +299,7 @@ async def test_pods_are_listed(good, pod):
 
 async def test_a_pod_of_another_function_is_not_read(bad, pod):
     assert await bad("fn", "logs", "--name", "hello", "--pod", "other") == (
-        'Error: pod "other" does not run this function; these do: hello-1'
+        'Error: pod "other" does not run this function\n  these do: hello-1'
     )
 
 

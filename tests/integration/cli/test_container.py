@@ -97,7 +97,7 @@ async def test_each_command_leaves_the_others_functions_alone(good, bad, environ
     await good("fn", "create", "--name", "hello", "--env", "python", "--code", "hello.py")
 
     assert await bad("fn", "update", "--name", "web", "--fntimeout", "5") == (
-        "Error: this function runs an image; change it with `fission fn update-container`"
+        "Error: this function runs an image\n  change it with `fission fn update-container`"
     )
     assert (await bad("fn", "update-container", "--name", "hello", "--port", "5")).startswith(
         "Error: executor type of this function is poolmgr, not container"

@@ -86,7 +86,7 @@ async def test_an_environment_that_is_not_there_names_those_that_are(bad, cluste
             ["--env", "python"],
             "need --code or --sourcearchive or --deployarchive or --oci argument",
         ),
-        (["--code", "hello.py"], "need --env argument"),
+        (["--code", "hello.py"], "need --env argument\n  see those there are: fission env list"),
         (
             ["--env", "python", "--code", "hello.py", "--src", "other.py"],
             "--code and --sourcearchive exclude each other: --code is one file that runs as it is,"
@@ -142,7 +142,7 @@ async def test_a_function_that_exists_is_not_made_again_and_leaves_no_package(go
     await good(*CREATE)
 
     assert await bad(*CREATE) == (
-        "Error: a function with the same name already exists; change it with `fission fn update`"
+        "Error: a function with the same name already exists\n  change it with `fission fn update`"
     )
     packages = await cluster.call("GET", "/apis/fission.io/v1/packages")
     assert len(packages.body["items"]) == 1
@@ -215,7 +215,8 @@ async def test_a_shared_package_is_not_changed_by_accident(good, bad, cluster):
     await good("fn", "create", "--name", "twin", "--pkg", "hello-uid-1")
 
     assert await bad("fn", "update", "--name", "hello", "--code", "other.py") == (
-        "Error: package is used by multiple functions, use --force to force update: hello, twin"
+        "Error: package is used by multiple functions, use --force to force update\n"
+        "  all of them would run the new code: hello, twin"
     )
     await good("fn", "update", "--name", "hello", "--code", "other.py", "--force")
 
@@ -292,8 +293,9 @@ async def test_logs_need_a_pod(good, bad):
     await good(*CREATE)
 
     assert await bad("fn", "logs", "--name", "hello") == (
-        "Error: no active pods found for function in namespace default;"
-        " a pod starts with the first call: fission fn test --name hello"
+        "Error: no active pods found for function in namespace default\n"
+        "  a pod starts with the first call, and goes when it is idle\n"
+        "  call it: fission fn test --name hello"
     )
 
 

@@ -86,8 +86,7 @@ def test_a_target_of_metrics_of_ones_own_is_not_added_to():
         ),
         (
             {"executortype": "container"},
-            "this command does not support creating container functions: its code comes as an"
-            " archive, theirs as an image; use `fission fn run-container`",
+            "this command does not support creating container functions",
         ),
     ],
 )
@@ -180,12 +179,9 @@ def test_an_update_of_an_image_leaves_the_rest():
 def test_each_command_changes_its_own_sort():
     with pytest.raises(errors.UsageError) as caught:
         container.apply(a_function(), given(image="x"))
-    assert str(caught.value) == (
-        "executor type of this function is poolmgr, not container; change it with"
-        " `fission fn update`"
-    )
+    assert str(caught.value) == "executor type of this function is poolmgr, not container"
+    assert caught.value.remedy == "change it with `fission fn update`"
     with pytest.raises(errors.UsageError) as caught:
         build.apply(a_container(), given(fntimeout=1))
-    assert str(caught.value) == (
-        "this function runs an image; change it with `fission fn update-container`"
-    )
+    assert str(caught.value) == "this function runs an image"
+    assert caught.value.remedy == "change it with `fission fn update-container`"

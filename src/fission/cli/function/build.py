@@ -7,6 +7,18 @@ from fission.cli import errors, flagvalues
 
 _EXECUTORS: Final = (function_types.POOLMGR, function_types.NEWDEPLOY)
 _POOLED_FLAGS: Final = ("concurrency", "requestsperpod", "onceonly", "retainpods")
+_UNREAD: Final = {
+    "expose_as_mcp": "spec.tool",
+    "state": "spec.state",
+    "async_retry_max_attempts": "spec.invocation",
+    "async_max_age": "spec.invocation",
+    "async_on_success": "spec.invocation",
+    "async_on_failure": "spec.invocation",
+    "async_on_success_topic": "spec.invocation",
+    "async_on_failure_topic": "spec.invocation",
+    "versioning": "spec.versioning",
+}
+"""Flags of blocks that are declared for other platforms."""
 _SCALE_MESSAGE: Final = (
     'to set target CPU or min/max scale for function, please specify "--executortype newdeploy"'
 )
@@ -56,13 +68,14 @@ def _apply_executor(spec: function_types.FunctionSpec, given: Any) -> None:
     execution = spec.invoke_strategy.execution_strategy
     if function_defaults.executor_type(spec) == function_types.CONTAINER:
         raise errors.UsageError(
-            "this function runs an image; change it with `fission fn update-container`"
+            "this function runs an image", "", "change it with `fission fn update-container`"
         )
     if given.executortype is not None:
         if given.executortype == function_types.CONTAINER:
             raise errors.UsageError(
-                "this command does not support creating container functions: its code comes as an"
-                " archive, theirs as an image; use `fission fn run-container`"
+                "this command does not support creating container functions",
+                "their code comes as an image, not as an archive",
+                "use `fission fn run-container`",
             )
         if given.executortype not in _EXECUTORS:
             raise errors.UsageError(
@@ -190,6 +203,12 @@ def warnings(
     if idle and not pooled:
         executor = function_defaults.executor_type(spec)
         said.append(f"{', '.join(idle)}: without effect on a {executor} function")
+    for flag, part in _UNREAD.items():
+        if getattr(given, flag, None) not in (None, (), False, "off"):
+            said.append(
+                f"--{flag.replace('_', '-')} is kept in {part} of the function; nothing of this"
+                " platform acts on it"
+            )
     if before is not None:
         gone = _names_of_variables(before) - _names_of_variables(spec)
         if gone:

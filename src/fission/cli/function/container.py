@@ -75,8 +75,9 @@ def apply(function: function_types.Function, given: Any) -> None:
     executor = function_defaults.executor_type(spec)
     if executor != function_types.CONTAINER:
         raise errors.UsageError(
-            f"executor type of this function is {executor}, not container; change it with"
-            " `fission fn update`"
+            f"executor type of this function is {executor}, not container",
+            "",
+            "change it with `fission fn update`",
         )
     _apply_container(spec, given)
     build.apply_scale(

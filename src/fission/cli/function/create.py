@@ -61,12 +61,12 @@ async def command(
 
 def _check_flags(chosen: Any, code: codes.Code) -> None:
     if not chosen.pkgname and not chosen.env:
-        raise errors.UsageError("need --env argument")
+        raise errors.UsageError("need --env argument", "", "see those there are: fission env list")
     if not chosen.pkgname and not code.is_given:
         raise errors.UsageError(package_create.NO_CODE)
     if chosen.pkgname and code.is_given:
         raise errors.UsageError(
-            "--pkgname excludes code: put that into the package with `fission pkg update`"
+            "--pkgname excludes code", "", "put it into the package with `fission pkg update`"
         )
 
 
@@ -106,7 +106,7 @@ async def _create(
     name = function.metadata.name
     if await lookups.find(session, resources.FUNCTIONS, name) is not None:
         raise errors.CliError(
-            "a function with the same name already exists; change it with `fission fn update`"
+            "a function with the same name already exists", "", "change it with `fission fn update`"
         )
     await warn_missing(session, function.spec)
     package = await _package(session, name, code, chosen)

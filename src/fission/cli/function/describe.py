@@ -18,10 +18,19 @@ _PROBLEM_HEADER: Final = ("POD", "CONTAINER", "RESTARTS", "REASON", "MESSAGE")
     "and what keeps them from starting, how long its last cold starts took by step, events."
 )
 @options.name("Name of the function")
-async def command(session: context.Session, name: str) -> None:
+@options.output
+async def command(session: context.Session, name: str, **flags: Any) -> None:
     """Show it."""
+    chosen = flags["output"] or ""
+    output.check_format(chosen)
     raw = await lookups.get(session, resources.FUNCTIONS, name)
+    if chosen == "name":
+        views.show_document(session, raw, chosen)
+        return
     facts = await gather(session, raw)
+    if chosen in ("json", "yaml"):
+        session.out.document(document(facts), chosen)
+        return
     spec = objects.decode(function_types.Function, raw).spec
     rows = [
         ("Name:", name),
@@ -75,6 +84,25 @@ async def gather(session: context.Session, function: dict[str, Any]) -> diagnosi
         tuple(around.deployments) if around else (),
         tuple(around.events) if around else None,
     )
+
+
+def document(facts: diagnosis.Facts) -> dict[str, Any]:
+    """The same for programs: what it says of the function, and the objects that it says it of."""
+    plain = views.without_managed_fields
+    starts = ("at", "total", "steps", "where")
+    return {
+        "invocable": diagnosis.invocable(facts),
+        "function": plain(facts.function),
+        "package": facts.package and plain(facts.package),
+        "environment": facts.environment and plain(facts.environment),
+        "pods": plain(list(facts.pods)),
+        "pool": plain(list(facts.pool)),
+        "deployments": plain(list(facts.deployments)),
+        "coldStarts": [
+            dict(zip(starts, each, strict=True)) for each in diagnosis.cold_starts(facts)
+        ],
+        "events": plain(diagnosis.events(facts)),
+    }
 
 
 def format_capacity(spec: function_types.FunctionSpec) -> str:

@@ -97,5 +97,5 @@ def _named(
     found = [pod for pod in pods if is_wanted(pod)]
     if not found:
         names = ", ".join(sorted(lookups.names_of(pods)))
-        raise errors.CliError(f'pod "{name}" does not run this function; these do: {names}')
+        raise errors.CliError(f'pod "{name}" does not run this function', f"these do: {names}")
     return found

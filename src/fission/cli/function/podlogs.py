@@ -116,8 +116,9 @@ def no_pods(function: Obj) -> errors.CliError:
     """That there is no pod to read from."""
     metadata = function["metadata"]
     return errors.CliError(
-        f"no active pods found for function in namespace {metadata['namespace']}; a pod starts"
-        f" with the first call: fission fn test --name {metadata['name']}"
+        f"no active pods found for function in namespace {metadata['namespace']}",
+        "a pod starts with the first call, and goes when it is idle",
+        f"call it: fission fn test --name {metadata['name']}",
     )
 
 

@@ -45,7 +45,8 @@ async def command(
         await session.backend.create(resources.FUNCTIONS, objects.encode(function))
     except status.AlreadyExists as error:
         raise errors.CliError(
-            "a function with the same name already exists; change it with"
-            " `fission fn update-container`"
+            "a function with the same name already exists",
+            "",
+            "change it with `fission fn update-container`",
         ) from error
     session.out.line(f"function '{chosen.name}' created")

@@ -32,7 +32,7 @@ async def command(
     code = codes.read(chosen)
     if chosen.pkgname and code.is_given:
         raise errors.UsageError(
-            "--pkgname excludes code: put that into the package with `fission pkg update`"
+            "--pkgname excludes code", "", "put it into the package with `fission pkg update`"
         )
     raw = await lookups.get(session, resources.FUNCTIONS, name)
     input_schema = await create.read_schema(session, chosen.tool_input_schema)
@@ -125,15 +125,15 @@ async def _package(
         return None
     name = package_build.package_of(function)
     if not name:
-        raise errors.CliError("the function has no package; give it one with --pkgname")
+        raise errors.CliError("the function has no package", "", "give it one with --pkgname")
     before = await lookups.get(session, resources.PACKAGES, name)
     await package_build.check_environment(session, before, code, chosen.env)
     users = await package_build.functions_using(session, name, session.namespace)
     others = [each for each in users if lookups.name_of(each) != lookups.name_of(function)]
     if others and not force:
         raise errors.CliError(
-            "package is used by multiple functions, use --force to force update: "
-            + ", ".join(sorted(lookups.names_of(users)))
+            "package is used by multiple functions, use --force to force update",
+            f"all of them would run the new code: {', '.join(sorted(lookups.names_of(users)))}",
         )
     changed = await package_build.change(session, name, code, chosen.env)
     if changed is None:
