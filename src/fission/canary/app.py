@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fission.api import canaryconfig_types, objects, resources
 from fission.base import clock as clocks
-from fission.base import ids, tasks
+from fission.base import tasks
 from fission.canary import config, reconciler, sources
 from fission.contracts import signing
+from fission.kube import acting, events, informer
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
-from fission.kube import events, informer, leadership
 from fission.web import client as web_client
-from fission.web import listen, service
 
 logger = logging.getLogger(__name__)
-
-INSTANCE_ID_LENGTH = 8
-SOCKET_NAME = "http"
-PORT = 8888
-"""Health and metrics only."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +29,17 @@ class Deps:
     instance_id: str
 
 
-class App:
+class App(acting.Acting):
     """A canary process."""
 
     def __init__(self, settings: config.Config, deps: Deps) -> None:
-        self._ready = asyncio.Event()
-        self._settings = settings
-        self._leadership = leadership.Leadership(
+        super().__init__(
+            "canary",
             deps.kube,
             settings.namespace,
-            "canary",
             deps.instance_id,
+            deps.clock,
             is_elected=settings.leader_election,
-            clock=deps.clock,
         )
         kube = self._leadership.client
         self.canaries = informer.Informer(
@@ -67,24 +57,6 @@ class App:
         self.reconciler = reconciler.Reconciler(
             kube, self.canaries, source, self.recorder, deps.clock
         )
-        self.service = service.Service("canary", checks={"informers": self._ready.is_set})
-
-    @property
-    def is_ready(self) -> bool:
-        """The canaries are known, or another process looks after them."""
-        return self._ready.is_set()
-
-    async def run(self, sockets: Sequence[socket.socket]) -> None:
-        """Serve until cancelled."""
-        async with tasks.Tasks() as group:
-            group.run(self.service.run(sockets), "service")
-            group.run(self._lead(), "work")
-            await group.wait()
-
-    async def _lead(self) -> None:
-        if self._settings.leader_election:
-            self._ready.set()  # whoever waits for its turn is ready to take over
-        await self._leadership.run(self._work)
 
     async def _work(self) -> None:
         async with tasks.Tasks() as group:
@@ -110,8 +82,8 @@ async def serve(env: Mapping[str, str]) -> None:
         kube_client.Client(kube_config.load(env), user_agent="canary") as kube,
         web_client.HttpClient(sign=_signer(settings, env)) as http,
     ):
-        deps = Deps(kube, http, clocks.SystemClock(), ids.short_id(INSTANCE_ID_LENGTH))
-        await make(settings, deps).run(listen.sockets(env, SOCKET_NAME, PORT))
+        deps = Deps(kube, http, clocks.SystemClock(), acting.new_instance_id())
+        await make(settings, deps).run(acting.sockets(env))
 
 
 def _signer(settings: config.Config, env: Mapping[str, str]) -> web_client.Sign | None:

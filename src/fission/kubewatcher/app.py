@@ -6,32 +6,24 @@ that was stopped for long cannot put back a journal.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import prometheus_client
 
 from fission.api import resources
 from fission.base import clock as clocks
-from fission.base import ids, tasks
+from fission.base import tasks
 from fission.contracts import signing
 from fission.delivery import publisher, records, routers
+from fission.kube import acting, events, peers
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
-from fission.kube import events, leadership, peers
 from fission.kubewatcher import config, followers, metrics, plan, telling
 from fission.web import client as web_client
-from fission.web import listen, service
 
 logger = logging.getLogger(__name__)
-
-INSTANCE_ID_LENGTH = 8
-SOCKET_NAME = "http"
-PORT = 8888
-"""Health and metrics only."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +38,18 @@ class Deps:
     registry: prometheus_client.CollectorRegistry = prometheus_client.REGISTRY
 
 
-class App:
+class App(acting.Acting):
     """A kubewatcher process."""
 
     def __init__(self, settings: config.Config, deps: Deps) -> None:
-        self._settings = settings
         self._deps = deps
-        self._ready = asyncio.Event()
-        self._leadership = leadership.Leadership(
+        super().__init__(
+            plan.COMPONENT,
             deps.kube,
             settings.namespace,
-            plan.COMPONENT,
             deps.instance_id,
+            deps.clock,
             is_elected=settings.leader_election,
-            clock=deps.clock,
         )
         kube = self._leadership.client
         self._records = records.Records(kube, resources.KUBERNETESWATCHTRIGGERS, deps.clock)
@@ -75,24 +65,6 @@ class App:
             settings=settings,
         )
         self._followers = followers.Followers(shared, settings.watched_namespace)
-        self.service = service.Service(plan.COMPONENT, checks={"triggers": self._ready.is_set})
-
-    @property
-    def is_ready(self) -> bool:
-        """The triggers are known."""
-        return self._ready.is_set()
-
-    async def run(self, sockets: Sequence[socket.socket]) -> None:
-        """Serve until cancelled."""
-        async with tasks.Tasks() as group:
-            group.run(self.service.run(sockets), "service")
-            group.run(self._lead(), "work")
-            await group.wait()
-
-    async def _lead(self) -> None:
-        if self._settings.leader_election:
-            self._ready.set()  # whoever waits for its turn is ready to take over
-        await self._leadership.run(self._work)
 
     async def _work(self) -> None:
         async with tasks.Tasks() as written, tasks.Tasks() as group:
@@ -125,7 +97,6 @@ async def serve(env: Mapping[str, str]) -> None:
             http=http,
             masters=signing.masters_from_env(env),
             clock=clocks.SystemClock(),
-            instance_id=ids.short_id(INSTANCE_ID_LENGTH),
+            instance_id=acting.new_instance_id(),
         )
-        sockets = listen.sockets(env, SOCKET_NAME, PORT)
-        await make(settings, deps).run(sockets)
+        await make(settings, deps).run(acting.sockets(env))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +12,12 @@ import prometheus_client
 
 from fission.api import messagequeuetrigger_types, objects, resources
 from fission.base import clock as clocks
-from fission.base import ids, tasks
+from fission.base import tasks
 from fission.contracts import invocation, signing
 from fission.delivery import publisher, records, routers, statestore
+from fission.kube import acting, events, informer, peers
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
-from fission.kube import events, informer, leadership, peers
 from fission.meta import gvk
 from fission.mqtrigger import (
     config,
@@ -36,7 +35,6 @@ from fission.mqtrigger import (
 from fission.mqtrigger.drivers import registry
 from fission.mqtrigger.drivers import statestore as statestore_driver
 from fission.web import client as web_client
-from fission.web import listen, service
 from fission_http import client as http_client
 
 logger = logging.getLogger(__name__)
@@ -44,10 +42,6 @@ logger = logging.getLogger(__name__)
 Obj = dict[str, Any]
 Trigger = messagequeuetrigger_types.MessageQueueTrigger
 
-INSTANCE_ID_LENGTH = 8
-SOCKET_NAME = "http"
-PORT = 8888
-"""Health and metrics only; a pod of its own, so the port of its neighbours is free."""
 CONNECTIONS = 512
 """Kept connections to one router: as many calls may run at once, of all triggers."""
 
@@ -66,35 +60,21 @@ class Deps:
     registry: prometheus_client.CollectorRegistry = prometheus_client.REGISTRY
 
 
-class App:
+class App(acting.Acting):
     """An mqtrigger process."""
 
     def __init__(self, settings: config.Config, deps: Deps) -> None:
         self._settings = settings
         self._deps = deps
-        self._ready = asyncio.Event()
-        self._leadership = leadership.Leadership(
+        super().__init__(
+            "mqtrigger",
             deps.kube,
             settings.namespace,
-            "mqtrigger",
             deps.instance_id,
+            deps.clock,
             is_elected=settings.leader_election,
-            clock=deps.clock,
         )
         self.metrics = metrics.Metrics(deps.registry)
-        self.service = service.Service("mqtrigger", checks={"informers": self._ready.is_set})
-
-    async def run(self, sockets: Sequence[socket.socket]) -> None:
-        """Serve until cancelled."""
-        async with tasks.Tasks() as group:
-            group.run(self.service.run(sockets), "service")
-            group.run(self._lead(), "work")
-            await group.wait()
-
-    async def _lead(self) -> None:
-        if self._settings.leader_election:
-            self._ready.set()  # whoever waits for its turn is ready to take over
-        await self._leadership.run(self._work)
 
     async def _work(self) -> None:
         """Read triggers. Ends gracefully: first the reading, then the records of it."""
@@ -205,11 +185,10 @@ async def serve(env: Mapping[str, str]) -> None:
             store=store,
             drivers=registry.Registry({registry.STATESTORE: streams.connect}),
             clock=clock,
-            instance_id=ids.short_id(INSTANCE_ID_LENGTH),
+            instance_id=acting.new_instance_id(),
             images={name: value for name, value in env.items() if name.endswith("_IMAGE")},
         )
-        sockets = listen.sockets(env, SOCKET_NAME, PORT)
-        await make(settings, deps).run(sockets)
+        await make(settings, deps).run(acting.sockets(env))
 
 
 def _decode(wire: Obj) -> Trigger:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,25 +12,20 @@ import prometheus_client
 
 from fission.api import objects, resources, timetrigger_types
 from fission.base import clock as clocks
-from fission.base import ids, tasks
+from fission.base import tasks
 from fission.contracts import signing
 from fission.delivery import publisher, routers
+from fission.kube import acting, events, informer, leadership, leases, peers
 from fission.kube import client as kube_client
 from fission.kube import config as kube_config
-from fission.kube import events, informer, leadership, leases, peers
 from fission.timer import alarm, config, entries, ledger, metrics, scheduler, ticks
 from fission.web import client as web_client
-from fission.web import listen, service
 from fission_http import client as http_client
 
 logger = logging.getLogger(__name__)
 
 Obj = dict[str, Any]
 
-INSTANCE_ID_LENGTH = 8
-SOCKET_NAME = "http"
-PORT = 8888
-"""Health and metrics only; a pod of its own, so the port of its neighbours is free."""
 HTTP_LIMITS = http_client.Limits(idle_seconds=2.0)
 """A kept connection may be closed by the router just as a tick goes out on it, and then nobody
 knows whether the function has seen that tick: connections are kept for a burst, no longer."""
@@ -51,41 +45,22 @@ class Deps:
     timing: leases.Timing | None = None
 
 
-class App:
+class App(acting.Acting):
     """A timer process."""
 
     def __init__(self, settings: config.Config, deps: Deps) -> None:
         self._settings = settings
         self._deps = deps
-        self._ready = asyncio.Event()
-        self._leadership = leadership.Leadership(
+        super().__init__(
+            "timer",
             deps.kube,
             settings.namespace,
-            "timer",
             deps.instance_id,
+            deps.clock,
             is_elected=settings.leader_election,
-            clock=deps.clock,
             timing=deps.timing,
         )
         self._counted = metrics.Metrics(deps.registry)
-        self.service = service.Service("timer", checks={"informers": self._ready.is_set})
-
-    @property
-    def is_ready(self) -> bool:
-        """It works, or waits for its turn."""
-        return self._ready.is_set()
-
-    async def run(self, sockets: Sequence[socket.socket]) -> None:
-        """Serve until cancelled."""
-        async with tasks.Tasks() as group:
-            group.run(self.service.run(sockets), "service")
-            group.run(self._lead(), "work")
-            await group.wait()
-
-    async def _lead(self) -> None:
-        if self._settings.leader_election:
-            self._ready.set()  # whoever waits for its turn is ready to take over
-        await self._leadership.run(self._work)
 
     async def _work(self) -> None:
         await _Work(self._settings, self._deps, self._leadership, self._counted).run(self._ready)
@@ -224,9 +199,9 @@ async def serve(env: Mapping[str, str]) -> None:
                 masters=signing.masters_from_env(env),
                 clock=clock,
                 alarm=waiter,
-                instance_id=ids.short_id(INSTANCE_ID_LENGTH),
+                instance_id=acting.new_instance_id(),
             )
-            await make(settings, deps).run(listen.sockets(env, SOCKET_NAME, PORT))
+            await make(settings, deps).run(acting.sockets(env))
     finally:
         waiter.close()
 
