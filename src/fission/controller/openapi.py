@@ -273,7 +273,7 @@ LOG_DATABASE = Operation(
     failures=(404, 503),
 )
 QUEUE = Operation(
-    "topics",
+    "Topic",
     "Publish to a broker, ask how it is, look after dead letters; see the contract of statestore",
     "create messagequeuetriggers in the namespace that publishes; to look after dead letters get,"
     " create or delete messagequeuetriggers in all namespaces",
