@@ -4,8 +4,7 @@ import dataclasses
 import pathlib
 from typing import Any, Final
 
-import yaml
-
+from fission.api import objects, validation
 from fission.cli import context, errors, output
 
 Obj = dict[str, Any]
@@ -39,6 +38,9 @@ class Mode:
 
 def write(session: context.Session, mode: Mode, documents: list[Obj]) -> None:
     """Print or save what belongs together; the last document names the file."""
+    for document in documents:
+        if document["kind"] != _ARCHIVE_KIND:
+            validation.check(objects.decode_any(document))
     texts = [output.format_document(document, "yaml") for document in documents]
     if mode.dry:
         session.out.text("---\n".join(texts))
@@ -46,17 +48,67 @@ def write(session: context.Session, mode: Mode, documents: list[Obj]) -> None:
     directory = session.path(DIRECTORY)
     if not (directory / CONFIG_FILE).is_file():
         raise errors.CliError(
-            f"{directory} is not a directory of specs: it has no {CONFIG_FILE};"
-            " run `fission spec init` first"
+            f"{directory} is not a directory of specs: it has no {CONFIG_FILE}",
+            remedy="begin one with `fission spec init`",
         )
-    for document in documents:
-        _refuse_duplicate(directory, document)
+    content = "---\n".join(texts).encode()
     path = _new_file(directory, documents[-1]["kind"])
-    path.write_text("---\n".join(texts), encoding="utf-8")
+    warnings = _check_together(session, directory, path, content)
+    with path.open("xb") as file:
+        file.write(content)
     for document in documents:
         namespace, name = _identity(document)
         place = path.relative_to(session.cwd)
         session.out.line(f"Saving {document['kind']} '{namespace}/{name}' to '{place}'")
+    for warning in warnings:
+        session.out.warning(warning)
+
+
+def find(session: context.Session, kind: str, name: str) -> Obj | None:
+    """An object that the specs have already, in the namespace that was given, if one was."""
+    from fission.cli.spec import reading
+
+    directory = session.path(DIRECTORY)
+    if not directory.is_dir():
+        return None
+    for each in reading.read(directory, cwd=session.cwd).documents:
+        spaces = ("", session.given_namespace)
+        if (each.kind, each.name) == (kind, name) and each.namespace in spaces:
+            return each.obj
+    return None
+
+
+def _check_together(
+    session: context.Session, directory: pathlib.Path, path: pathlib.Path, content: bytes
+) -> list[str]:
+    """Refuse what the specs have already; what new documents need that the specs do not have."""
+    from fission.cli.spec import reading, validation
+
+    application = reading.read(directory, cwd=session.cwd, unsaved={path: content})
+    if application.errors:
+        raise errors.CliError(
+            "the specs cannot be read, so nothing is added to them",
+            "\n".join(map(str, application.errors)),
+        )
+    shown = path.relative_to(session.cwd)
+    first: dict[tuple[str, str, str], Any] = {}
+    everything: list[Any] = [*application.documents, *application.archives]
+    for each in everything:
+        before = first.setdefault(reading.identity(each), each)
+        if before is not each and each.path == shown:
+            _, namespace, name = reading.identity(each)
+            raise errors.CliError(
+                f"same name resource ({name}) already exists in namespace ({namespace})",
+                f"it is in {before.place}",
+                "change it there, or choose another --name",
+            )
+    found = validation.check(application, session.given_namespace)
+    problems = (*found.errors, *found.warnings)
+    return [
+        f"{problem.text}; create it before you apply"
+        for problem in problems
+        if problem.place and problem.place.path == shown and validation.MISSING in problem.text
+    ]
 
 
 def make_archive(name: str, include: list[str]) -> Obj:
@@ -67,21 +119,6 @@ def make_archive(name: str, include: list[str]) -> Obj:
 def archive_reference(name: str) -> str:
     """How a package names such an archive."""
     return f"archive://{name}"
-
-
-def _refuse_duplicate(directory: pathlib.Path, document: Obj) -> None:
-    wanted = (document["kind"], *_identity(document))
-    for path in sorted((*directory.rglob("*.yaml"), *directory.rglob("*.yml"))):
-        try:
-            found = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-        except yaml.YAMLError as error:
-            raise errors.CliError(f"{path} is not YAML: {error}") from error
-        for each in found:
-            if isinstance(each, dict) and (each.get("kind"), *_identity(each)) == wanted:
-                namespace, name = wanted[1:]
-                raise errors.CliError(
-                    f"same name resource ({name}) already exists in namespace ({namespace})"
-                )
 
 
 def _identity(document: Obj) -> tuple[str, str]:

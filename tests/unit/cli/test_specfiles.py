@@ -84,16 +84,19 @@ def test_specs_need_a_directory_of_specs(fission, tmp_path):
     result = fission("env", "create", "--name", "python", "--image", "i", "--spec")
 
     assert result.code == 1
-    assert result.err.splitlines()[-1] == (
+    assert result.err.splitlines()[-2:] == [
         f"Error: {tmp_path}/specs is not a directory of specs: it has no"
-        " fission-deployment-config.yaml; run `fission spec init` first"
-    )
+        " fission-deployment-config.yaml",
+        "  begin one with `fission spec init`",
+    ]
 
 
 def test_specs_are_saved_in_numbered_files_and_never_twice(fission, tmp_path):
     specs = tmp_path / "specs"
     specs.mkdir()
-    (specs / "fission-deployment-config.yaml").write_text("kind: DeploymentConfig\nname: x\n")
+    (specs / "fission-deployment-config.yaml").write_text(
+        "kind: DeploymentConfig\nname: x\nuid: y\n"
+    )
     create = ["env", "create", "--image", "i", "--poolsize", "1", "--spec", "-n", "ns1", "--name"]
 
     first = fission(*create, "python")
@@ -103,9 +106,12 @@ def test_specs_are_saved_in_numbered_files_and_never_twice(fission, tmp_path):
     assert first.out == "Saving Environment 'ns1/python' to 'specs/env-0.yaml'\n"
     assert second.out == "Saving Environment 'ns1/node' to 'specs/env-1.yaml'\n"
     assert again.code == 1
-    assert again.err.splitlines()[-1] == (
-        "Error: same name resource (python) already exists in namespace (ns1)"
-    )
+    assert again.err.splitlines()[-3:] == [
+        "Error: same name resource (python) already exists in namespace (ns1)",
+        "  it is in specs/env-0.yaml:1",
+        "  change it there, or choose another --name",
+    ]
+    assert sorted(path.name for path in specs.glob("env-*")) == ["env-0.yaml", "env-1.yaml"]
 
 
 def test_a_missing_file_is_named(fission, tmp_path):
@@ -127,8 +133,103 @@ def test_a_directory_of_specs_is_begun_once(fission, tmp_path):
     )
     assert (tmp_path / "specs" / "README").exists()
     assert again.code == 1
-    assert again.err.splitlines()[-1] == (
-        "Error: spec directory 'specs' exists already: it has fission-deployment-config.yaml"
-    )
+    assert again.err.splitlines()[-2:] == [
+        "Error: spec directory 'specs' exists already: it has fission-deployment-config.yaml",
+        "  go on with it, or begin another with --specdir",
+    ]
     saved = fission("route", "create", "--name", "r", "--url", "/a", "--function", "f", "--spec")
-    assert saved.out == "Saving HTTPTrigger '/r' to 'specs/route-0.yaml'\n"
+    assert saved.out == (
+        "Saving HTTPTrigger '/r' to 'specs/route-0.yaml'\n"
+        "Warning: HTTPTrigger r: spec.functionref.name: there is no Function f in these specs;"
+        " create it before you apply\n"
+    )
+
+
+def test_nothing_is_added_to_specs_that_cannot_be_read(fission, tmp_path):
+    fission("spec", "init", "--name", "app")
+    (tmp_path / "specs" / "broken.yaml").write_text("kind: [\n")
+
+    result = fission("env", "create", "--name", "python", "--image", "i", "--spec")
+
+    assert result.code == 1
+    assert (
+        "Error: the specs cannot be read, so nothing is added to them\n  specs/broken.yaml:2: "
+        in (result.err)
+    )
+    assert not list((tmp_path / "specs").glob("env-*"))
+
+
+def test_what_a_platform_would_refuse_is_not_written_down(fission, tmp_path):
+    (tmp_path / "hello.py").write_text("def main(): pass\n")
+    create = ("fn", "create", "--name", "Hello", "--env", "python", "--code", "hello.py")
+
+    for mode in ("--dry", "--spec"):
+        result = fission(*create, mode)
+        assert result.code == 1
+        assert 'metadata.name: Invalid value: "Hello"' in result.err
+        assert result.out == ""
+
+
+def test_a_watch_is_written_with_a_namespace_also_where_nobody_answers(fission):
+    result = fission("watch", "create", "--name", "w", "--function", "f", "--dry")
+
+    assert "  namespace: default\n" in result.out
+
+
+_CREATES = {
+    "env": ("env", "create", "--name", "python", "--image", "i", "--poolsize", "1"),
+    "package": ("pkg", "create", "--name", "src", "--env", "python", "--src", "app"),
+    "function": ("fn", "create", "--name", "hello", "--env", "python", "--code", "hello.py"),
+    "second": (
+        *("fn", "create", "--name", "slow", "--env", "python", "--src", "*.py"),
+        *("--executortype", "newdeploy", "--maxscale", "2", "--secret", "s", "--configmap", "c"),
+        *("--labels", "a=b", "--annotation", "c=d", "--mincpu", "10", "--maxmemory", "64"),
+    ),
+    "container": ("fn", "run-container", "--name", "box", "--image", "i", "--port", "80"),
+    "route": ("route", "create", "--name", "r", "--url", "/r", "--function", "hello"),
+    "weights": (
+        *("route", "create", "--name", "w", "--url", "/w", "--function", "hello"),
+        *("--function", "slow", "--weight", "90", "--weight", "10"),
+    ),
+    "timer": ("timer", "create", "--name", "t", "--function", "hello", "--cron", "@daily"),
+    "mqt": (
+        *("mqt", "create", "--name", "m", "--function", "hello", "--topic", "orders"),
+        *("--mqtype", "statestore", "--mqtkind", "fission"),
+    ),
+    "watch": ("watch", "create", "--name", "k", "--function", "hello"),
+    "canary": (
+        *("canary", "create", "--name", "c", "--httptrigger", "w"),
+        *("--newfunction", "slow", "--oldfunction", "hello"),
+    ),
+}
+
+
+@pytest.mark.parametrize("namespace", ["", "default"])
+def test_what_the_creates_write_is_valid_together(fission, code, namespace):
+    given = ("-n", namespace) if namespace else ()
+    (code / "app").mkdir()
+    (code / "app" / "main.py").write_text("def main(): pass\n")
+    fission("spec", "init", "--name", "app")
+    for create in _CREATES.values():
+        result = fission(*create, "--spec", "-n", "default")
+        assert (result.code, result.err) == (0, "")
+        assert "Warning" not in result.out
+
+    result = fission("spec", "validate", *given)
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out.splitlines()[2:-1] == [
+        " * 3 Functions",
+        " * 1 Environments",
+        " * 3 Packages",
+        " * 2 Http Triggers",
+        " * 1 MessageQueue Triggers",
+        " * 1 Time Triggers",
+        " * 1 Kube Watchers",
+        " * 1 Canary Configs",
+        " * 3 ArchiveUploadSpec",
+        "Warning: specs/package-0.yaml:6: Package default/src is used by no function",
+        "Warning: no platform was asked (there is no platform to talk to): whether names are taken,"
+        " and Secrets and ConfigMaps exist, was not checked",
+    ]
+    assert result.out.endswith("Validation Successful\n")

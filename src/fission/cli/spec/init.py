@@ -30,7 +30,10 @@ def command(
     directory = session.path(shown)
     config = directory / specfiles.CONFIG_FILE
     if config.exists():
-        raise errors.CliError(f"spec directory '{shown}' exists already: it has {config.name}")
+        raise errors.CliError(
+            f"spec directory '{shown}' exists already: it has {config.name}",
+            remedy="go on with it, or begin another with --specdir",
+        )
     session.out.line(f"Creating fission spec directory '{shown}'")
     directory.mkdir(parents=True, exist_ok=True)
     document = {

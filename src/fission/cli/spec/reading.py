@@ -8,7 +8,7 @@ import difflib
 import os
 import pathlib
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 from fission.api import resources
@@ -31,19 +31,23 @@ Ignored = Callable[[str, bool], bool]
 
 
 def read(
-    directory: pathlib.Path, ignore_file: str | None = None, cwd: pathlib.Path | None = None
+    directory: pathlib.Path,
+    ignore_file: str | None = None,
+    cwd: pathlib.Path | None = None,
+    unsaved: Mapping[pathlib.Path, bytes] | None = None,
 ) -> document.Application:
     """Read a directory of specs; what cannot be read is in the application's ``errors``.
 
     ``ignore_file`` is a file inside of it with patterns as of git; ``.specignore`` by default.
-    Files are shown relative to ``cwd``. Raises CliError when there is no such directory.
+    Files are shown relative to ``cwd``; ``unsaved`` are files that are not there yet. Raises
+    CliError when there is no such directory.
     """
     if not directory.is_dir():
         raise errors.CliError(
             f"spec directory '{_shown(directory, cwd)}' does not exist",
             remedy="begin one with `fission spec init`, or name another with --specdir",
         )
-    return _Reader(directory, cwd).read(ignore_file)
+    return _Reader(directory, cwd).read(ignore_file, unsaved or {})
 
 
 def find_files(directory: pathlib.Path, ignore_file: str | None = None) -> list[pathlib.Path]:
@@ -55,6 +59,13 @@ def find_files(directory: pathlib.Path, ignore_file: str | None = None) -> list[
 def ignores(directory: pathlib.Path, ignore_file: str | None = None) -> Ignored:
     """What the patterns of a directory leave out."""
     return _ignored(directory, ignore_file)
+
+
+def identity(each: document.Document | document.ArchiveUploadSpec) -> tuple[str, str, str]:
+    """Kind, namespace and name; an archive has no namespace."""
+    if isinstance(each, document.ArchiveUploadSpec):
+        return document.ARCHIVE, "", each.name
+    return each.kind, each.namespace, each.name
 
 
 class _Reader:
@@ -69,9 +80,13 @@ class _Reader:
         self._errors: list[document.Problem] = []
         self._warnings: list[document.Problem] = []
 
-    def read(self, ignore_file: str | None) -> document.Application:
+    def read(
+        self, ignore_file: str | None, unsaved: Mapping[pathlib.Path, bytes]
+    ) -> document.Application:
         for path in find_files(self._directory, ignore_file):
             self._read_file(path)
+        for path, content in unsaved.items():
+            self._read_content(content, _shown(path, self._cwd))
         return document.Application(
             self._directory,
             self._deployment(),
@@ -84,12 +99,19 @@ class _Reader:
     def _read_file(self, path: pathlib.Path) -> None:
         shown = _shown(path, self._cwd)
         try:
-            values = yamlfile.read(_content(path))
+            content = _content(path)
         except yamlfile.Refused as refused:
-            self._refuse(refused.text, document.Place(shown, refused.line))
-            return
+            self._refuse(refused.text, document.Place(shown))
         except OSError as error:
             self._refuse(f"cannot be read: {error.strerror}", document.Place(shown))
+        else:
+            self._read_content(content, shown)
+
+    def _read_content(self, content: bytes, shown: pathlib.Path) -> None:
+        try:
+            values = yamlfile.read(content)
+        except yamlfile.Refused as refused:
+            self._refuse(refused.text, document.Place(shown, refused.line))
             return
         for value in values:
             self._take(value, shown)

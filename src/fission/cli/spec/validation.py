@@ -12,6 +12,8 @@ from fission.cli.spec.document import Document, Problem
 from fission.meta import codec
 
 SCHEME: Final = "archive://"
+MISSING: Final = "in these specs"
+"""Said of everything that something refers to and that is not there."""
 _PARTS: Final = ("source", "deployment")
 _NAMESPACES: Final[Mapping[str, tuple[str, ...]]] = {
     "Package": ("environment",),
@@ -174,7 +176,7 @@ def _check_references(entry: Entry, known: Known, findings: Findings) -> None:
     for kind, name, field, is_needed in _references(each.kind, entry.decoded):
         if not name or (kind, entry.namespace, name) in known:
             continue
-        text = f"{each}: {field}: there is no {kind} {name} in these specs"
+        text = f"{each}: {field}: there is no {kind} {name} {MISSING}"
         if is_needed:
             text += _elsewhere(kind, name, known) or _nearest(name, _names(kind, known))
             findings.errors.append(Problem(text, each.place_of(field)))

@@ -1,9 +1,14 @@
 """``fission watch create``."""
 
+from typing import Final
+
 from fission.api import kuberneteswatchtrigger_types, objects, resources, validation
+from fission.base import errors as base_errors
 from fission.cli import command as commands
 from fission.cli import context, errors, flagvalues, missing, options, specfiles
 from fission.meta import status
+
+_DEFAULT_NAMESPACE: Final = "default"
 
 
 @commands.command(
@@ -32,7 +37,7 @@ async def command(
     """Create one."""
     mode = specfiles.Mode(bool(spec), bool(dry))
     trigger = kuberneteswatchtrigger_types.KubernetesWatchTrigger()
-    trigger.metadata.namespace = session.namespace
+    trigger.metadata.namespace = _namespace(session, mode)
     if not name:
         name = session.new_uid()
         session.out.warning(f"no --name given, so the trigger is named {name}")
@@ -54,3 +59,13 @@ async def command(
             remedy=f"delete it first with `fission watch delete --name {name}`",
         ) from error
     session.out.line(f"trigger '{name}' created")
+
+
+def _namespace(session: context.Session, mode: specfiles.Mode) -> str:
+    """The trigger's own, which it names: written down in any case, even where nobody answers."""
+    if not mode.is_on:
+        return session.namespace
+    try:
+        return session.namespace
+    except base_errors.Error:
+        return _DEFAULT_NAMESPACE
