@@ -6,11 +6,14 @@ runs what it returns. Misuse is raised as ``UsageError``, whose text is the orig
 
 import importlib
 from collections.abc import Callable
-from typing import Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import click
 
 from fission.cli import context, errors, help, options, suggest, tree
+
+if TYPE_CHECKING:
+    from fission.cli import plugins
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -121,6 +124,8 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         found = self.get_command(ctx, name)
+        if found is None and ctx.parent is None:
+            found = self._plugin(ctx, name)
         if found is None:
             if name.startswith("-"):
                 raise errors.UsageError(f"unknown flag: {name}")
@@ -132,14 +137,47 @@ class Group(click.Group):
 
     def get_usage(self, ctx: click.Context) -> str:
         rows = [(", ".join((entry.name, *entry.aliases)), entry.help) for entry in self.entries]
-        return help.group_usage(ctx, rows)
+        extra: list[tuple[str, str]] = []
+        if ctx.parent is None:
+            from fission.cli import plugins
+
+            for each in plugins.described(ctx.obj.env, self.words):
+                extra.append((", ".join((each.name, *each.aliases)), each.usage or each.path))
+        return help.group_usage(ctx, rows, extra)
+
+    @property
+    def words(self) -> frozenset[str]:
+        """Names and other names of all entries."""
+        return frozenset(word for each in self.entries for word in (each.name, *each.aliases))
+
+    def _plugin(self, ctx: click.Context, name: str) -> "PluginCommand | None":
+        from fission.cli import plugins
+
+        found = None if name.startswith("-") else plugins.find(name, ctx.obj.env, self.words)
+        return PluginCommand(found) if found else None
 
     def _unknown(self, ctx: click.Context, name: str) -> errors.UsageError:
-        known = [each for entry in self.entries for each in (entry.name, *entry.aliases)]
         return errors.UsageError(
             f'unknown command "{name}" for "{ctx.command_path}"',
-            remedy=suggest.question(name, known),
+            remedy=suggest.question(name, sorted(self.words)),
         )
+
+
+class PluginCommand(click.Command):
+    """A plugin, which reads its arguments itself."""
+
+    def __init__(self, plugin: "plugins.Plugin") -> None:
+        super().__init__(plugin.name, add_help_option=False)
+        self._plugin = plugin
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.args = args
+        return args
+
+    def invoke(self, ctx: click.Context) -> int:
+        from fission.cli import plugins
+
+        return plugins.run(ctx.obj, self._plugin, ctx.args)
 
 
 def load(entry: tree.Branch | tree.Leaf) -> click.Command:

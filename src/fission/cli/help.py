@@ -34,14 +34,19 @@ def own_flags(command: click.Command) -> str:
     return _flags([flag for flag in flags if not flag.is_global])
 
 
-def group_usage(ctx: click.Context, commands: Sequence[tuple[str, str]]) -> str:
-    """Usage of a group with its commands."""
+def group_usage(
+    ctx: click.Context,
+    commands: Sequence[tuple[str, str]],
+    plugins: Sequence[tuple[str, str]] = (),
+) -> str:
+    """Usage of a group with its commands, and plugins if there are any."""
     shared = [param for param in ctx.command.params if isinstance(param, options.Flag)]
     return (
         "\n\n".join(
             (
                 usage_line(ctx, "[command]"),
                 "Available Commands:\n" + _columns(commands),
+                *(["Plugins:\n" + _columns(plugins)] if plugins else []),
                 "Flags:\n" + _flags(shared),
                 f'Use "{ctx.command_path} [command] --help" for more information about a command.',
             )

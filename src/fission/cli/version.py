@@ -5,9 +5,10 @@ from typing import Any
 import fission
 from fission.base import errors as base_errors
 from fission.cli import command as commands
-from fission.cli import context, options
+from fission.cli import context, options, suggest, tree
 
 EMPTY = '""'
+_OWN = frozenset(word for each in tree.ROOT for word in (each.name, *each.aliases))
 
 
 @commands.command("Show versions of client and server")
@@ -15,7 +16,13 @@ EMPTY = '""'
 @options.string("--output", "-o", help="Output format: json or yaml", default="yaml")
 def command(session: context.Session, client_only: bool | None, output: str | None) -> Any:
     """Show versions."""
-    client = {"client": {"fission/core": {"Version": fission.__version__}}}
+    if output:
+        suggest.check_choice("output format", output, ("json", "yaml"))
+    from fission.cli import plugins
+
+    core = {"BuildDate": "", "GitCommit": "", "Version": fission.__version__}
+    others = {each.name: {"Version": each.version} for each in plugins.described(session.env, _OWN)}
+    client = {"client": {"fission/core": core, **others}}
     if client_only:
         _show(session, client, output)
         return None

@@ -181,7 +181,7 @@ async def test_one_that_is_not_there_names_those_that_are(good, bad):
 
 
 async def test_versions(good):
-    assert (await good("version")).splitlines()[3] == "server:"
+    assert "server:" in (await good("version")).splitlines()
 
 
 async def test_logs_are_not_followed_through_the_controller(bad, good):
@@ -303,9 +303,7 @@ async def test_a_controller_that_is_not_there_is_named(command_line, bad):
         "Error: the controller at http://127.0.0.1:1 cannot be reached:"
     )
     command_line.env["FISSION_URL"] = "nowhere"
-    assert await bad("fn", "list") == (
-        "Error: 'nowhere' is not the URL of the controller: want http://host:port"
-    )
+    assert (await bad("fn", "list")).startswith("Error: 'nowhere' is not the URL of the controller")
 
 
 async def test_topics(good, cluster, platform, controller, tmp_path):

@@ -11,7 +11,10 @@ def test_the_clients_version_asks_nobody(fission):
 
     assert result.code == 0
     assert result.err == ""
-    assert result.out == f"client:\n  fission/core:\n    Version: {package.__version__}\n"
+    assert result.out == (
+        'client:\n  fission/core:\n    BuildDate: ""\n    GitCommit: ""\n'
+        f"    Version: {package.__version__}\n"
+    )
 
 
 def test_help_of_a_command_shows_its_flags(fission):
