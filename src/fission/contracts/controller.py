@@ -37,6 +37,8 @@ PODS: Final = "pods"
 KUBERNETES: Final = "/v2/kubernetes"
 """Our own, read only: behind it a path of the Kubernetes API, for what is around our objects."""
 
+VERSION: Final = "/version"
+"""Behind it: which Kubernetes this is."""
 LOGS: Final = "/proxy/logs"
 LOG_DATABASE: Final = "/proxy"
 """Below it the type of a log database that the controller is told of."""

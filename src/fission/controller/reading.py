@@ -111,12 +111,16 @@ class Reader:
     async def handle(self, request: service.Request) -> service.Response:
         """Answer one read; raises Forbidden, also for what cannot be read this way at all."""
         person = await self._access.identify(request.headers.get("authorization"))
-        wanted = parse(request.path.removeprefix(contract.KUBERNETES), request.query_params)
+        path = request.path.removeprefix(contract.KUBERNETES)
+        if path == contract.VERSION:  # public in Kubernetes, too
+            answer = await self._ask(path, _GRACE_SECONDS)
+            return service.Response(*_head(answer), _Stream(answer))
+        wanted = parse(path, request.query_params)
         if person is None and wanted.operation.resource is gvk.SECRETS:
             raise status.Forbidden("secrets are read only in the name of a person with a token")
         await self._access.require(person, wanted.operation)
         if not wanted.is_stream:
-            answer = await self._ask(wanted)
+            answer = await self._ask(wanted.target, wanted.timeout_seconds)
             return service.Response(*_head(answer), _Stream(answer))
         if self._free <= 0:
             raise status.TooManyRequests(
@@ -125,7 +129,7 @@ class Reader:
             )
         self._free -= 1
         try:
-            answer = await self._ask(wanted)
+            answer = await self._ask(wanted.target, wanted.timeout_seconds)
         except BaseException:
             self._free += 1
             raise
@@ -134,12 +138,10 @@ class Reader:
     def _release(self) -> None:
         self._free += 1
 
-    async def _ask(self, wanted: Wanted) -> http_client.ClientResponse:
+    async def _ask(self, target: str, timeout_seconds: float) -> http_client.ClientResponse:
+        headers = [("Accept", "application/json, */*;q=0.1")]
         return await self._client.raw(
-            "GET",
-            wanted.target,
-            headers=[("Accept", "application/json, */*;q=0.1")],
-            timeout_seconds=wanted.timeout_seconds,
+            "GET", target, headers=headers, timeout_seconds=timeout_seconds
         )
 
 

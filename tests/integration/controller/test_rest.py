@@ -126,6 +126,11 @@ async def test_secrets_and_config_maps_are_there_or_not(controller, kube, admin)
         assert gone.status == 404
 
 
+async def test_which_kubernetes_this_is_may_be_known(controller, nobody):
+    found = await controller.call("GET", "/v2/kubernetes/version", token=nobody)
+    assert (found.status, "gitVersion" in found.json) == (200, True)
+
+
 async def test_who_answers_is_said_to_everybody(controller):
     info = (await controller.call("GET", "/")).json
     assert set(info["Build"]) == {"GitCommit", "BuildDate", "Version"}

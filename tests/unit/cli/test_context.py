@@ -74,5 +74,5 @@ def test_a_secret_that_is_set_but_blank_is_refused(a_session, env):
 
 
 def test_a_server_that_is_no_url_is_refused(a_session):
-    with pytest.raises(errors.CliError, match="want http://host:port"):
+    with pytest.raises(errors.CliError, match="is not the URL of the controller"):
         a_session(server="localhost:8887").backend  # noqa: B018

@@ -210,10 +210,8 @@ class ControllerBackend:
         return found
 
     async def kubernetes_version(self) -> Obj:
-        raise errors.CliError(
-            "the version of Kubernetes is not known through the controller",
-            remedy="use a kubeconfig instead of --server or FISSION_URL",
-        )
+        found: Obj = await self._json("GET", controller.KUBERNETES + controller.VERSION)
+        return found
 
     async def aclose(self) -> None:
         await self._caller.aclose()
@@ -249,16 +247,17 @@ class ControllerBackend:
         if response.status in (401, 403) and not self._token:
             await response.aclose()
             raise errors.CliError(
-                "the controller wants a token: set FISSION_TOKEN, for example to the output of\n"
-                "  kubectl -n fission create token <account> --audience "
-                f"{controller.TOKEN_AUDIENCE}"
+                "the controller wants a token",
+                "it lets in who has one for its audience, and FISSION_TOKEN is not set",
+                "export FISSION_TOKEN=$(kubectl create token ACCOUNT --audience "
+                f"{controller.TOKEN_AUDIENCE})",
             )
         return await http.check(response)
 
     def _check_kind(self, resource: gvk.Resource) -> None:
         if resource.kind not in controller.COLLECTIONS:
             raise errors.CliError(
-                f"{resource.plural} cannot be read through the controller; use a kubeconfig"
+                f"{resource.plural} cannot be changed through the controller; use a kubeconfig"
             )
 
 

@@ -22,7 +22,9 @@ class Caller:
     def __init__(self, base_url: str, what: str) -> None:
         parts = parse.urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise errors.CliError(f"{base_url!r} is not the URL of {what}: want http://host:port")
+            raise errors.CliError(
+                f"{base_url!r} is not the URL of {what}", remedy="want http://host:port"
+            )
         self._base = base_url.rstrip("/")
         self._what = what
         self._http = http_client.Client()
