@@ -31,7 +31,7 @@ async def make(session: context.Session, sources: collect.Sources) -> package_ty
     """The archive; uploads it when it is too large for the object."""
     url = _single_url(sources)
     if url:
-        return await _from_url(url, sources)
+        return await from_url(url, sources)
     with tempfile.TemporaryDirectory(prefix="fission-") as scratch:
         path = await asyncio.to_thread(
             collect.collect, session.cwd, sources, pathlib.Path(scratch) / "archive.zip"
@@ -102,7 +102,8 @@ def checksum_flag(sources: collect.Sources) -> str:
     return "--srcchecksum" if sources.flag == "--sourcearchive" else "--deploychecksum"
 
 
-async def _from_url(url: str, sources: collect.Sources) -> package_types.Archive:
+async def from_url(url: str, sources: collect.Sources) -> package_types.Archive:
+    """The archive behind a URL, with its sum."""
     if sources.checksum:
         digest = sources.checksum.lower()
     elif sources.insecure:

@@ -64,8 +64,8 @@ def write(session: context.Session, mode: Mode, documents: list[Obj]) -> None:
         session.out.warning(warning)
 
 
-def find(session: context.Session, kind: str, name: str) -> Obj | None:
-    """An object that the specs have already, in the namespace that was given, if one was."""
+def find(session: context.Session, kind: str, name: str) -> Any:
+    """An object that the specs have already, decoded, in the namespace that was given; or None."""
     from fission.cli.spec import reading
 
     directory = session.path(DIRECTORY)
@@ -74,7 +74,7 @@ def find(session: context.Session, kind: str, name: str) -> Obj | None:
     for each in reading.read(directory, cwd=session.cwd).documents:
         spaces = ("", session.given_namespace)
         if (each.kind, each.name) == (kind, name) and each.namespace in spaces:
-            return each.obj
+            return objects.decode_any(each.obj)
     return None
 
 

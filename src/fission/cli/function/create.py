@@ -48,7 +48,7 @@ async def command(
     for warning in build.warnings(chosen, function.spec):
         session.out.warning(warning)
     if mode.is_on:
-        _write_down(session, mode, function, code, chosen)
+        await _write_down(session, mode, function, code, chosen)
     elif watch:
         from fission.cli.function import live
 
@@ -77,7 +77,7 @@ async def read_schema(session: context.Session, path: str | None) -> str | None:
     return None if path is None else await asyncio.to_thread(session.path(path).read_text)
 
 
-def _write_down(
+async def _write_down(
     session: context.Session,
     mode: specfiles.Mode,
     function: function_types.Function,
@@ -90,11 +90,23 @@ def _write_down(
     if not package_name:
         package_name = package_name_for(session, name)
         package = package_build.make_package(package_name, namespace, chosen.env)
-        documents = package_build.make_documents(session, package, code)
-    function.spec.environment.name = chosen.env or ""
+        documents = await package_build.make_documents(session, package, code)
+    function.spec.environment.name = chosen.env or _environment_of(session, package_name)
     reference = function.spec.package.package_ref
     reference.name, reference.namespace = package_name, namespace
+    if chosen.url or chosen.prefix:
+        documents.append(objects.encode(_make_route(session, function.metadata, chosen)))
     specfiles.write(session, mode, [*documents, objects.encode(function)])
+
+
+def _environment_of(session: context.Session, package_name: str) -> str:
+    """The environment of a package that is written down already."""
+    found = specfiles.find(session, "Package", package_name)
+    if found is None or not found.spec.environment.name:
+        raise errors.UsageError(
+            "need --env argument", f"there is no package {package_name} in the specs to take it of"
+        )
+    return str(found.spec.environment.name)
 
 
 async def _create(
@@ -132,7 +144,7 @@ async def _create(
         session.out.line(f"Package '{lookups.name_of(package)}' created")
     session.out.line(f"function '{name}' created")
     if chosen.url or chosen.prefix:
-        await _create_route(session, name, chosen)
+        await _create_route(session, function.metadata, chosen)
     if code.is_to_be_built and not chosen.nowait:
         await follow.until_built(
             session, lookups.name_of(package), f"fission fn update --name {name} --src ..."
@@ -190,20 +202,27 @@ async def warn_missing(session: context.Session, spec: function_types.FunctionSp
                 )
 
 
-async def _create_route(session: context.Session, function_name: str, chosen: Any) -> None:
+async def _create_route(session: context.Session, metadata: Any, chosen: Any) -> None:
     """Deprecated: the route that ``--url`` asks for."""
-    session.out.warning("--url and --prefix are deprecated; use `fission route create`")
-    trigger = httptrigger_types.HTTPTrigger()
-    trigger.metadata.name = session.new_uid()
-    trigger.metadata.namespace = session.namespace
-    trigger.spec.function_ref.name = function_name
-    trigger.spec.methods = [method.upper() for method in chosen.method] or ["GET"]
-    trigger.spec.prefix = _absolute(chosen.prefix or "")
-    trigger.spec.relative_url = "" if chosen.prefix else _absolute(chosen.url)
+    trigger = _make_route(session, metadata, chosen)
     validation.check(trigger)
     await session.backend.create(resources.HTTPTRIGGERS, objects.encode(trigger))
     path = trigger.spec.prefix or trigger.spec.relative_url
-    session.out.line(f"route created: {format_methods(trigger)} {path} -> {function_name}")
+    session.out.line(f"route created: {format_methods(trigger)} {path} -> {metadata.name}")
+
+
+def _make_route(
+    session: context.Session, metadata: Any, chosen: Any
+) -> httptrigger_types.HTTPTrigger:
+    session.out.warning("--url and --prefix are deprecated; use `fission route create`")
+    trigger = httptrigger_types.HTTPTrigger()
+    trigger.metadata.name = session.new_uid()
+    trigger.metadata.namespace = metadata.namespace
+    trigger.spec.function_ref.name = metadata.name
+    trigger.spec.methods = [method.upper() for method in chosen.method] or ["GET"]
+    trigger.spec.prefix = _absolute(chosen.prefix or "")
+    trigger.spec.relative_url = "" if chosen.prefix else _absolute(chosen.url)
+    return trigger
 
 
 def _absolute(path: str) -> str:

@@ -30,7 +30,7 @@ async def create(session: context.Session, package: package_types.Package, code:
     return await session.backend.create(resources.PACKAGES, objects.encode(package))
 
 
-def make_documents(
+async def make_documents(
     session: context.Session, package: package_types.Package, code: codes.Code
 ) -> list[Obj]:
     """The package as documents; its files are named by an ArchiveUploadSpec each."""
@@ -40,10 +40,7 @@ def make_documents(
             continue
         archives.check(session, sources)
         if archives.is_url(sources.inputs[0]):
-            archive = package_types.Archive(type=package_types.URL, url=sources.inputs[0])
-            if sources.checksum:
-                archive.checksum.type = package_types.SHA256
-                archive.checksum.sum = sources.checksum
+            archive = await archives.from_url(sources.inputs[0], sources)
         else:
             name = f"{archives.package_stem(sources.inputs)}-{session.short_id(_SUFFIX_LENGTH)}"
             documents.append(specfiles.make_archive(name, list(sources.inputs)))

@@ -39,7 +39,7 @@ async def command(
     namespace = session.given_namespace if mode.is_on else session.namespace
     package = build.make_package(name, namespace, flags.env)
     if mode.is_on:
-        specfiles.write(session, mode, build.make_documents(session, package, code))
+        specfiles.write(session, mode, await build.make_documents(session, package, code))
         return
     environment = await lookups.get(session, resources.ENVIRONMENTS, flags.env)
     if code.is_to_be_built:

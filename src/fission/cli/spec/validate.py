@@ -55,8 +55,8 @@ async def command(
     checking.refuse(findings)
     if unchecked:
         session.out.warning(
-            f"no platform was asked ({unchecked}): whether names are taken, and Secrets and"
-            " ConfigMaps exist, was not checked"
+            "no platform was asked, so it is not known whether names are taken, and whether"
+            f" Secrets and ConfigMaps exist: {unchecked}"
         )
     session.out.line("Validation Successful")
 
