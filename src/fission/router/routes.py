@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from fission.router import cors, templates
+from fission.api import httptrigger_templates as templates
+from fission.router import cors
 
 if TYPE_CHECKING:
     from fission.api import httptrigger_types

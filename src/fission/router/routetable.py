@@ -16,8 +16,9 @@ import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from fission.api import httptrigger_lifecycle, httptrigger_validation
+from fission.api import httptrigger_templates as templates
 from fission.base import errors
-from fission.router import cors, exposure, pathindex, resolver, routes, templates
+from fission.router import cors, exposure, pathindex, resolver, routes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -45,7 +45,7 @@ def flags(function: Any) -> Any:
 
 
 def apply_path(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> str:
-    """Set the path; what is to be warned of, if anything."""
+    """Set the path, if the router would serve it; what is to be warned of, if anything."""
     if not given.url and not given.prefix:
         raise errors.UsageError("you need to supply either Prefix or URL/RelativeURL")
     warning = ""
@@ -62,7 +62,25 @@ def apply_path(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> str:
             why="the router answers / itself, for those who check that it lives",
             remedy="use a longer path, or a --route-path / of an Ingress or Gateway",
         )
+    _check_template(spec)
     return warning
+
+
+def _check_template(spec: httptrigger_types.HTTPTriggerSpec) -> None:
+    """Judge the path as the router will: one that it refuses is not written first."""
+    path = spec.prefix or spec.relative_url
+    if "{" not in path and "}" not in path:
+        return
+    from fission.api import httptrigger_templates
+
+    try:
+        httptrigger_templates.Template(path)
+    except httptrigger_templates.TemplateError as error:
+        raise errors.CliError(
+            f"the router would not serve {path!r}",
+            why=error.message,
+            remedy="write it as in /users/{id} or /files/{path:.+}",
+        ) from error
 
 
 def apply_methods(spec: httptrigger_types.HTTPTriggerSpec, methods: tuple[str, ...]) -> None:

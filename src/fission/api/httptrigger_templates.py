@@ -11,8 +11,9 @@ import functools
 import re
 from typing import Final
 
+from fission.api import httptrigger_ambiguity as ambiguity
+from fission.api import httptrigger_expressions as expressions
 from fission.base import errors
-from fission.router import ambiguity, expressions
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _LONGEST: Final = 2048

@@ -22,7 +22,7 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING, Final
 
-from fission.router import expressions
+from fission.api import httptrigger_expressions as expressions
 
 if TYPE_CHECKING:
     from collections.abc import Set

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from fission.router import ambiguity, expressions, templates
+from fission.api import httptrigger_ambiguity as ambiguity
+from fission.api import httptrigger_expressions as expressions
+from fission.api import httptrigger_templates as templates
 
 
 @pytest.mark.parametrize(
