@@ -39,6 +39,8 @@ _USAGE: Final = re.compile(
     r"^(Flags|Available Commands):\n.*\n(?=\nError: )", re.MULTILINE | re.DOTALL
 )
 """The flags or commands that a failure repeats; ``--help`` shows them whole."""
+_GLOBALS: Final = re.compile(r"^Global Flags:\n(?:  .*\n)+", re.MULTILINE)
+"""The flags that every command has: ``fission --help`` shows them."""
 
 
 class Normaliser:
@@ -56,6 +58,7 @@ class Normaliser:
             output = output.replace(text, self._literal[text])
         for name, pattern in FIXED:
             output = pattern.sub(lambda found, name=name: self._replaced(name, found), output)
+        output = _GLOBALS.sub("<global flags>\n", output)
         output = _USAGE.sub(lambda found: f"<{found[1].lower()}>\n", output)
         output = before = "\n".join(output.splitlines())
         output = self._without_ages(output)
