@@ -145,6 +145,8 @@ VARIABLES = {
         " system's.",
         "LOG_LEVEL": "`DEBUG`, `INFO`, `WARNING` or `ERROR` of a platform process; `INFO`.",
         "HOME": "For `~/.fission` and `~/.kube/config`.",
+        "XDG_CACHE_HOME": "Where `fission fn run-local` keeps what it prepares and downloads, in"
+        " `fission`; `~/.cache`.",
         "XDG_RUNTIME_DIR": "Where sockets go when the home's path is too long for them; else the"
         " folder for temporary files.",
     },

@@ -72,6 +72,7 @@ FUNCTION: Final = Branch(
         Leaf("list", "List functions", "function.list"),
         Leaf("log", "Show what a function printed", "function.logs", ("logs",)),
         Leaf("test", "Call a function once", "function.test"),
+        Leaf("run-local", "Run a function without a platform", "function.run_local", ("runl",)),
         Leaf("run-container", "Run an image as a function", "function.run_container", ("runc",)),
         Leaf(
             "update-container",
@@ -202,6 +203,22 @@ TOKEN: Final = Branch(
     (Leaf("create", "Get a token for user name and password", "token.create"),),
 )
 
+COMPLETION: Final = Branch(
+    "completion",
+    "Complete commands, flags and names in a shell",
+    (
+        Leaf("bash", "Write the script for bash", "completion.bash"),
+        Leaf("zsh", "Write the script for zsh", "completion.zsh"),
+        Leaf("fish", "Write the script for fish", "completion.fish"),
+    ),
+)
+
+SUPPORT: Final = Branch(
+    "support",
+    "Collect what is needed to look into a problem",
+    (Leaf("dump", "Collect states, events and logs into a zip", "support.dump"),),
+)
+
 ROOT: Final[tuple[Branch | Leaf, ...]] = (
     Leaf("up", "Start the platform on this machine", "cluster.up"),
     Leaf("down", "Stop the platform on this machine", "cluster.down"),
@@ -218,6 +235,8 @@ ROOT: Final[tuple[Branch | Leaf, ...]] = (
     ARCHIVE,
     TOKEN,
     SPEC,
+    COMPLETION,
+    SUPPORT,
     Leaf("version", "Show versions of client and server", "version"),
     Leaf("check", "Check that the platform works", "check"),
     Leaf("top", "Show what functions do, as it goes on", "top"),

@@ -75,7 +75,7 @@ async def _watch(
     code: codes.Code,
     begin: Callable[["_Loop"], Awaitable[None]],
 ) -> None:
-    saves = filewatch.changes(_paths(session, code), settle_seconds=SETTLE_SECONDS)
+    saves = filewatch.changes(paths(session, code), settle_seconds=SETTLE_SECONDS)
     waiting = asyncio.ensure_future(anext(saves))
     await asyncio.sleep(0)  # from here on no save is missed
     try:
@@ -127,7 +127,7 @@ class _Loop:
             if _digest(made) == self._tried:
                 return
             if changed:
-                self._say(_names(changed, self._session.cwd))
+                self._say(names(changed, self._session.cwd))
             raw, package = await self._present()
             outcome = await self._try(raw, package, made)
             self._tried = _digest(made)
@@ -204,9 +204,7 @@ class _Loop:
             self._session.out.line(textwrap.indent(outcome.detail.rstrip(), "  "))
 
     def _say(self, text: str) -> None:
-        now = self._session.clock.now().astimezone()
-        self._session.out.line(f"{now:%H:%M:%S} {text}")
-        self._session.out.flush()
+        say(self._session, text)
 
 
 def _unchanged(raw: Obj) -> function_types.Function:
@@ -228,15 +226,15 @@ def _inputs(code: codes.Code) -> list[str]:
     return [each for sources in given for each in sources.inputs]
 
 
-def _paths(session: context.Session, code: codes.Code) -> list[pathlib.Path]:
+def paths(session: context.Session, code: codes.Code) -> list[pathlib.Path]:
     """What to watch: of a pattern the folder in front of it."""
-    paths = []
+    found = []
     for text in _inputs(code):
         path = session.path(text)
         while glob.has_magic(str(path)) and not path.exists():
             path = path.parent
-        paths.append(path)
-    return paths
+        found.append(path)
+    return found
 
 
 def _digest(made: package_types.PackageSpec) -> str:
@@ -256,9 +254,17 @@ def _saved_at(changed: Iterable[pathlib.Path], now: float) -> float:
     return newest if 0 <= now - newest < _STALE_SECONDS else now
 
 
-def _names(changed: set[pathlib.Path], cwd: pathlib.Path) -> str:
-    names = sorted(
+def say(session: context.Session, text: str) -> None:
+    """A line of the watch, with the time of day, out at once."""
+    now = session.clock.now().astimezone()
+    session.out.line(f"{now:%H:%M:%S} {text}")
+    session.out.flush()
+
+
+def names(changed: set[pathlib.Path], cwd: pathlib.Path) -> str:
+    """The first few of them."""
+    found = sorted(
         str(path.relative_to(cwd) if path.is_relative_to(cwd) else path) for path in changed
     )
-    rest = len(names) - _NAMES_SHOWN
-    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(found) - _NAMES_SHOWN
+    return ", ".join(found[:_NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -57,6 +57,19 @@ class Need:
 
 
 @dataclass(frozen=True)
+class Debug:
+    """How the image's program is started for a debugger, which comes to ``{port}``.
+
+    Not by the kubelet: by whoever runs the image on a person's machine.
+    """
+
+    command: tuple[str, ...] = ()
+    """Instead of the image's; empty: the same."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[Need, ...] = ()
+
+
+@dataclass(frozen=True)
 class Image:
     """One image as its manifest describes it, placeholders filled in."""
 
@@ -88,6 +101,8 @@ class Image:
     binds: str = ""
     """Its program listens for itself, behind a relay: on the port that ``PORT`` names, or on the
     declared ``containerPort`` in a network of its own. Empty: it takes over handed sockets."""
+
+    debug: Debug | None = None
 
     @property
     def id(self) -> str:
@@ -151,7 +166,7 @@ class Catalog:
                 if best is None or rank > best[0]:
                     best = (rank, image)
         if best is None:
-            known = ", ".join(self._names()) or "none"
+            known = ", ".join(self.names()) or "none"
             raise errors.UnknownImage(
                 f'Container image "{reference}" is not present on this node: no image answers to '
                 f'"{segment}". Known are: {known}. To add one, put a folder with an {MANIFEST} '
@@ -159,7 +174,7 @@ class Catalog:
             )
         return best[1]
 
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
         """The names that images answer to, without the patterns for other versions of a name."""
         patterns = {pattern for image in self.images for pattern in image.match}
         return sorted(
@@ -201,7 +216,7 @@ def parse(text: str, root: Path, python: str, caches: Path = Path("/nowhere")) -
     known = {
         "name", "match", "command", "zygote", "env", "ports", "confined", "shared", "needs",
         "init", "workingDir", "description", "program", "prepare",
-        "listens", "binds",
+        "listens", "binds", "debug",
     }  # fmt: skip
     unknown = sorted(set(raw) - known)
     if unknown:
@@ -249,6 +264,7 @@ def parse(text: str, root: Path, python: str, caches: Path = Path("/nowhere")) -
             content=content,
             listens=bool(raw.get("listens", False)) or raw.get("binds") == "PORT",
             binds=_text(raw.get("binds", "")),
+            debug=_debug(raw["debug"], fill) if "debug" in raw else None,
         )
     except KeyError as error:
         raise BadManifest(f"{where}: field {error.args[0]!r} is missing") from error
@@ -302,6 +318,14 @@ def _need(raw: Any) -> Need:
     if "module" in raw:
         return Need(_text(raw["module"]), install, is_module=True)
     return Need(_text(raw["executable"]), install)
+
+
+def _debug(raw: Any, fill: Callable[[str], str]) -> Debug:
+    return Debug(
+        command=tuple(fill(word) for word in _texts(raw.get("command") or [])),
+        env={_text(k): fill(_text(v)) for k, v in (raw.get("env") or {}).items()},
+        needs=tuple(_need(n) for n in raw.get("needs") or ()),
+    )
 
 
 def _text(value: Any) -> str:
