@@ -54,7 +54,36 @@ async def test_a_pattern_gives_what_it_matches(session, tree):
         "lib/util.py",
         "main.py",
     ]
-    assert members(await archives.make(session, given("src/**/*.py"))) == ["main.py", "util.py"]
+    assert members(await archives.make(session, given("src/**/*.py"))) == [
+        "lib/util.py",
+        "main.py",
+    ]
+    assert members(await archives.make(session, given("src/lib/*.py"))) == ["util.py"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "exclude", "expected"),
+    [
+        (["src"], ["lib/"], ["main.py"]),
+        (["src"], ["src/lib"], ["main.py"]),
+        (["src"], ["*.txt"], ["lib/util.py", "main.py"]),
+        (["src/**"], ["./src/**/*.py"], ["lib/data.txt"]),
+        (["src/*", "one.py"], ["*.py", "!one.py"], ["lib/data.txt", "one.py"]),
+        (["src"], ["/lib"], ["lib/data.txt", "lib/util.py", "main.py"]),
+    ],
+)
+async def test_what_is_excluded_stays_out(session, tree, inputs, exclude, expected):
+    sources = collect.Sources(tuple(inputs), "include", exclude=tuple(exclude))
+
+    assert members(await archives.make(session, sources)) == expected
+
+
+async def test_a_folder_with_signs_of_patterns_in_its_name_is_a_folder(tmp_path, session, tree):
+    (tree / "a[1]").mkdir()
+    (tree / "a[1]" / "x.py").write_text("")
+    session.cwd = tree / "a[1]"
+
+    assert members(await archives.make(session, given("*.py", "./x.py"))) == ["x.py"]
 
 
 async def test_several_inputs_are_one_archive(session, tree):
