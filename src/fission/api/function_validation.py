@@ -122,7 +122,8 @@ def _validate_mounts(
     for index, each in enumerate(references):
         path = f"{field}[{index}]"
         errors += common.validate_label(f"{path}.name", each.name)
-        place = each.mount_path or f"{each.namespace or namespace}/{each.name}"
+        where = each.namespace or namespace  # none in a file that leaves it open
+        place = each.mount_path or (f"{where}/{each.name}" if where else each.name)
         if not common.is_clean_relative_path(place):
             errors.append(
                 fielderrors.invalid(

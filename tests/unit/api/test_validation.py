@@ -254,6 +254,12 @@ def test_a_container_function_mounts_or_says_which_variables():
     ]
 
 
+def test_what_a_file_mounts_may_leave_its_namespace_open():
+    function = a_function(secrets=[function_types.MountedReference(name="s")])
+    function.metadata.namespace = ""
+    assert messages(function) == []
+
+
 @pytest.mark.parametrize("executor", ["poolmgr", "newdeploy"])
 def test_variables_are_set_by_every_executor(executor):
     function = a_function(

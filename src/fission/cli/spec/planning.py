@@ -154,8 +154,7 @@ def _step(wanted: Wanted, live: Obj | None, moved_weights: bool, reloaded: set[K
     if has_new_code:
         path = "spec.package.packageref.resourceversion"
         changes = [each for each in changes if each.path != path]
-        before = live["spec"].get("package", {}).get("packageref", {}).get("resourceversion")
-        changes.append(comparing.Change(path, before, "(the new one)"))
+        changes.append(comparing.Change(path, None, "(that of the new code)"))
     if not changes:
         return None
     is_pointed_elsewhere = any(each.path.startswith("spec.package.packageref") for each in changes)

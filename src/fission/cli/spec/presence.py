@@ -52,14 +52,19 @@ async def look(
 
 async def _list(backend: Lister, kind: str, namespaces: Sequence[str], anywhere: bool) -> list[Obj]:
     resource = resources.BY_KIND[kind]
+    everywhere: list[Obj] = []
     if anywhere:
         try:
-            return _named(resource, await backend.list(resource, None))
+            everywhere = await backend.list(resource, None)
         except status.Forbidden:
             if not namespaces:
                 raise
+        else:
+            # The controller's contract reads all namespaces of canary configs as the default one.
+            if resource is not resources.CANARYCONFIGS:
+                namespaces = ()
     found = await asyncio.gather(*(backend.list(resource, each) for each in namespaces))
-    return _named(resource, [obj for objs in found for obj in objs])
+    return _named(resource, [obj for objs in (everywhere, *found) for obj in objs])
 
 
 def _named(resource: gvk.Resource, objs: list[Obj]) -> list[Obj]:

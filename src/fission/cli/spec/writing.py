@@ -98,21 +98,24 @@ class Writer:
         return outcome
 
     async def _run_rank(self, rank: Sequence[planning.Step], outcome: Outcome) -> None:
-        waiting = iter(rank)
+        waiting = iter(enumerate(rank))
+        finished: dict[int, Done] = {}
 
         async def work() -> None:
-            for step in waiting:
+            for number, step in waiting:
                 try:
-                    done = Done(step, await self._do(step))
+                    finished[number] = Done(step, await self._do(step))
                 except base_errors.Error as error:
                     outcome.failed.append(Failed(step, error))
-                    continue
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(WRITERS, len(rank))):
+                    group.create_task(work())
+        finally:
+            for _, done in sorted(finished.items()):
                 outcome.done.append(done)
                 self._on_done(done)
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(WRITERS, len(rank))):
-                group.create_task(work())
 
     async def _do(self, step: planning.Step) -> Obj | None:
         resource = resources.BY_KIND[step.key.kind]
