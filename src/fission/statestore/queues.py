@@ -238,14 +238,14 @@ def _visible(
 def _leased(
     db: sqlite3.Connection, number: int, attempts: int, epoch: int, until: int, birth: str
 ) -> wire.LeasedMessage:
-    (body,) = db.execute(
+    body, enqueued = db.execute(
         "UPDATE messages SET leased = 1, visible = ?, attempts = attempts + 1, epoch = epoch + 1"
-        " WHERE id = ? RETURNING body",
+        " WHERE id = ? RETURNING body, enqueued",
         (until, number),
     ).fetchone()
     return wire.LeasedMessage(
         id=message_id(number, birth),
-        receipt=rules.receipt(number, epoch + 1),
+        receipt=rules.receipt(number, epoch + 1, enqueued // 1000),
         body=body,
         attempts=attempts + 1,
     )
@@ -258,10 +258,11 @@ def _next_visible(db: sqlite3.Connection, queue: int) -> int | None:
 
 def _held(db: sqlite3.Connection, receipt: str) -> tuple[int, int, int]:
     """Number, queue and attempts of the message that a receipt is good for."""
-    number, epoch = rules.parse_receipt(receipt)
+    number, epoch, micros = rules.parse_receipt(receipt)
     row = db.execute(
-        "SELECT queue, attempts FROM messages WHERE id = ? AND epoch = ? AND leased = 1",
-        (number, epoch),
+        "SELECT queue, attempts FROM messages WHERE id = ? AND epoch = ? AND enqueued / 1000 = ?"
+        " AND leased = 1",
+        (number, epoch, micros),
     ).fetchone()
     if row is None:
         raise errors.InvalidReceipt(

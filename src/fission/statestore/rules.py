@@ -22,7 +22,7 @@ MAX_NANOS: Final = 10 * 365 * 24 * 3600 * wire.NANOS
 ROW_BYTES: Final = 64
 """What a row takes besides its contents, roughly; for the quota."""
 
-_RECEIPT: Final = re.compile(r"(\d{1,18})\.(\d{1,18})")
+_RECEIPT: Final = re.compile(r"(\d{1,18})\.(\d{1,18})\.(\d{1,18})")
 
 
 @dataclass(frozen=True)
@@ -127,17 +127,21 @@ def has_attempts_left(attempts: int, most: int) -> bool:
     return attempts < most
 
 
-def receipt(message: int, epoch: int) -> str:
-    """What settles a delivery: the message, and which of its deliveries it is."""
-    return f"{message}.{epoch}"
+def receipt(message: int, epoch: int, micros: int) -> str:
+    """What settles a delivery: the message, which of its deliveries it is, and when it came.
+
+    In a file that took this one's place, such as an older copy of it, the number may be another
+    message's; that did not come at the same moment.
+    """
+    return f"{message}.{epoch}.{micros}"
 
 
-def parse_receipt(text: str) -> tuple[int, int]:
-    """Message and epoch; raises InvalidReceipt."""
+def parse_receipt(text: str) -> tuple[int, int, int]:
+    """Message, epoch and moment; raises InvalidReceipt."""
     match = _RECEIPT.fullmatch(text)
     if match is None or not text.isascii():
         raise errors.InvalidReceipt(f"{text[:80]!r} is not a receipt")
-    return int(match[1]), int(match[2])
+    return int(match[1]), int(match[2]), int(match[3])
 
 
 def _is_at(version: int) -> str:

@@ -59,8 +59,20 @@ def test_a_receipt_is_good_once():
         world.ack(again.receipt)
 
 
+def test_a_receipt_of_another_file_settles_nothing():
+    before, restored = samples.World(), samples.World()
+    before.enqueue("q", b"one")
+    (held,) = before.lease("q")
+    restored.wait(1)
+    restored.enqueue("q", b"another")
+    assert restored.lease("q")
+    with pytest.raises(errors.InvalidReceipt):
+        restored.ack(held.receipt)
+
+
 @pytest.mark.parametrize(
-    "receipt", ["", "1", "a.b", "1.2.3", "-1.2", "9" * 30 + ".1", "\u0663.\u0661"]
+    "receipt",
+    ["", "1", "a.b", "1.2", "1.2.3", "1.2.3.4", "-1.2.3", "9" * 30 + ".1.1", "\u0663.\u0661"],
 )
 def test_what_is_no_receipt_is_refused(receipt):
     with pytest.raises(errors.InvalidReceipt):
