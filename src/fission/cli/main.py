@@ -16,6 +16,8 @@ import click
 from fission.base import errors as base_errors
 from fission.cli import command, context, errors, help
 
+COMPLETE: Final = "__complete"
+"""The word by which a shell asks what may follow; no command that a person types."""
 INTERRUPTED: Final = 130
 """As a shell has it for SIGINT."""
 
@@ -48,6 +50,10 @@ def run(
 
 def begin(session: context.Session, arguments: Sequence[str]) -> tuple[Any, int]:
     """Read the flags and run what needs no event loop; what is left, and the exit code so far."""
+    if list(arguments[:1]) == [COMPLETE]:
+        from fission.cli.completion import engine
+
+        return engine.run(session, arguments[1:]), 0
     try:
         result = command.root().main(
             args=list(arguments), prog_name="fission", standalone_mode=False, obj=session

@@ -1,0 +1,1 @@
+"""``fission completion``: commands, flags and names of live objects, completed in a shell."""

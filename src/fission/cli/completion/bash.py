@@ -1,0 +1,11 @@
+"""``fission completion bash``."""
+
+from fission.cli import command as commands
+from fission.cli import context
+from fission.cli.completion import scripts
+
+
+@commands.command(scripts.help_of("bash"))
+def command(session: context.Session) -> None:
+    """Print the script."""
+    session.out.text(scripts.TEXTS["bash"])

@@ -1,0 +1,1 @@
+"""``fission support``: what helps whoever looks into a problem."""
