@@ -180,9 +180,7 @@ def test_a_function_takes_the_environment_of_the_package_that_it_names(fission, 
     create = ("fn", "create", "--name", "hello", "--pkgname", "code", "--url", "hi", "--dry")
     refused = fission(*create)
     fission("spec", "init", "--name", "app")
-    fission(
-        *_CREATES["package"][:2], "--name", "code", "--env", "py", "--src", "hello.py", "--spec"
-    )
+    fission(*CREATES["package"][:2], "--name", "code", "--env", "py", "--src", "hello.py", "--spec")
     result = fission(*create)
 
     assert refused.code == 1
@@ -192,7 +190,7 @@ def test_a_function_takes_the_environment_of_the_package_that_it_names(fission, 
     assert "  relativeurl: /hi\n" in result.out
 
 
-_CREATES = {
+CREATES = {
     "env": ("env", "create", "--name", "python", "--image", "i", "--poolsize", "1"),
     "package": ("pkg", "create", "--name", "src", "--env", "python", "--src", "app"),
     "function": ("fn", "create", "--name", "hello", "--env", "python", "--code", "hello.py"),
@@ -226,7 +224,7 @@ def test_what_the_creates_write_is_valid_together(fission, code, namespace):
     (code / "app").mkdir()
     (code / "app" / "main.py").write_text("def main(): pass\n")
     fission("spec", "init", "--name", "app")
-    for create in _CREATES.values():
+    for create in CREATES.values():
         result = fission(*create, "--spec", "-n", "default")
         assert (result.code, result.err) == (0, "")
         assert "Warning" not in result.out

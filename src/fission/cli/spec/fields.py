@@ -6,6 +6,7 @@ refuse, too. Unlike a cluster, a field that nobody knows is never dropped in sil
 
 import base64
 import binascii
+import dataclasses
 import functools
 import re
 from collections.abc import Iterator, Mapping
@@ -54,6 +55,13 @@ _NAMES: Final = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Misspelled(FieldError):
+    """A field that nobody knows, and the path of the one that was probably meant."""
+
+    meant: str = ""
+
+
 def check(obj: Obj) -> list[FieldError]:
     """Unknown fields, and values that their field cannot have, of an object of ours."""
     found = list(_unknown(obj, _TOP, ""))
@@ -61,8 +69,10 @@ def check(obj: Obj) -> list[FieldError]:
     found += _object(obj["metadata"], {"properties": {**known, **_METADATA}}, "metadata")
     spec = obj.get("spec")
     if spec is None:
-        return [*found, fielderrors.required("spec")]
-    return [*found, *_value(spec, _schema_of(obj["kind"]), "spec")]
+        found.append(fielderrors.required("spec"))
+    found += _value(spec, _schema_of(obj["kind"]), "spec")
+    meant = {each.meant for each in found if isinstance(each, Misspelled)}
+    return [each for each in found if each.field not in meant]
 
 
 @functools.cache
@@ -111,18 +121,19 @@ def _object(value: Obj, hints: schema.Hints, path: str) -> Iterator[FieldError]:
     for key, inner in properties.items():
         if key in value:
             yield from _value(value[key], inner, f"{path}.{key}")
-    misspelled = {reading.nearest(key, properties) for key in value if key not in properties}
     for key in hints.get("required", ()):
-        if value.get(key) is None and key != _FILLED and key not in misspelled:
+        if value.get(key) is None and key != _FILLED:
             yield fielderrors.required(f"{path}.{key}")
 
 
 def _unknown(value: Obj, known: Any, path: str) -> Iterator[FieldError]:
+    start = f"{path}." if path else ""
     for key in value:
         if key not in known:
-            hint = reading.suggestion(key, known)
-            field = f"{path}.{key}" if path else key
-            yield FieldError(field, "FieldValueForbidden", f"unknown field{hint}")
+            text = f"unknown field{reading.suggestion(key, known)}"
+            close = reading.nearest(key, known)
+            meant = f"{start}{close}" if close else ""
+            yield Misspelled(f"{start}{key}", "FieldValueForbidden", text, meant)
 
 
 def _scalar(value: Any, hints: schema.Hints, path: str) -> Iterator[FieldError]:

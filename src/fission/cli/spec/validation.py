@@ -105,12 +105,11 @@ def _problems(each: Document, found: Iterable[FieldError]) -> list[Problem]:
     return [Problem(f"{each}: {error}", each.place_of(error.field)) for error in found]
 
 
-def _is_told(field: str, errors: Iterable[FieldError]) -> bool:
+def _is_told(field: str, errors: Sequence[FieldError]) -> bool:
     """Whether something around a field, or the field itself, is known to be wrong."""
-    return any(
-        field == each.field or field.startswith((f"{each.field}.", f"{each.field}["))
-        for each in errors
-    )
+    told = {each.field for each in errors}
+    told |= {each.meant for each in errors if isinstance(each, fields.Misspelled) and each.meant}
+    return any(field == each or field.startswith((f"{each}.", f"{each}[")) for each in told)
 
 
 def _without(obj: document.Obj, wrong: Sequence[str]) -> document.Obj:
