@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from fission.api import package_types
 from fission.cli import context, errors
 from fission.cli.package import buildstate
 from fission.cli.spec import (
@@ -100,6 +101,9 @@ async def run(session: context.Session, options: Options, *, quiet_git: bool = F
         )
         packed = await packing
         await git
+        if options.validates:
+            for missing in await checking.check_mounts(session, application.documents, namespace):
+                session.out.warning(str(missing))
         return await _carry_out(session, options, application, draft, live, packed)
 
 
@@ -153,6 +157,12 @@ async def _carry_out(
         for obj in packages
         if (obj["spec"].get("source") or {}) and not obj["spec"].get("deployment")
     ]
+    for key in sorted(set(built) & set(made.unchanged)):
+        if buildstate.build_status(live[key]) == package_types.FAILED:
+            session.out.warning(
+                f"the last build of {key} failed; see `fission pkg info --name {key.name}"
+                f" -n {key.namespace}`"
+            )
     return Result(application, made, built)
 
 

@@ -42,7 +42,7 @@ async def check_platform(
         planning.Key(each.kind, each.namespace or namespace, each.name): each for each in documents
     }
     live, missing = await asyncio.gather(
-        presence.look(session.backend, keys), _check_mounts(session, documents, namespace)
+        presence.look(session.backend, keys), check_mounts(session, documents, namespace)
     )
     findings = validation.Findings(warnings=missing)
     conflicts = _conflicts(keys, live, application.deployment.uid)
@@ -75,7 +75,7 @@ def _conflicts(
     return found
 
 
-async def _check_mounts(
+async def check_mounts(
     session: context.Session, documents: Sequence[Document], namespace: str
 ) -> list[Problem]:
     """Secrets and ConfigMaps that functions read and that are not there; each is asked for once."""

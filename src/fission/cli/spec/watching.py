@@ -15,7 +15,7 @@ from typing import Final
 from fission.base import errors as base_errors
 from fission.cli import context, filewatch
 from fission.cli.backend import patience
-from fission.cli.spec import applying, building, document, reading
+from fission.cli.spec import applying, building, document, planning, reading
 
 SETTLE_SECONDS: Final = 0.02
 _RETRY_SECONDS: Final = 2.0
@@ -25,30 +25,26 @@ _RETRY_SECONDS: Final = 2.0
 async def run(session: context.Session, chosen: applying.Options) -> None:
     """Apply for ever."""
     options = dataclasses.replace(chosen, tries=True)
-    is_first, has_told = True, False
     async with contextlib.AsyncExitStack() as stack:
-        watch = _Watch(options)
+        watch, builds = _Watch(options), _Builds(session)
         stack.push_async_callback(watch.aclose)
-        builds: asyncio.Task[None] | None = None
+        stack.push_async_callback(builds.pause)
+        is_first = True
         while True:
             await watch.begin()
-            result = retry = None
+            retry = None
             try:
                 result = await applying.run(session, options, quiet_git=not is_first)
-                is_first = False
+                builds.show(result)
             except (base_errors.Error, OSError) as error:
                 _tell(session, error)
                 retry = _RETRY_SECONDS if isinstance(error, patience.PASSING) else None
-            if not has_told:
+            if is_first:
                 session.out.line("Watching files for changes; end with Ctrl-C.")
-                has_told = True
+                is_first = False
             session.out.flush()
-            if result is not None:
-                builds = asyncio.ensure_future(_show_builds(session, result))
             changed = await watch.wait(retry)
-            if builds is not None:
-                builds.cancel()
-                await asyncio.gather(builds, return_exceptions=True)
+            await builds.pause()
             if changed:
                 session.out.line("Noticed a file change, reapplying specs...")
 
@@ -59,12 +55,39 @@ def _tell(session: context.Session, error: Exception) -> None:
     session.out.error(str(error), why=why, remedy=remedy)
 
 
-async def _show_builds(session: context.Session, result: applying.Result) -> None:
-    try:
-        await building.wait(session, result.packages)
-    except base_errors.Error as error:
-        _tell(session, error)
-    session.out.flush()
+class _Builds:
+    """Builds that are shown while nothing else is done; each until it is over."""
+
+    def __init__(self, session: context.Session) -> None:
+        self._session = session
+        self._seen = False
+        self._unfinished: list[planning.Key] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def show(self, result: applying.Result) -> None:
+        """Go on, with what was written just now; at first with every package."""
+        written = {step.key for step in result.plan.steps}
+        for key in result.packages:
+            if (key in written or not self._seen) and key not in self._unfinished:
+                self._unfinished.append(key)
+        self._seen = True
+        self._task = asyncio.ensure_future(self._show())
+
+    async def pause(self) -> None:
+        """Stop showing."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def _show(self) -> None:
+        while self._unfinished:
+            try:
+                await building.wait(self._session, self._unfinished[:1])
+            except base_errors.Error as error:
+                _tell(self._session, error)
+            del self._unfinished[0]
+            self._session.out.flush()
 
 
 class _Watch:
