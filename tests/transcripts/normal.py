@@ -14,7 +14,7 @@ from typing import Final
 AGE_COLUMNS: Final = ("AGE", "LASTTRANSITION", "LAST_DELIVERY")
 
 FIXED: Final = (
-    ("uid", re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")),
+    ("uid", re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")),
     ("sha256", re.compile(r"\b[0-9a-f]{64}\b")),
 )
 """Name of the placeholder, and what it stands for: always of one width."""
@@ -60,13 +60,13 @@ class Normaliser:
             output = pattern.sub(lambda found, name=name: self._replaced(name, found), output)
         output = _GLOBALS.sub("<global flags>\n", output)
         output = _USAGE.sub(lambda found: f"<{found[1].lower()}>\n", output)
-        output = before = "\n".join(output.splitlines())
+        output = before = "\n".join(output.rstrip().splitlines())
         output = self._without_ages(output)
         for name, pattern in VARYING:
             output = pattern.sub(lambda found, name=name: self._replaced(name, found), output)
         if output != before:
             output = re.sub(r"(?<=\S) {2,}", " ", output)
-        return "\n".join(line.rstrip() for line in output.rstrip().splitlines())
+        return "\n".join(line.rstrip() for line in output.splitlines())
 
     def _replaced(self, name: str, found: re.Match[str]) -> str:
         self.last[name] = found[0]

@@ -200,9 +200,7 @@ class Teller:
         return done.stdout, done.returncode
 
     def _fission(self, line: str) -> tuple[str, int]:
-        lexer = shlex.shlex(line, posix=True, punctuation_chars="|<>")
-        lexer.whitespace_split, lexer.commenters = True, ""
-        words = list(lexer)[1:]
+        words = shlex.split(line)[1:]
         ends = [at for at, word in enumerate(words) if word in ("|", "<", ">")]
         end = ends[0] if ends else len(words)
         words, operator, rest = words[:end], (words[end : end + 1] or [""])[0], words[end + 1 :]
@@ -219,7 +217,7 @@ class Teller:
             (self.folder / rest[0]).write_text(out.getvalue())
             return err.getvalue(), code
         if operator == "|":
-            pipe = " ".join(word if set(word) <= set("|<>") else shlex.quote(word) for word in rest)
+            pipe = " ".join(word if word in ("|", "<", ">") else shlex.quote(word) for word in rest)
             output, code = self._shell(pipe, out.getvalue())
             return err.getvalue() + output, code
         return out.getvalue(), code

@@ -1,10 +1,9 @@
 """Functions that a trigger names and that are not there: a warning, as they may come later."""
 
-import difflib
 from collections.abc import Iterable
 
 from fission.api import resources
-from fission.cli import context, lookups
+from fission.cli import context, lookups, suggest
 
 
 async def warn(session: context.Session, names: Iterable[str], namespace: str) -> None:
@@ -13,6 +12,6 @@ async def warn(session: context.Session, names: Iterable[str], namespace: str) -
         if not name or await lookups.find(session, resources.FUNCTIONS, name, namespace):
             continue
         found = await session.backend.list(resources.FUNCTIONS, namespace)
-        close = difflib.get_close_matches(name, lookups.names_of(found), n=1)
-        hint = f'; did you mean "{close[0]}"?' if close else ""
+        meant = suggest.question(name, lookups.names_of(found))
+        hint = f"; {meant}" if meant else ""
         session.out.warning(f"function '{name}' does not exist in namespace '{namespace}'{hint}")

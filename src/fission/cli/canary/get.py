@@ -8,7 +8,9 @@ from fission.cli import context, lookups, options, output, views
 from fission.cli.canary import table
 
 
-@commands.command("Show a canary configuration and how far it is.")
+@commands.command(
+    "Show a canary configuration and how far it is.\n\n  fission canary get --name hello",
+)
 @options.name("Name of the canary configuration")
 @options.output
 async def command(session: context.Session, name: str, **flags: Any) -> None:

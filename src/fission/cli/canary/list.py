@@ -8,7 +8,9 @@ from fission.cli import context, lookups, options, output, views
 from fission.cli.canary import table
 
 
-@commands.command("List canary configurations.")
+@commands.command(
+    "List canary configurations.\n\n  fission canary list -o wide",
+)
 @options.all_namespaces
 @options.output
 async def command(session: context.Session, all_namespaces: bool | None, **flags: Any) -> None:

@@ -11,7 +11,8 @@ from fission.cli.canary import build
 
 @commands.command(
     "Update a canary configuration; only what is given changes. A change begins one that has\n"
-    "ended anew, from the weights that the route has.",
+    "ended anew, from the weights that the route has.\n\n"
+    "  fission canary update --name hello --increment-step 50",
     updates=True,
 )
 @options.name("Name of the canary configuration")

@@ -7,7 +7,10 @@ from fission.cli import command as commands
 from fission.cli import context, options, waiting
 
 
-@commands.command("Wait until a condition of a canary configuration has a status.")
+@commands.command(
+    "Wait until a condition of a canary configuration has a status.\n\n"
+    "  fission canary wait --name hello --for condition=Ready --timeout 30m",
+)
 @options.name("Name of the canary configuration")
 @options.string("--for", help="condition=<Type>[=True|False|Unknown]", required=True)
 @options.duration("--timeout", help="Longest wait", default="60s")

@@ -13,7 +13,7 @@ async def command(
     session: context.Session, name: str, ignorenotfound: bool | None, force: bool | None
 ) -> None:
     """Delete one."""
-    if not force:
+    if not force and await lookups.find(session, resources.ENVIRONMENTS, name):
         await _refuse_used(session, name)
     if await lookups.delete(session, resources.ENVIRONMENTS, name, ignorenotfound):
         session.out.line(f"environment '{name}' deleted")

@@ -6,7 +6,9 @@ from fission.cli import context, errors, lookups, options
 from fission.cli.httptrigger import list as trigger_list
 
 
-@commands.command("Delete a route, or all routes to a function.")
+@commands.command(
+    "Delete a route, or all routes to a function.\n\n  fission route delete --name hello",
+)
 @options.name("Name of the route", required=False)
 @options.string("--function", help="Delete all routes to this function")
 @options.ignore_not_found

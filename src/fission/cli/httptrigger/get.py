@@ -8,7 +8,9 @@ from fission.cli import context, deliveries, lookups, options, output, views
 from fission.cli.httptrigger import table
 
 
-@commands.command("Show a route.")
+@commands.command(
+    "Show a route.\n\n  fission route get --name hello",
+)
 @options.name("Name of the route")
 @options.output
 async def command(session: context.Session, name: str, **flags: Any) -> None:

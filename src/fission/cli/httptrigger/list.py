@@ -8,7 +8,9 @@ from fission.cli import context, lookups, options, output, views
 from fission.cli.httptrigger import table
 
 
-@commands.command("List routes.")
+@commands.command(
+    "List routes.\n\n  fission route list --function hello\n  fission route list -A -o wide",
+)
 @options.string("--function", help="Only those to this function")
 @options.all_namespaces
 @options.output

@@ -9,7 +9,12 @@ from fission.cli import context, lookups, missing, options
 from fission.cli.httptrigger import build, conflicts
 
 
-@commands.command("Update a route; only what is given changes.", updates=True)
+@commands.command(
+    "Update a route; only what is given changes.\n\n"
+    "  fission route update --name hello --method GET --method POST\n"
+    "  fission route update --name hello --function hello-v2",
+    updates=True,
+)
 @options.name("Name of the route")
 @build.flags
 async def command(session: context.Session, name: str, **given: Any) -> None:

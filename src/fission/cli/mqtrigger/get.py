@@ -8,7 +8,9 @@ from fission.cli import context, deliveries, lookups, options, output, views
 from fission.cli.mqtrigger import table
 
 
-@commands.command("Show a message queue trigger.")
+@commands.command(
+    "Show a message queue trigger.\n\n  fission mqt get --name orders",
+)
 @options.name("Name of the trigger")
 @options.output
 async def command(session: context.Session, name: str, **flags: Any) -> None:

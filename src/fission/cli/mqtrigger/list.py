@@ -8,7 +8,9 @@ from fission.cli import context, lookups, options, output, views
 from fission.cli.mqtrigger import table
 
 
-@commands.command("List message queue triggers.")
+@commands.command(
+    "List message queue triggers.\n\n  fission mqt list -o wide",
+)
 @options.all_namespaces
 @options.output
 async def command(session: context.Session, all_namespaces: bool | None, **flags: Any) -> None:

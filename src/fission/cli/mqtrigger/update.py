@@ -9,7 +9,11 @@ from fission.cli import context, errors, lookups, options
 from fission.cli.mqtrigger import build
 
 
-@commands.command("Update a message queue trigger; only what is given changes.", updates=True)
+@commands.command(
+    "Update a message queue trigger; only what is given changes.\n\n"
+    "  fission mqt update --name orders --maxretries 3 --errortopic orders-failed",
+    updates=True,
+)
 @options.name("Name of the trigger")
 @build.flags
 async def command(session: context.Session, name: str, **given: Any) -> None:

@@ -8,7 +8,10 @@ from fission.cli import context, deliveries, lookups, options, output, views
 from fission.cli.timetrigger import table
 
 
-@commands.command("Show a timer: its last and next tick, and what became of those before.")
+@commands.command(
+    "Show a timer: its last and next tick, and what became of those before.\n\n"
+    "  fission timer get --name nightly",
+)
 @options.name("Name of the trigger")
 @options.output
 async def command(session: context.Session, name: str, **flags: Any) -> None:

@@ -8,7 +8,9 @@ from fission.cli import context, lookups, options, output, views
 from fission.cli.timetrigger import table
 
 
-@commands.command("List timers.")
+@commands.command(
+    "List timers.\n\n  fission timer list -o wide",
+)
 @options.all_namespaces
 @options.output
 async def command(session: context.Session, all_namespaces: bool | None, **flags: Any) -> None:

@@ -10,7 +10,9 @@ from fission.cli.timetrigger import build, schedule
 
 
 @commands.command(
-    "Update a timer; only what is given changes. Another schedule counts from now.", updates=True
+    "Update a timer; only what is given changes. Another schedule counts from now.\n\n"
+    "  fission timer update --name nightly --cron '0 3 * * *' --missedgrace 1h",
+    updates=True,
 )
 @options.name("Name of the trigger")
 @build.flags

@@ -15,7 +15,10 @@ _SHOWN: Final = 100
 _MAX_BYTES: Final = 1 << 20
 
 
-@commands.command("Show the newest messages of a topic; none is taken out.")
+@commands.command(
+    "Show the newest messages of a topic; none is taken out.\n\n"
+    "  fission topic peek --topic orders --limit 3",
+)
 @options.string("--topic", help="Name of the topic", required=True)
 @options.integer("--limit", help="Most messages shown", default=_LIMIT)
 async def command(session: context.Session, topic: str, limit: int | None) -> None:

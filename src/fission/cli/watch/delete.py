@@ -5,7 +5,9 @@ from fission.cli import command as commands
 from fission.cli import context, lookups, options
 
 
-@commands.command("Delete a watch trigger.")
+@commands.command(
+    "Delete a watch trigger.\n\n  fission watch delete --name web",
+)
 @options.name("Name of the trigger")
 @options.ignore_not_found
 async def command(session: context.Session, name: str, ignorenotfound: bool | None) -> None:

@@ -8,7 +8,10 @@ from fission.cli import context, deliveries, lookups, options, output, views
 from fission.cli.watch import table
 
 
-@commands.command("Show a watch trigger: whether it works, and what it has delivered.")
+@commands.command(
+    "Show a watch trigger: whether it works, and what it has delivered.\n\n"
+    "  fission watch get --name web",
+)
 @options.name("Name of the trigger")
 @options.output
 async def command(session: context.Session, name: str, **flags: Any) -> None:

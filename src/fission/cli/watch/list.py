@@ -8,7 +8,9 @@ from fission.cli import context, lookups, options, output, views
 from fission.cli.watch import table
 
 
-@commands.command("List watch triggers.")
+@commands.command(
+    "List watch triggers.\n\n  fission watch list -o wide",
+)
 @options.all_namespaces
 @options.output
 async def command(session: context.Session, all_namespaces: bool | None, **flags: Any) -> None:
