@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import os
+import pty
 import queue
+import select
+import signal
+import subprocess
+import sys
 import threading
 
 from tests.e2e import platform as platforms
@@ -76,3 +82,31 @@ def test_top_shows_calls_errors_times_pods_and_cold_starts(platform: platforms.P
     assert table.splitlines()[0].split() == [
         "NAME", "CALLS/S", "ERRORS/S", "P50", "P99", "PODS", "COLD_STARTS", "NAMESPACE",
     ]  # fmt: skip
+
+
+def test_top_goes_on_at_a_terminal_until_it_is_interrupted(platform: platforms.Platform) -> None:
+    terminal, end = pty.openpty()
+    running = subprocess.Popen(
+        platform.account.command(
+            [sys.executable, "-m", "fission.cli.main", "top", "--interval", "0.2s"]
+        ),
+        env={**platform._env, "TERM": "xterm", "COLUMNS": "100", "LINES": "20"},
+        cwd=platform.home,
+        stdin=end,
+        stdout=end,
+        stderr=end,
+    )
+    os.close(end)
+    shown = b""
+    try:
+        while shown.count(b"CALLS/S") < 2:
+            ready, _, _ = select.select([terminal], [], [], platforms.DEADLINE_SECONDS)
+            assert ready, shown
+            shown += os.read(terminal, 65536)
+        assert b"fission top - " in shown
+        running.send_signal(signal.SIGINT)
+        running.wait(platforms.DEADLINE_SECONDS)
+    finally:
+        running.kill()
+        running.wait()
+        os.close(terminal)

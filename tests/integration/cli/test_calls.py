@@ -297,6 +297,20 @@ async def test_pods_are_listed(good, pod):
     assert "Invocable:   Yes (1 of 1 warm pod(s) serving)\n" in described
 
 
+async def test_pods_and_the_description_for_programs(good, pod):
+    shown = await good("fn", "pods", "--name", "hello", "-o", "wide")
+    assert shown.splitlines()[0].endswith("SERVED VERSION NODE RESTARTS AGE")
+    assert " here 0        " in shown.splitlines()[1]
+    assert await good("fn", "pods", "--name", "hello", "-o", "name") == "pod/hello-1\n"
+    (listed,) = json.loads(await good("fn", "pods", "--name", "hello", "-o", "json"))
+    assert listed["metadata"]["name"] == "hello-1"
+
+    told = json.loads(await good("fn", "describe", "--name", "hello", "-o", "json"))
+    assert told["invocable"] == "Yes (1 of 1 warm pod(s) serving)"
+    assert told["function"]["metadata"]["name"] == "hello"
+    assert [each["metadata"]["name"] for each in told["pods"]] == ["hello-1"]
+
+
 async def test_a_pod_of_another_function_is_not_read(bad, pod):
     assert await bad("fn", "logs", "--name", "hello", "--pod", "other") == (
         'Error: pod "other" does not run this function\n  these do: hello-1'
