@@ -42,6 +42,13 @@ async def test_topics_of_namespaces_are_apart(good, statestore):
     assert (await good("topic", "peek", "--topic", "t", "-n", "other")).startswith("head: 1\n")
 
 
+async def test_the_newest_are_shown_however_large_they_are(good, statestore):
+    for letter in "ab":
+        await good("topic", "publish", "--topic", "large", "--data", letter * 700_000)
+    shown = (await good("topic", "peek", "--topic", "large")).splitlines()
+    assert [line.split()[0] for line in shown[2:]] == ["1", "2"]
+
+
 async def test_what_cannot_be_is_said(bad, statestore):
     assert "--topic: 'a/b' is not a topic" in await bad("topic", "peek", "--topic", "a/b")
     assert "--limit 0: want 1 to 1000" in await bad("topic", "peek", "--topic", "a", "--limit", "0")
@@ -90,7 +97,10 @@ async def test_a_message_for_a_broker_is_queued_and_what_delays_it_is_told(
     )
     await statestore.kill(message.receipt, "too large")
     done = await command_line.run("topic", "publish", *words)
-    assert "1 earlier messages for nats-jetstream could not be sent" in done.err
+    assert (
+        "dead letters of queue mq-egress-nats-jetstream, which could not be sent before: 1;"
+        in done.err
+    )
 
 
 async def test_another_secret_is_refused_in_words(command_line, bad, statestore):

@@ -52,6 +52,6 @@ async def _tell_of_dead_letters(session: context.Session, mq_type: str) -> None:
     )
     if stats.dead:
         session.out.note(
-            f"{stats.dead} earlier messages for {mq_type} could not be sent and are dead letters"
-            f" of queue {queue}; mqtrigger's log says why"
+            f"dead letters of queue {queue}, which could not be sent before: {stats.dead};"
+            " mqtrigger's log says why"
         )

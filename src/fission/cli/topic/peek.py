@@ -30,13 +30,20 @@ async def command(session: context.Session, topic: str, limit: int | None) -> No
     head = await events.call(
         session, wire.HEAD, wire.StreamRequest(stream=stream), wire.HeadResponse
     )
-    request = wire.ReadRequest(
-        stream=stream, from_seq=max(0, head.head - limit), limit=limit, max_bytes=_MAX_BYTES
-    )
-    found = await events.call(session, wire.READ, request, wire.ReadResponse)
-    session.out.line(f"head: {head.head}")
+    rows: list[tuple[str, ...]] = []
     now = session.clock.now()
-    session.out.table(_HEADER, [_row(event, now) for event in found.events])
+    after = max(0, head.head - limit)
+    while after < head.head:  # large ones do not come all at once
+        request = wire.ReadRequest(
+            stream=stream, from_seq=after, limit=head.head - after, max_bytes=_MAX_BYTES
+        )
+        found = await events.call(session, wire.READ, request, wire.ReadResponse)
+        if not found.events:
+            break
+        rows += [_row(event, now) for event in found.events]
+        after = found.events[-1].seq
+    session.out.line(f"head: {head.head}")
+    session.out.table(_HEADER, rows)
 
 
 def _row(event: wire.Event, now: datetime.datetime) -> tuple[str, ...]:
