@@ -38,6 +38,11 @@ class Printer:
         """A line of the result."""
         self._stdout.write(f"{text}\n")
 
+    def info(self, text: str) -> None:
+        """That something was done; not said to who wants to hear of failures only."""
+        if self.verbosity >= 1:
+            self._stdout.write(f"{text}\n")
+
     def text(self, text: str) -> None:
         """Text of the result as it is, without a line feed of ours."""
         self._stdout.write(text)
@@ -55,6 +60,8 @@ class Printer:
 
     def warning(self, text: str) -> None:
         """Something that the person should know; the command goes on."""
+        if self.verbosity < 1:
+            return
         label = f"{_YELLOW}Warning{_RESET}" if self._colour else "Warning"
         self._stdout.write(f"{label}: {text}\n")
 

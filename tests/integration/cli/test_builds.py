@@ -289,11 +289,14 @@ async def test_only_a_failed_build_is_repeated(good, bad, cluster):
     await good("pkg", "create", "--name", "p", "--env", "python", "--src", "hello.py")
     p = Build(cluster, "p")
     assert await bad("pkg", "rebuild", "--name", "p") == (
-        "Error: package p is not in failed state; --nocache builds it all the same"
+        "Error: package p is not in failed state\n"
+        "  its build status is <none>\n"
+        "  --nocache builds it all the same"
     )
     await p.is_("pending")
     assert await bad("pkg", "rebuild", "--name", "p", "--nocache") == (
-        "Error: package p is being built already: fission pkg info --name p --follow"
+        "Error: package p is being built already\n"
+        "  follow it with `fission pkg info --name p --follow`"
     )
     await p.is_("failed", "no such module\n")
     assert (await good("pkg", "info", "--name", "p")).endswith("\nBuild Logs:\nno such module\n")
@@ -316,8 +319,8 @@ async def test_a_package_without_source_has_nothing_to_build(good, bad):
     await good("pkg", "create", "--name", "p", "--env", "python", "--code", "hello.py")
 
     assert await bad("pkg", "rebuild", "--name", "p", "--nocache") == (
-        "Error: package p has no source to build; give it some with"
-        " `fission pkg update --name p --src ...`"
+        "Error: package p has no source to build\n"
+        "  give it some with `fission pkg update --name p --src ...`"
     )
 
 
@@ -326,6 +329,6 @@ async def test_a_name_that_is_taken(good, bad):
     await good(*create)
 
     assert await bad(*create) == (
-        "Error: package 'p' already exists; change it with `fission pkg update`, or choose another"
-        " --name"
+        "Error: package 'p' already exists\n"
+        "  change it with `fission pkg update --name p`, or choose another --name"
     )

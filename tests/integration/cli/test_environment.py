@@ -6,6 +6,7 @@ from fission.api import environment_types, labels, objects, package_builds
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+BAD = "\N{MULTIPLICATION SIGN}"
 CREATE = ("env", "create", "--name", "python", "--image", "fission/python-env")
 
 
@@ -36,7 +37,8 @@ async def test_an_environment_that_exists_is_not_made_again(good, bad):
     await good(*CREATE)
 
     assert await bad(*CREATE) == (
-        "Error: environment 'python' already exists; change it with `fission env update`"
+        "Error: environment 'python' already exists\n"
+        "  change it with `fission env update --name python`"
     )
 
 
@@ -65,8 +67,12 @@ async def test_an_environment_in_use_stays(good, bad):
     await good("fn", "create", "--name", "hello", "--env", "python", "--code", "hello.py")
 
     assert await bad("env", "delete", "--name", "python") == (
-        "Error: environment is used by at least one function: hello;"
-        " delete them first, or use --force"
+        "Error: environment is used by at least one function\n  by hello\n"
+        "  delete them first, or use --force"
+    )
+    await good("env", "create", "-n", "kube-public", *CREATE[2:])
+    assert await good("env", "delete", "-n", "kube-public", "--name", "python") == (
+        "environment 'python' deleted\n"
     )
     assert await good("env", "delete", "--name", "python", "-f") == (
         "environment 'python' deleted\n"
@@ -75,7 +81,8 @@ async def test_an_environment_in_use_stays(good, bad):
 
 async def test_version_one_has_no_builders(bad):
     assert await bad(*CREATE, "--version", "1", "--builder", "b") == (
-        "Error: version 1 Environments do not support builders; create one with --version 3"
+        "Error: version 1 Environments do not support builders\n"
+        "  create one with --version 3, which is the default"
     )
 
 
@@ -196,7 +203,7 @@ async def test_a_pod_shows_what_it_waits_for(good, cluster):
 
 async def test_the_check_names_each_part_that_is_not_there(good, fission, cluster):
     shown = await good("check")
-    assert "× no Fission is installed in namespace fission\n" in shown
+    assert f"{BAD} no Fission is installed in namespace fission\n" in shown
 
     spec = {
         "replicas": 1,
@@ -213,9 +220,9 @@ async def test_the_check_names_each_part_that_is_not_there(good, fission, cluste
 
     shown = await good("check")
 
-    assert "× router: 0 of 1 pods are ready\n  `fission support dump`" in shown
+    assert f"{BAD} router: 0 of 1 pods are ready\n  `fission support dump`" in shown
     for name in ("buildermgr", "executor", "mqtrigger", "storagesvc"):
-        assert f"× {name}: there is no deployment of it in namespace fission\n" in shown
+        assert f"{BAD} {name}: there is no deployment of it in namespace fission\n" in shown
     assert (await fission("check", "--exit-code")).code == 1
     await cluster.call("DELETE", f"{deployments}/router")
 
@@ -224,4 +231,6 @@ async def test_the_check_before_an_installation_is_of_kubernetes(fission):
     shown = await fission("check", "--pre", "--exit-code")
 
     assert (shown.code, shown.err) == (0, "")
-    assert shown.out.startswith("kubernetes-version\n--------------------\n√ Kubernetes is v1.")
+    assert shown.out.startswith(
+        "kubernetes-version\n--------------------\n\N{SQUARE ROOT} Kubernetes is v1."
+    )

@@ -103,9 +103,9 @@ async def test_an_environment_that_is_not_there_names_those_that_are(bad, cluste
         ),
         (
             ["--env", "python", "--src", "hello.py"],
-            "environment 'python' has no builder, so --sourcearchive cannot be built; give it one"
-            " with `fission env update --name python --builder <image>`, or hand over code that"
-            " needs no build with --deployarchive",
+            "environment 'python' has no builder\n  so --sourcearchive cannot be built\n"
+            "  give it one with `fission env update --name python --builder <image>`, or hand over"
+            " code that needs no build with --deployarchive",
         ),
         (
             ["--env", "python", "--code", "hello.py", "--fntimeout", "0"],

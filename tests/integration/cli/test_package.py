@@ -50,7 +50,8 @@ async def test_a_package_that_is_used_stays(good, bad):
     await good("fn", "create", "--name", "hello", "--pkg", "p")
 
     assert await bad("pkg", "delete", "--name", "p") == (
-        "Error: package is used by at least one function, use -f to force delete: hello"
+        "Error: package is used by at least one function, use -f to force delete\n"
+        "  by hello: they could not start without it"
     )
     assert await good("pkg", "delete", "--orphan") == "Orphan packages deleted\n"
     assert "p    <none>" in await good("pkg", "list")
@@ -123,7 +124,9 @@ async def test_archives_from_upload_to_deletion(good, bad, platform, large):
         f"Deleted archive with id: {archive_id}\n"
     )
     assert await good("archive", "list") == "ARCHIVES\n"
-    assert await bad("archive", "upload", "--name", "nope") == "Error: --name nope: no such file"
+    assert await bad("archive", "upload", "--name", "nope") == (
+        "Error: --name nope: no such file\n  name a file; a folder is zipped first"
+    )
 
 
 async def test_an_image_holds_the_code(good, bad, cluster):

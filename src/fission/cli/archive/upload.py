@@ -10,6 +10,8 @@ async def command(session: context.Session, name: str) -> None:
     """Upload one."""
     path = session.path(name)
     if not path.is_file():
-        raise errors.CliError(f"--name {name}: no such file")
+        raise errors.CliError(
+            f"--name {name}: no such file", remedy="name a file; a folder is zipped first"
+        )
     archive_id, _ = await archives.upload(session, path, path.name)
     session.out.line(f"File successfully uploaded with ID: {archive_id}")

@@ -55,7 +55,8 @@ def apply(environment: environment_types.Environment, given: Any) -> None:
     if given.builder is not None:
         if spec.version == 1 and given.builder:
             raise errors.UsageError(
-                "version 1 Environments do not support builders; create one with --version 3"
+                "version 1 Environments do not support builders",
+                remedy="create one with --version 3, which is the default",
             )
         spec.builder.image = given.builder
         spec.builder.command = spec.builder.command or environment_defaults.BUILD_COMMAND

@@ -27,7 +27,7 @@ async def command(
     if flags.poolsize is None:
         size = environment_defaults.POOL_SIZE
         if not mode.dry:
-            session.out.line(f"poolsize setting default to {size}")
+            session.out.info(f"poolsize setting default to {size}")
     elif flags.poolsize < 1:
         session.out.warning("poolsize is not positive, so no pods are kept warm")
     if mode.is_on:
@@ -39,6 +39,7 @@ async def command(
         await session.backend.create(resources.ENVIRONMENTS, objects.encode(environment))
     except status.AlreadyExists as error:
         raise errors.CliError(
-            f"environment '{flags.name}' already exists; change it with `fission env update`"
+            f"environment '{flags.name}' already exists",
+            remedy=f"change it with `fission env update --name {flags.name}`",
         ) from error
-    session.out.line(f"environment '{flags.name}' created")
+    session.out.info(f"environment '{flags.name}' created")

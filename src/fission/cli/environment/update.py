@@ -28,7 +28,7 @@ async def command(session: context.Session, name: str, **given: Any) -> None:
         build.apply(environment, flags)
 
     changed = await lookups.change(session, resources.ENVIRONMENTS, name, apply)
-    session.out.line(f"environment '{name}' updated")
+    session.out.info(f"environment '{name}' updated")
     environment = objects.decode(environment_types.Environment, changed)
     if package_builds.environment_hash(environment) not in before:
         await _tell_outdated(session, environment)
@@ -52,7 +52,7 @@ async def _tell_outdated(
     if outdated:
         shown = ", ".join(outdated[:NAMED_PACKAGES])
         more = len(outdated) - NAMED_PACKAGES
-        session.out.line(
+        session.out.info(
             f"Built with the environment as it was: {shown}"
             + (f" and {more} more (fission pkg list --outdated)" if more > 0 else "")
             + "; they go on as they are. To build one anew:"

@@ -60,9 +60,10 @@ def refuse_unbuildable(environment: Obj) -> None:
         return
     name = lookups.name_of(environment)
     raise errors.CliError(
-        f"environment '{name}' has no builder, so --sourcearchive cannot be built; give it one"
-        f" with `fission env update --name {name} --builder <image>`,"
-        " or hand over code that needs no build with --deployarchive"
+        f"environment '{name}' has no builder",
+        "so --sourcearchive cannot be built",
+        f"give it one with `fission env update --name {name} --builder <image>`,"
+        " or hand over code that needs no build with --deployarchive",
     )
 
 
@@ -126,8 +127,9 @@ async def change_to(
     code: codes.Code,
     made: package_types.PackageSpec,
     environment: str | None = None,
+    known: Obj | None = None,
 ) -> tuple[Obj, bool] | None:
-    """The same, with the code's archives made already."""
+    """The same, with the code's archives made already; ``known`` is the package, as just read."""
 
     def put(package: Any) -> None:
         if code.source:
@@ -139,8 +141,8 @@ async def change_to(
         if environment is not None:
             package.spec.environment.name = environment
 
-    before = await lookups.get(session, resources.PACKAGES, name)
-    after = await lookups.change(session, resources.PACKAGES, name, put)
+    before = known or await lookups.get(session, resources.PACKAGES, name)
+    after = await lookups.change(session, resources.PACKAGES, name, put, known=before)
     if after["metadata"].get("resourceVersion") == before["metadata"].get("resourceVersion"):
         return None
     is_built = buildstate.has_source(after) and not (code.deployment or code.oci)

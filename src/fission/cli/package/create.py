@@ -50,15 +50,15 @@ async def command(
         await build.create(session, package, code)
     except status.AlreadyExists as error:
         raise _taken(name) from error
-    session.out.line(f"Package '{name}' created")
+    session.out.info(f"Package '{name}' created")
     if follow_build and code.is_to_be_built:
         await follow.until_built(session, name, f"fission pkg update --name {name} --src ...")
 
 
 def _taken(name: str) -> errors.CliError:
     return errors.CliError(
-        f"package '{name}' already exists; change it with `fission pkg update`, or choose another"
-        " --name"
+        f"package '{name}' already exists",
+        remedy=f"change it with `fission pkg update --name {name}`, or choose another --name",
     )
 
 

@@ -26,7 +26,7 @@ async def command(
     if orphan:
         for package in await orphans(session, session.namespace):
             await lookups.delete(session, resources.PACKAGES, lookups.name_of(package), True)
-        session.out.line("Orphan packages deleted")
+        session.out.info("Orphan packages deleted")
 
 
 async def orphans(session: context.Session, namespace: str | None) -> list[lookups.Obj]:
@@ -51,8 +51,8 @@ async def _delete_one(
     users = [] if force else await build.functions_using(session, name, session.namespace)
     if users:
         raise errors.CliError(
-            "package is used by at least one function, use -f to force delete: "
-            + ", ".join(sorted(lookups.names_of(users)))
+            "package is used by at least one function, use -f to force delete",
+            f"by {', '.join(sorted(lookups.names_of(users)))}: they could not start without it",
         )
     if await lookups.delete(session, resources.PACKAGES, name, ignore_not_found):
-        session.out.line(f"Package '{name}' deleted")
+        session.out.info(f"Package '{name}' deleted")

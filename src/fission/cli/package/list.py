@@ -6,7 +6,7 @@ from typing import Any
 from fission.api import package_types, resources
 from fission.base import clock
 from fission.cli import command as commands
-from fission.cli import context, errors, lookups, options, output, views
+from fission.cli import context, lookups, options, output, suggest, views
 from fission.cli.package import buildstate, delete
 
 _HEADER = ("NAME", "BUILD_STATUS", "ENV", "LASTUPDATEDAT", "READY", "NAMESPACE")
@@ -29,11 +29,8 @@ async def command(
     """List them."""
     chosen = flags["output"] or ""
     output.check_format(chosen)
-    if status and status not in package_types.BUILD_STATUSES:
-        raise errors.UsageError(
-            f'invalid build status "{status}": valid values are '
-            + ", ".join(package_types.BUILD_STATUSES)
-        )
+    if status:
+        suggest.check_choice("build status", status, package_types.BUILD_STATUSES)
     namespace = None if all_namespaces else session.namespace
     if orphan:
         found = await delete.orphans(session, namespace)

@@ -2,7 +2,7 @@
 
 from fission.api import package_types, resources
 from fission.cli import command as commands
-from fission.cli import context, errors, lookups, options
+from fission.cli import context, errors, lookups, options, output
 from fission.cli.package import buildstate, follow
 
 
@@ -19,7 +19,9 @@ async def command(
         _refuse_sourceless(name, package)
     elif buildstate.build_status(package) != package_types.FAILED:
         raise errors.CliError(
-            f"package {name} is not in failed state; --nocache builds it all the same"
+            f"package {name} is not in failed state",
+            f"its build status is {buildstate.build_status(package) or output.NONE}",
+            "--nocache builds it all the same",
         )
     await buildstate.ask_for_build(session, package, uncached=bool(nocache))
     if follow_build:
@@ -34,10 +36,11 @@ async def command(
 def _refuse_sourceless(name: str, package: lookups.Obj) -> None:
     if not buildstate.has_source(package):
         raise errors.CliError(
-            f"package {name} has no source to build; give it some with"
-            f" `fission pkg update --name {name} --src ...`"
+            f"package {name} has no source to build",
+            remedy=f"give it some with `fission pkg update --name {name} --src ...`",
         )
     if buildstate.build_status(package) in (package_types.PENDING, package_types.RUNNING):
         raise errors.CliError(
-            f"package {name} is being built already: fission pkg info --name {name} --follow"
+            f"package {name} is being built already",
+            remedy=f"follow it with `fission pkg info --name {name} --follow`",
         )

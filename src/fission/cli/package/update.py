@@ -32,15 +32,15 @@ async def command(
     code = codes.read(types.SimpleNamespace(**given))
     if not code.is_given and env is None and code.build_command is None:
         raise errors.UsageError(
-            "nothing to update: need --env, --code, --sourcearchive, --deployarchive, --oci or"
-            " --buildcmd"
+            "nothing to update",
+            remedy="give --env, --code, --sourcearchive, --deployarchive, --oci or --buildcmd",
         )
     package = await lookups.get(session, resources.PACKAGES, name)
     users = await build.functions_using(session, name, session.namespace)
     if len(users) > 1 and not force:
         raise errors.CliError(
-            "package is used by multiple functions, use --force to force update: "
-            + ", ".join(sorted(lookups.names_of(users)))
+            "package is used by multiple functions, use --force to force update",
+            f"by {', '.join(sorted(lookups.names_of(users)))}: each of them would run the new code",
         )
     await build.check_environment(session, package, code, env)
     changed = await build.change(session, name, code, env)
@@ -49,6 +49,6 @@ async def command(
     package, is_built = changed
     if not is_built:
         await build.repoint(session, users, package)
-    session.out.line(f"Package '{name}' updated")
+    session.out.info(f"Package '{name}' updated")
     if is_built and follow_build:
         await follow.until_built(session, name, f"fission pkg update --name {name} --src ...")
