@@ -89,7 +89,8 @@ async def run(session: context.Session, options: Options, *, quiet_git: bool = F
         )
         git = asyncio.ensure_future(_look_at_git(session, options, quiet_git))
         stack.callback(git.cancel)
-        packing = asyncio.ensure_future(parcels.pack(application.archives, scratch))
+        listed = parcels.used(application.archives, (each.obj for each in application.documents))
+        packing = asyncio.ensure_future(parcels.pack(listed, scratch))
         stack.callback(packing.cancel)
         draft = await _draft(session, application, options, namespace)
         keys = [planning.key_of(obj) for obj in draft.objs]

@@ -10,10 +10,10 @@ import dataclasses
 import hashlib
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from fission.api import package_types
-from fission.cli import archives, collect, context
+from fission.cli import archives, collect, context, errors
 from fission.meta import codec
 
 Obj = dict[str, Any]
@@ -39,6 +39,9 @@ class Listed(Protocol):
     def include(self) -> Sequence[str]: ...
     @property
     def exclude(self) -> Sequence[str]: ...
+
+
+T = TypeVar("T", bound=Listed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +81,23 @@ def names_in(package: Obj) -> dict[str, str]:
     spec = package.get("spec") or {}
     urls = {part: str((spec.get(part) or {}).get("url") or "") for part in PARTS}
     return {part: url.removeprefix(SCHEME) for part, url in urls.items() if url.startswith(SCHEME)}
+
+
+def used(listed: Iterable[T], objs: Iterable[Obj]) -> list[T]:
+    """The archives that Packages refer to; raises CliError for one that is nowhere."""
+    found = {each.name: each for each in listed}
+    names = set()
+    for obj in objs:
+        if obj["kind"] != "Package":
+            continue
+        for name in names_in(obj).values():
+            if name not in found:
+                raise errors.CliError(
+                    f"package {obj['metadata']['name']} refers to {SCHEME}{name}, and no"
+                    " ArchiveUploadSpec has this name"
+                )
+            names.add(name)
+    return [found[name] for name in sorted(names)]
 
 
 def addresses(live: Iterable[Obj]) -> dict[Address, str]:
