@@ -18,6 +18,13 @@ async def test_names_that_others_have_are_told_before_anything_is_written(good, 
     create = ("fn", "create", "--name", "hello", "--env", "python", "--code", "hello.py")
     await good(*create, "--secret", "keys", "--configmap", "settings", "--spec")
 
+    function = workdir / "specs" / "function-0.yaml"
+    function.write_text(
+        function.read_text()
+        + "  env:\n  - name: A\n    valueFrom: {secretKeyRef: {name: k, key: a}}\n"
+        "  envFrom:\n  - configMapRef: {name: more}\n  - secretRef: {name: o, optional: true}\n"
+    )
+
     refused = await bad("spec", "validate")
     allowed = await good("spec", "validate", "--allowconflicts")
 
@@ -29,11 +36,13 @@ async def test_names_that_others_have_are_told_before_anything_is_written(good, 
     lines = allowed.splitlines()
     assert lines[0] == f"DeployUID: {UID}"
     assert lines[11] == f"Warning: {conflict}"
-    assert [line.partition(": spec.")[2] for line in lines[12:14]] == [
+    assert [line.partition(": spec.")[2] for line in lines[12:16]] == [
         "secrets[0].name: Secret keys does not exist in namespace default",
         "configmaps[0].name: ConfigMap settings does not exist in namespace default",
+        "env[0].valueFrom.secretKeyRef.name: Secret k does not exist in namespace default",
+        "envFrom[0].configMapRef.name: ConfigMap more does not exist in namespace default",
     ]
-    assert lines[14:] == ["Validation Successful"]
+    assert lines[16:] == ["Validation Successful"]
 
 
 async def test_an_applied_application_stays_valid(good, workdir):

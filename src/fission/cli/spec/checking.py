@@ -12,6 +12,8 @@ from fission.meta import gvk
 
 _ASKED_AT_ONCE: Final = 16
 _MOUNTED: Final = (("secrets", gvk.SECRETS), ("configmaps", gvk.CONFIGMAPS))
+_VARIABLES: Final = (("secretKeyRef", gvk.SECRETS), ("configMapKeyRef", gvk.CONFIGMAPS))
+_ALL_VARIABLES: Final = (("secretRef", gvk.SECRETS), ("configMapRef", gvk.CONFIGMAPS))
 
 
 def check_archives(application: document.Application) -> validation.Findings:
@@ -104,11 +106,32 @@ async def check_mounts(
 
 
 def _mounts(spec: Any) -> Iterable[tuple[gvk.Resource, str, str]]:
-    if not isinstance(spec, dict):
-        return
+    """Secrets and ConfigMaps that a function reads, and the field that names each."""
     for part, resource in _MOUNTED:
-        listed = spec.get(part)
-        for index, each in enumerate(listed if isinstance(listed, list) else ()):
-            name = each.get("name") if isinstance(each, dict) else None
-            if isinstance(name, str) and name:
-                yield resource, name, f"spec.{part}[{index}].name"
+        for field, each in _entries(spec, part):
+            yield from _named(resource, each, field)
+    for field, each in _entries(spec, "env"):
+        source = each.get("valueFrom")
+        for key, resource in _VARIABLES:
+            if isinstance(source, dict):
+                yield from _named(resource, source.get(key), f"{field}.valueFrom.{key}")
+    for field, each in _entries(spec, "envFrom"):
+        for key, resource in _ALL_VARIABLES:
+            yield from _named(resource, each.get(key), f"{field}.{key}")
+
+
+def _entries(spec: Any, part: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    listed = spec.get(part) if isinstance(spec, dict) else None
+    for index, each in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(each, dict):
+            yield f"spec.{part}[{index}]", each
+
+
+def _named(
+    resource: gvk.Resource, reference: Any, field: str
+) -> Iterable[tuple[gvk.Resource, str, str]]:
+    if not isinstance(reference, dict) or reference.get("optional"):
+        return
+    name = reference.get("name")
+    if isinstance(name, str) and name:
+        yield resource, name, f"{field}.name"

@@ -4,7 +4,14 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from fission.api import function_defaults, function_types, objects, reference_types, resources
+from fission.api import (
+    function_defaults,
+    function_types,
+    httptrigger_defaults,
+    objects,
+    reference_types,
+    resources,
+)
 from fission.api import validation as admission
 from fission.api.fielderrors import FieldError
 from fission.cli.spec import document, fields, reading
@@ -68,7 +75,7 @@ def check(
         if first is not each:
             text = f"{each} is there twice; first in {first.place}"
             findings.errors.append(Problem(text, each.place))
-        errors, decoded = _check_fields(each, force_namespace)
+        errors, decoded = _check_fields(each, own, force_namespace)
         findings.errors += errors
         if decoded is not None:
             entries.append(Entry(each, own, decoded))
@@ -77,21 +84,25 @@ def check(
     for entry in entries:
         _check_references(entry, known, findings)
     _check_unused(entries, known, findings)
+    findings.warnings += _same_requests(entries)
     findings.sort()
     return findings
 
 
-def _check_fields(each: Document, force_namespace: bool) -> tuple[list[Problem], Any]:
+def _check_fields(
+    each: Document, namespace: str, force_namespace: bool
+) -> tuple[list[Problem], Any]:
     """Faults of one document, and the document decoded without what cannot be read of it."""
     found = fields.check(each.obj)
     wrong = [error.field for error in found if error.reason == fields.WRONG]
     try:
-        decoded = objects.decode(
+        decoded: Any = objects.decode(
             resources.TYPES[each.kind], objects.without_nulls(_without(each.obj, wrong))
         )
     except codec.DecodeError as error:
         found.append(FieldError("spec", fields.WRONG, str(error)))
         return _problems(each, found), None
+    decoded.metadata.namespace = namespace
     found += [
         error
         for error in admission.validate(decoded)
@@ -234,6 +245,23 @@ def _check_unused(entries: Iterable[Entry], known: Known, findings: Findings) ->
     for (kind, namespace, name), each in known.items():
         if kind == "Package" and (namespace, name) not in used:
             findings.warnings.append(Problem(f"{each} is used by no function", each.place))
+
+
+def _same_requests(entries: Iterable[Entry]) -> list[Problem]:
+    """Routes that claim what another one claims: a request goes to one of them."""
+    first: dict[tuple[Any, ...], Document] = {}
+    found = []
+    for entry in entries:
+        if entry.document.kind != "HTTPTrigger":
+            continue
+        spec, each = entry.decoded.spec, entry.document
+        path = httptrigger_defaults.path(spec)
+        methods = frozenset(httptrigger_defaults.methods(spec))
+        other = first.setdefault((spec.host, path, bool(spec.prefix), methods), each)
+        if other is not each and path:
+            text = f"{each} has the host, path and methods of {other} in {other.place}"
+            found.append(Problem(text, each.place))
+    return found
 
 
 def _deprecated(each: Document, decoded: Any) -> list[Problem]:

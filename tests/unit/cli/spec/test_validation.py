@@ -2,6 +2,7 @@
 
 import random
 import textwrap
+import time
 
 import pytest
 import yaml
@@ -258,6 +259,39 @@ def test_what_is_out_of_date_is_a_warning(check):
         " use spec.ingressconfig.host or spec.routeConfig.hostnames",
         "specs/e.yaml:10: HTTPTrigger hello: spec.method is deprecated; use spec.methods",
     ]
+
+
+def test_references_into_another_namespace_are_refused_also_where_the_own_is_not_written(check):
+    errors, _ = check(
+        d=FUNCTION.replace("{name: python, namespace: ''}", "{name: python, namespace: x}")
+    )
+
+    assert errors == [
+        'specs/d.yaml:6: Function hello: spec.environment.namespace: Invalid value: "x":'
+        ' must be the object\'s own, "default"'
+    ]
+
+
+def test_two_routes_to_one_request_are_a_warning(check):
+    _, warnings = check(f=ROUTE.replace("name: hello\nspec", "name: other\nspec"))
+
+    assert warnings == [
+        "specs/f.yaml:1: HTTPTrigger other has the host, path and methods of HTTPTrigger hello"
+        " in specs/e.yaml:1"
+    ]
+
+
+def test_hundreds_of_objects_are_read_and_checked_at_once(check):
+    many = "---\n".join(
+        text.replace("name: hello", f"name: {kind}{number}").replace("/hello", f"/{number}")
+        for number in range(100)
+        for kind, text in (("hello", FUNCTION), ("hello", ROUTE))
+    )
+    check()
+    before = time.process_time()
+
+    assert check(f=many) == ([], [])
+    assert time.process_time() - before < 0.5
 
 
 @settings(max_examples=100, deadline=None)
