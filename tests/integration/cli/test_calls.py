@@ -1,4 +1,5 @@
 import asyncio
+import datetime
 import io
 import json
 import re
@@ -462,3 +463,39 @@ async def test_a_verbose_call_of_a_warm_function(fission, pod, router):
     result = await fission(*TEST, "-V")
 
     assert result.err.splitlines()[-1] == "Cold start: none was needed"
+
+
+async def tell_of_death(cluster, function, when):
+    metadata = function["metadata"]
+    told = {
+        "metadata": {"name": "death", "namespace": "default"},
+        "involvedObject": {"kind": "Function", "name": "hello", "namespace": "default",
+                           "uid": metadata["uid"]},
+        "reason": "PodCrashed",
+        "message": "container python of pod p ended with exit code 3: about to die",
+        "lastTimestamp": when,
+    }  # fmt: skip
+    made = await cluster.call("POST", "/api/v1/namespaces/default/events", told)
+    assert made.status == 201, made.body
+
+
+async def test_a_call_that_its_pod_did_not_survive_shows_its_last_words(
+    command_line, cluster, function, router, bad
+):
+    router.status = 500
+    error = {"component": "function", "reason": "function_error", "message": "closed"}
+    router.body = json.dumps(error | {"requestId": "r", "traceId": ""}).encode()
+    calling = command_line.start(*TEST)
+    await until(lambda: router.calls)
+    now = datetime.datetime.now(datetime.UTC)
+    await tell_of_death(cluster, function, now.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+    result = await calling.task
+    assert result.code == 1
+    assert result.out == "container python of pod p ended with exit code 3: about to die\n"
+
+    assert await bad("fn", "logs", "--name", "hello") == (
+        "Error: no active pods found for function in namespace default\n"
+        "  container python of pod p ended with exit code 3: about to die\n"
+        "  call it: fission fn test --name hello"
+    )

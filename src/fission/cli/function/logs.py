@@ -50,7 +50,7 @@ async def command(session: context.Session, name: str, **flags: Any) -> None:
     else:
         pods = [pod for pod in pods if chosen(pod)]
         if not pods:
-            raise podlogs.no_pods(function)
+            raise await podlogs.no_pods(session, function)
         if not flags["all_pods"]:
             pods = [podlogs.newest(pods)]
     await podlogs.show(session, function, pods, asked)

@@ -10,13 +10,17 @@ from typing import Any, Final
 
 from fission.cli import context, errors, views
 from fission.cli.backend import protocol
-from fission.cli.function import loglines
+from fission.cli.function import diagnosis, loglines
 from fission.contracts import fetcher
 from fission.meta import status
 
 Obj = dict[str, Any]
 
 _SEPARATOR: Final = "==="
+_DEATHS: Final = ("PodCrashed", "OOMKilled")
+"""Reasons of the Events that tell of pods that died."""
+_SECONDS: Final = len("2026-01-01T00:00:00")
+"""Of a time: Events have fractions or none."""
 AT_ONCE: Final = 16
 """Logs that are read at the same time."""
 
@@ -108,18 +112,35 @@ async def pods_of(session: context.Session, function: Obj) -> list[Obj]:
     """Pods of a function; it is an error that there is none."""
     found = await session.backend.function_pods(function)
     if not found:
-        raise no_pods(function)
+        raise await no_pods(session, function)
     return found
 
 
-def no_pods(function: Obj) -> errors.CliError:
-    """That there is no pod to read from."""
+async def no_pods(session: context.Session, function: Obj) -> errors.CliError:
+    """That there is no pod to read from, and what the last one said if it crashed."""
     metadata = function["metadata"]
+    died = await last_death(session, function)
     return errors.CliError(
         f"no active pods found for function in namespace {metadata['namespace']}",
-        "a pod starts with the first call, and goes when it is idle",
+        died or "a pod starts with the first call, and goes when it is idle",
         f"call it: fission fn test --name {metadata['name']}",
     )
+
+
+async def last_death(session: context.Session, function: Obj, since: str = "") -> str:
+    """How a pod of the function ended last that crashed, with its last words, as an Event has it.
+
+    ``since``: not before that moment, RFC 3339. Such a pod itself is gone, and its log with it.
+    """
+    around = await session.backend.surroundings(function)
+    facts = diagnosis.Facts(function, events=tuple(around.events) if around else ())
+    deaths = [
+        str(event.get("message") or "")
+        for event in diagnosis.events(facts)
+        if event.get("reason") in _DEATHS
+        and diagnosis.last_seen(event)[:_SECONDS] >= since[:_SECONDS]
+    ]
+    return deaths[-1] if deaths else ""
 
 
 async def show(session: context.Session, function: Obj, pods: list[Obj], asked: Asked) -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 import dataclasses
+import datetime
 import types
 from typing import Any, Final
 
 from fission.api import resources
+from fission.base import clock as clocks
 from fission.base import errors as base_errors
 from fission.cli import command as commands
 from fission.cli import context, errors, lookups, options
@@ -18,6 +20,13 @@ _ROUTE_SECONDS: Final = 5.0
 """The function exists, so a router without a route to it is about to learn of it."""
 _LABEL_SECONDS: Final = 2.0
 """The function answered, so a pod of it exists; its labels follow behind the answer."""
+_DEATH_SECONDS: Final = 2.0
+_DEADLY: Final = (
+    invocation.FUNCTION_ERROR,
+    invocation.CONNECTION_REFUSED,
+    invocation.DIAL_ERROR,
+)
+"""What is said of a call whose pod may have died."""
 _PAUSE_SECONDS: Final = 0.05
 
 
@@ -53,9 +62,10 @@ async def command(session: context.Session, name: str, **flags: Any) -> None:
         _note_request(session, answer)
         _show_accepted(session, answer)
         return
+    began = session.clock.now()
     answer = await _call_shown(session, raw, call, bool(given.verbose))
     if answer.status >= 400:
-        await _show_failure(session, raw, answer)
+        await _show_failure(session, raw, answer, began)
 
 
 async def _call_shown(
@@ -109,9 +119,12 @@ def _show_accepted(session: context.Session, answer: protocol.Answer) -> None:
 
 
 async def _show_failure(
-    session: context.Session, function: dict[str, Any], answer: protocol.Answer
+    session: context.Session,
+    function: dict[str, Any],
+    answer: protocol.Answer,
+    began: datetime.datetime,
 ) -> None:
-    """What failed where, then what the newest pod printed."""
+    """What failed where, then what the newest pod printed, or the one that died of the call."""
     name = function["metadata"]["name"]
     session.out.note(calls.diagnose(name, answer))
     if answer.status not in (401, 403):
@@ -120,8 +133,29 @@ async def _show_failure(
             session.out.note(f"more of it: fission fn describe --name {name}")
             if error.message:  # a pod that tries again and again has logged nothing else
                 raise errors.CallFailed("error getting function response")
+        if error is not None and error.reason in _DEADLY:
+            death = await _death(session, function, began)
+            if death:
+                session.out.line(death)
+                raise errors.CallFailed("error getting function response")
         await _show_logs(session, function, _LABEL_SECONDS if error is None else 0)
     raise errors.CallFailed("error getting function response")
+
+
+async def _death(
+    session: context.Session, function: dict[str, Any], began: datetime.datetime
+) -> str:
+    """How the pod died, which is told a moment after; Events know seconds only."""
+    since = clocks.format_rfc3339(began.replace(microsecond=0))
+    deadline = session.clock.monotonic() + _DEATH_SECONDS
+    while True:
+        try:
+            death = await podlogs.last_death(session, function, since)
+        except base_errors.Error:
+            return ""
+        if death or session.clock.monotonic() >= deadline:
+            return death
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def _show_logs(
