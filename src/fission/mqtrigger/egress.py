@@ -26,8 +26,8 @@ from fission.mqtrigger.drivers import base, registry
 logger = logging.getLogger(__name__)
 
 BATCH: Final = 100
-LEASE_SECONDS: Final = 120.0
-"""Longer than any driver tries: nobody else gets a message meanwhile."""
+LEASE_SECONDS: Final = 60.0
+"""Longer than any driver tries. What a sender had that died comes again after it."""
 WAIT_SECONDS: Final = 30.0
 """How long one look at an empty queue lasts."""
 CONNECT_SECONDS: Final = 30.0

@@ -103,9 +103,11 @@ async def test_what_is_published_is_sent_and_what_cannot_be_is_a_dead_letter(
         reading.connected(broker.settings()) as driver,
     ):
         subscription = await driver.subscribe(topic, "group")
+        await here.publish(topic, "one", key="k")
+        assert await here.store.lease(here.queue, 1, 0.3)  # by a sender that died
         await here.store.enqueue(here.queue, b"no job")
         await here.publish(absent, "nowhere")
-        await here.publish(topic, "one", "two", key="k")
+        await here.publish(topic, "two", key="k")
         # Of several who would send, each message is sent by one.
         async with here.sender(), here.sender():
             found = await reading.take_all(subscription, "one", "two")
