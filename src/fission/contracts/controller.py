@@ -84,34 +84,6 @@ def list_path(kind: str, namespace: str) -> str:
     return f"{COLLECTIONS[kind]}?{_namespace(namespace)}"
 
 
-def function_pods_path(name: str, namespace: str) -> str:
-    """Pods that run a function."""
-    query = parse.urlencode({"functionNamespace": namespace})
-    return f"{COLLECTIONS['Function']}/{parse.quote(name, safe='')}/{PODS}?{query}"
-
-
-def environment_pods_path(name: str, namespace: str, executor_type: str = "") -> str:
-    """Pods of an environment."""
-    query = {"environmentNamespace": namespace}
-    if executor_type:
-        query["executorType"] = executor_type
-    path = f"{COLLECTIONS['Environment']}/{parse.quote(name, safe='')}/{PODS}"
-    return f"{path}?{parse.urlencode(query)}"
-
-
-def logs_path(function: str, namespace: str, lines: int = 0, container: str = "") -> str:
-    """Logs of the newest pod of a function.
-
-    Our own: ``lines`` bounds them, 0 is all; ``container`` asks for one of its containers, plain.
-    """
-    query = {"namespace": namespace}
-    if container:
-        query["container"] = container
-    if lines:
-        query["lines"] = str(lines)
-    return f"{LOGS}/{parse.quote(function, safe='')}?{parse.urlencode(query)}"
-
-
 def service_name_path(application: str, namespace: str) -> str:
     """The Service with a label, as somebody who works in a namespace may know it."""
     query = parse.urlencode({"application": application, "namespace": namespace})

@@ -184,7 +184,7 @@ async def test_versions(good):
     assert "server:" in (await good("version")).splitlines()
 
 
-async def test_logs_are_not_followed_through_the_controller(bad, good):
+async def test_logs_of_a_function_without_pods_say_so(bad, good):
     await good("env", "create", "--name", "python", "--image", "i", "--poolsize", "1")
     await good("fn", "create", "--name", "hello", "--env", "python", "--code", "hello.py")
 

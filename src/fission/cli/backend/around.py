@@ -2,11 +2,12 @@
 paths of it that the controller passes on; both are the same client."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
+from urllib import parse
 
 from fission.api import labels
-from fission.cli.backend import protocol
+from fission.cli.backend import http, protocol
 from fission.kube import client as kube_client
 from fission.meta import gvk, status
 
@@ -46,6 +47,15 @@ async def surroundings(client: kube_client.Client, function: Obj) -> protocol.Su
     except status.Forbidden:
         return None
     return protocol.Surroundings(deployments.items, events.items)
+
+
+async def logs(client: kube_client.Client, query: protocol.LogQuery) -> AsyncIterator[bytes]:
+    """What a container printed."""
+    path = gvk.PODS.path(query.namespace, query.pod, "log")
+    target = f"{path}?{parse.urlencode(query.options())}"
+    response = await client.raw("GET", target, timeout_seconds=http.TRANSFER_SECONDS)
+    async for chunk in http.chunks(await http.check(response)):
+        yield chunk
 
 
 async def _pods(client: kube_client.Client, wanted: Mapping[str, str], namespace: str) -> list[Obj]:

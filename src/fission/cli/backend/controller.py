@@ -123,17 +123,8 @@ class ControllerBackend:
     async def surroundings(self, function: Obj) -> protocol.Surroundings | None:
         return await around.surroundings(self._kube, function)
 
-    async def logs(self, function: Obj, query: protocol.LogQuery) -> AsyncIterator[bytes]:
-        if query.follow:
-            raise errors.CliError(
-                "logs cannot be followed through the controller; use a kubeconfig, or leave out -f"
-            )
-        metadata = function["metadata"]
-        path = controller.logs_path(
-            metadata["name"], metadata["namespace"], query.lines or 0, query.container
-        )
-        async for chunk in http.chunks(await self._send("POST", path)):
-            yield chunk
+    def logs(self, function: Obj, query: protocol.LogQuery) -> AsyncIterator[bytes]:
+        return around.logs(self._kube, query)
 
     async def call(self, call: protocol.Call) -> protocol.Answer:
         response = await self._caller.request(

@@ -13,7 +13,6 @@ import base64
 import binascii
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
-from urllib import parse
 
 from fission.api import labels
 from fission.base import clock as clocks
@@ -163,15 +162,8 @@ class KubernetesBackend:
     async def surroundings(self, function: Obj) -> protocol.Surroundings | None:
         return await around.surroundings(self._client, function)
 
-    async def logs(self, function: Obj, query: protocol.LogQuery) -> AsyncIterator[bytes]:
-        path = gvk.PODS.path(query.namespace, query.pod, "log")
-        response = await self._client.raw(
-            "GET",
-            f"{path}?{parse.urlencode(query.options())}",
-            timeout_seconds=http.TRANSFER_SECONDS,
-        )
-        async for chunk in http.chunks(await http.check(response)):
-            yield chunk
+    def logs(self, function: Obj, query: protocol.LogQuery) -> AsyncIterator[bytes]:
+        return around.logs(self._client, query)
 
     async def call(self, call: protocol.Call) -> protocol.Answer:
         masters = await self._read_masters()
