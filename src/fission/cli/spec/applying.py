@@ -213,9 +213,8 @@ async def _look_at_git(session: context.Session, options: Options, quiet: bool) 
     if changes is None:
         session.out.line("The specs are not in a git repository.")
     elif changes:
-        session.out.warning(
-            f"the git tree is not clean: {len(changes)} files have changes that are not committed"
-        )
+        count = f"{len(changes)} files have" if len(changes) > 1 else f"{changes[0]} has"
+        session.out.warning(f"the git tree is not clean: {count} changes that are not committed")
 
 
 def _tell_known(
