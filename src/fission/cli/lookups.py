@@ -96,8 +96,11 @@ async def change(
     name: str,
     mutate: Callable[[Any], None],
     namespace: str = "",
+    known: Obj | None = None,
 ) -> Obj:
     """Read, change and write an object; again when somebody else was faster.
+
+    ``known`` is the object, where it has just been read.
 
     ``mutate`` gets the decoded object. Only what it changes is laid over the object as it was
     read, so fields that this release does not know stay.
@@ -114,7 +117,8 @@ async def change(
         _CONFLICT_PAUSE_SECONDS, cap_seconds=1.0, jitter=0.5, draw=random.random
     )
     for attempt in range(_CONFLICT_ATTEMPTS):
-        raw = await get(session, resource, name, namespace)
+        raw = known or await get(session, resource, name, namespace)
+        known = None
         before = objects.decode(kind, codec.deep_copy(raw))
         after = objects.decode(kind, codec.deep_copy(raw))
         mutate(after)

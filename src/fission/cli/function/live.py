@@ -84,6 +84,7 @@ async def _watch(
         session.out.line(f"Watching {' '.join(_inputs(code))}; Ctrl-C ends it")
         while True:
             session.out.flush()
+            await loop.tidy()
             changed = await waiting
             waiting = asyncio.ensure_future(anext(saves))
             await loop.saved(changed)
@@ -94,6 +95,7 @@ async def _watch(
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         await saves.aclose()
+        await loop.tidy()
 
 
 class _Loop:
@@ -104,7 +106,9 @@ class _Loop:
         self._session = session
         self._code = code
         self._tried = ""
+        self._package = ""
         self._is_trying = True
+        self._removals: list[trial.Removal] = []
         self.update_it: Run | None = None
         """The first update, until it worked."""
         self.wanted: Wanted = _unchanged
@@ -130,7 +134,8 @@ class _Loop:
                 self._say(names(changed, self._session.cwd))
             raw, package = await self._present()
             outcome = await self._try(raw, package, made)
-            self._tried = _digest(made)
+            if outcome.failure != trial.NO_POD:
+                self._tried = _digest(made)
             if outcome.failure:
                 kept = "the version before goes on serving"
                 self._tell(outcome, f"not live: {outcome.failure}; {kept}")
@@ -153,9 +158,20 @@ class _Loop:
         return made
 
     async def _present(self) -> tuple[Obj, Obj]:
-        raw = await lookups.get(self._session, resources.FUNCTIONS, self.name)
-        package = package_build.package_of(raw)
-        return raw, await lookups.get(self._session, resources.PACKAGES, package)
+        """The function and its package; asked for together once its name is known."""
+        session = self._session
+        if self._package:
+            raw, package = await asyncio.gather(
+                lookups.get(session, resources.FUNCTIONS, self.name),
+                lookups.find(session, resources.PACKAGES, self._package),
+            )
+        else:
+            raw, package = await lookups.get(session, resources.FUNCTIONS, self.name), None
+        name = package_build.package_of(raw)
+        if package is None or lookups.name_of(package) != name:
+            package = await lookups.get(session, resources.PACKAGES, name)
+        self._package = name
+        return raw, package
 
     async def _try(self, raw: Obj, package: Obj, made: package_types.PackageSpec) -> trial.Outcome:
         if not self._is_trying:
@@ -168,7 +184,7 @@ class _Loop:
             deployment=made.deployment,
             build_command=made.build_command or present.build_command,
         )
-        outcome = await trial.load(self._session, function, spec)
+        outcome = await trial.load(self._session, function, spec, self._removals)
         if outcome.untried:
             self._is_trying = False
             self._session.out.warning(f"new code goes live without being tried: {outcome.untried}")
@@ -180,7 +196,7 @@ class _Loop:
             self.update_it, self.wanted = None, _unchanged
             return
         session, name = self._session, lookups.name_of(package)
-        changed = await package_build.change_to(session, name, self._code, made)
+        changed = await package_build.change_to(session, name, self._code, made, known=package)
         if changed is None:
             return
         package, is_built = changed
@@ -188,15 +204,22 @@ class _Loop:
             package = await trial.until_built(session, name, lookups.namespace_of(package))
             if buildstate.build_status(package) != package_types.SUCCEEDED:
                 raise errors.CliError(trial.BUILD_FAILED)
-        users = await package_build.functions_using(session, name, session.namespace)
-        others = [each for each in users if lookups.name_of(each) != self.name]
-        await package_build.repoint(session, others, package)
 
         def point(function: function_types.Function) -> None:
             create.point_at(function, package)
 
-        seen = await lookups.change(session, resources.FUNCTIONS, self.name, point)
+        known = None if is_built else raw  # buildermgr has changed it
+        seen = await lookups.change(session, resources.FUNCTIONS, self.name, point, known=known)
+        users = await package_build.functions_using(session, name, session.namespace)
+        others = [each for each in users if lookups.name_of(each) != self.name]
+        await package_build.repoint(session, others, package)
         await settling.settle(session, seen)
+
+    async def tidy(self) -> None:
+        """Remove what trials have left."""
+        while self._removals:
+            await self._removals[-1]()
+            self._removals.pop()
 
     def _tell(self, outcome: trial.Outcome, text: str) -> None:
         self._say(text)

@@ -9,6 +9,8 @@ Nothing is called. Both objects are removed again, whatever happens.
 import asyncio
 import contextlib
 import copy
+import functools
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,6 +41,8 @@ _PROVISIONING_FAILED: Final = "ProvisioningFailed"
 _NOT_PROVISIONABLE: Final = "NotProvisionable"
 _MARGIN_SECONDS: Final = 10.0
 
+Removal = Callable[[], Awaitable[None]]
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -53,9 +57,16 @@ class Outcome:
 
 
 async def load(
-    session: context.Session, function: function_types.Function, spec: package_types.PackageSpec
+    session: context.Session,
+    function: function_types.Function,
+    spec: package_types.PackageSpec,
+    later: list[Removal] | None = None,
 ) -> Outcome:
-    """Build the package if it has source, and load it as the function would; see the module."""
+    """Build the package if it has source, and load it as the function would; see the module.
+
+    What removes the objects is put into ``later`` where that is given: the caller has more urgent
+    things to do, but has to run it.
+    """
     name = create.package_name_for(session, f"{function.metadata.name}-trial")
     namespace = function.metadata.namespace
     package = package_types.Package(spec=spec)
@@ -72,7 +83,10 @@ async def load(
     except status.Forbidden as error:
         return Outcome(untried=error.message)
     finally:
-        await _remove(session, name, namespace)
+        if later is None:
+            await _remove(session, name, namespace)
+        else:
+            later.append(functools.partial(_remove, session, name, namespace))
 
 
 async def until_built(session: context.Session, name: str, namespace: str) -> Obj:
