@@ -25,6 +25,7 @@ VARYING: Final = (
     ("time", re.compile(r"\b\d{4}-\d\d-\d\dT\d\d[:-]\d\d[:-]\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")),
     ("time", re.compile(rf"\b\d\d (?:{_MONTHS}) \d\d \d\d:\d\d [A-Z]{{3,4}}\b")),
     ("time", re.compile(rf"\b(?:{_DAYS}), \d\d? (?:{_MONTHS}) \d{{4}} \d\d:\d\d:\d\d \S+")),
+    ("time", re.compile(r"(?<=fission-dump_)[\dT-]+Z")),
     ("ip", re.compile(r"\b127\.(?!0\.0\.1\b)\d+\.\d+\.\d+\b")),
     ("port", re.compile(r"(?<=\b127\.0\.0\.1:)\d+|(?<=\blocalhost:)\d+|(?<=<ip>:)\d+")),
     ("random", re.compile(r"(?<=[a-z0-9]-)(?=[a-z0-9]*\d)[a-f0-9]{8,10}-[a-z0-9]{5}\b")),
