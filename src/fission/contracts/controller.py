@@ -6,10 +6,16 @@ a status. ``Authorization: Bearer`` carries a token for the audience below.
 
 import base64
 import binascii
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib import parse
 
-from fission.contracts import invocation, storage
+from fission.base import lazily
+
+if TYPE_CHECKING:
+    from fission.contracts import invocation, storage
+else:
+    invocation = lazily.module("fission.contracts.invocation")
+    storage = lazily.module("fission.contracts.storage")
 
 PORT: Final = 8888
 SOCKET_NAME: Final = "http"
@@ -95,9 +101,9 @@ def login_path(path: str) -> str:
     return f"{LOGIN}?{parse.urlencode({'path': path})}"
 
 
-def storage_target(target: str = storage.ARCHIVE) -> str:
-    """A path and query of storagesvc, through the controller."""
-    return STORAGE + target
+def storage_target(target: str = "") -> str:
+    """A path and query of storagesvc, that of all archives unless given, through the controller."""
+    return STORAGE + (target or storage.ARCHIVE)
 
 
 def statestore_target(path: str) -> str:

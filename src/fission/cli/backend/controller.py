@@ -1,5 +1,7 @@
 """The controller's REST API as backend, for people without Kubernetes credentials."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib import parse
@@ -8,16 +10,22 @@ import orjson
 
 from fission.api import labels
 from fission.base import clock as clocks
+from fission.base import lazily
 from fission.cli import errors
-from fission.cli.backend import around, http, podwatch, protocol, uploads, watching
-from fission.contracts import controller, signing, storage
+from fission.cli.backend import around, http, protocol
+from fission.contracts import controller, signing
 from fission.kube import bearers, config, tls
 from fission.kube import client as kube_client
 from fission.meta import gvk, status
 from fission_http import client as http_client
 
 if TYPE_CHECKING:
-    from fission.contracts import activity
+    from fission.cli.backend import podwatch, uploads, watching
+    from fission.contracts import activity, storage
+else:
+    podwatch = lazily.module("fission.cli.backend.podwatch")
+    watching = lazily.module("fission.cli.backend.watching")
+    storage = lazily.module("fission.contracts.storage")
 
 Obj = protocol.Obj
 Objs = protocol.Objs
@@ -108,7 +116,7 @@ class ControllerBackend:
     async def environment_pods(self, environment: Obj, executor_type: str) -> Objs:
         return await around.environment_pods(self._kube, environment, executor_type)
 
-    async def activity(self, namespace: str) -> "activity.Processes":
+    async def activity(self, namespace: str) -> activity.Processes:
         from fission.contracts import activity as wire
 
         query = f"?{parse.urlencode({'namespace': namespace})}" if namespace else ""
