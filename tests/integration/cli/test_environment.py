@@ -234,3 +234,11 @@ async def test_the_check_before_an_installation_is_of_kubernetes(fission):
     assert shown.out.startswith(
         "kubernetes-version\n--------------------\n\N{SQUARE ROOT} Kubernetes is v1."
     )
+
+
+async def test_who_wants_it_quiet_reads_results_alone(good):
+    create = ("env", "create", "--name", "python", "--image", "i", "--poolsize", "0")
+
+    assert await good(*create, "--quiet") == ""
+    assert await good("--quiet", "env", "list", "-o", "name") == "environment.fission.io/python\n"
+    assert await good("-v", "0", "env", "delete", "--name", "python") == ""

@@ -59,4 +59,4 @@ async def command(
             f"canary config '{name}' already exists",
             remedy=f"change it with `fission canary update --name {name}`",
         ) from error
-    session.out.line(f"canary config '{name}' created")
+    session.out.info(f"canary config '{name}' created")

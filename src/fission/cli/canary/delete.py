@@ -14,4 +14,4 @@ from fission.cli import context, lookups, options
 async def command(session: context.Session, name: str, ignorenotfound: bool | None) -> None:
     """Delete one."""
     if await lookups.delete(session, resources.CANARYCONFIGS, name, ignorenotfound):
-        session.out.line(f"canary config '{name}' deleted")
+        session.out.info(f"canary config '{name}' deleted")

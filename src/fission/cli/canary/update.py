@@ -25,4 +25,4 @@ async def command(session: context.Session, name: str, **given: Any) -> None:
         build.apply_pace(config.spec, flags)
 
     await lookups.change(session, resources.CANARYCONFIGS, name, change)
-    session.out.line(f"canary config '{name}' updated")
+    session.out.info(f"canary config '{name}' updated")

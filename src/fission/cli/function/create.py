@@ -141,8 +141,8 @@ async def _create(
             raise errors.CliError("a function with the same name already exists") from error
         raise
     if not chosen.pkgname:
-        session.out.line(f"Package '{lookups.name_of(package)}' created")
-    session.out.line(f"function '{name}' created")
+        session.out.info(f"Package '{lookups.name_of(package)}' created")
+    session.out.info(f"function '{name}' created")
     if chosen.url or chosen.prefix:
         await _create_route(session, function.metadata, chosen)
     if code.is_to_be_built and not chosen.nowait:

@@ -11,4 +11,4 @@ from fission.cli import context, lookups, options
 async def command(session: context.Session, name: str, ignorenotfound: bool | None) -> None:
     """Delete one."""
     if await lookups.delete(session, resources.FUNCTIONS, name, ignorenotfound):
-        session.out.line(f"function '{name}' deleted")
+        session.out.info(f"function '{name}' deleted")

@@ -49,4 +49,4 @@ async def command(
             "",
             "change it with `fission fn update-container`",
         ) from error
-    session.out.line(f"function '{chosen.name}' created")
+    session.out.info(f"function '{chosen.name}' created")

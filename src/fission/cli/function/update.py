@@ -79,7 +79,7 @@ async def _update(
     if build.names_of_sources(function.spec) != build.names_of_sources(before.spec):
         await create.warn_missing(session, function.spec)
     await settling.settle(session, changed)
-    session.out.line(f"Function '{name}' updated")
+    session.out.info(f"Function '{name}' updated")
     if package is not None and package.is_awaited and not chosen.nowait:
         await follow.until_built(
             session, lookups.name_of(package.obj), f"fission fn update --name {name} --src ..."

@@ -34,4 +34,4 @@ async def command(session: context.Session, name: str, **given: Any) -> None:
     if build.names_of_sources(after) != build.names_of_sources(before):
         await create.warn_missing(session, after)
     await settling.settle(session, changed)
-    session.out.line(f"Function '{name}' updated")
+    session.out.info(f"Function '{name}' updated")

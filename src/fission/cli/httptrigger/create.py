@@ -50,7 +50,7 @@ async def command(
             f"trigger '{name}' already exists",
             remedy=f"change it with `fission route update --name {name}`",
         ) from error
-    session.out.line(f"trigger '{name}' created")
+    session.out.info(f"trigger '{name}' created")
 
 
 def _fill(session: context.Session, trigger: httptrigger_types.HTTPTrigger, flags: Any) -> None:

@@ -21,7 +21,7 @@ async def command(
     names = [name] if name else await _names_for(session, str(function), ignorenotfound)
     for each in names:
         if await lookups.delete(session, resources.HTTPTRIGGERS, each, ignorenotfound):
-            session.out.line(f"trigger '{each}' deleted")
+            session.out.info(f"trigger '{each}' deleted")
 
 
 async def _names_for(

@@ -41,4 +41,4 @@ async def command(session: context.Session, name: str, **given: Any) -> None:
     await missing.warn(session, functions, rehearsed.metadata.namespace)
     await conflicts.refuse(session, rehearsed)
     await lookups.change(session, resources.HTTPTRIGGERS, name, change)
-    session.out.line(f"trigger '{name}' updated")
+    session.out.info(f"trigger '{name}' updated")

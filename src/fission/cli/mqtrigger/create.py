@@ -52,7 +52,7 @@ async def command(
             f"trigger '{name}' already exists",
             remedy=f"change it with `fission mqt update --name {name}`",
         ) from error
-    session.out.line(f"trigger '{name}' created")
+    session.out.info(f"trigger '{name}' created")
 
 
 def fill(

@@ -13,4 +13,4 @@ from fission.cli import context, lookups, options
 async def command(session: context.Session, name: str, ignorenotfound: bool | None) -> None:
     """Delete one."""
     if await lookups.delete(session, resources.MESSAGEQUEUETRIGGERS, name, ignorenotfound):
-        session.out.line(f"trigger '{name}' deleted")
+        session.out.info(f"trigger '{name}' deleted")

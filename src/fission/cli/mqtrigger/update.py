@@ -29,4 +29,4 @@ async def command(session: context.Session, name: str, **given: Any) -> None:
         build.apply(trigger.spec, flags)
 
     await lookups.change(session, resources.MESSAGEQUEUETRIGGERS, name, change)
-    session.out.line(f"message queue trigger '{name}' updated")
+    session.out.info(f"message queue trigger '{name}' updated")

@@ -49,5 +49,5 @@ async def command(
             f"trigger '{name}' already exists",
             remedy=f"change it with `fission timer update --name {name}`",
         ) from error
-    session.out.line(f"trigger '{name}' created")
+    session.out.info(f"trigger '{name}' created")
     await schedule.show(session, schedule.parse(flags.cron), 1)

@@ -29,6 +29,6 @@ async def command(session: context.Session, name: str, **given: Any) -> None:
     await lookups.change(
         session, resources.TIMETRIGGERS, name, lambda trigger: build.apply(trigger, flags)
     )
-    session.out.line(f"trigger '{name}' updated")
+    session.out.info(f"trigger '{name}' updated")
     if flags.cron:
         await schedule.show(session, schedule.parse(flags.cron), 1)

@@ -58,7 +58,7 @@ async def command(
             f"trigger '{name}' already exists",
             remedy=f"delete it first with `fission watch delete --name {name}`",
         ) from error
-    session.out.line(f"trigger '{name}' created")
+    session.out.info(f"trigger '{name}' created")
 
 
 def _namespace(session: context.Session, mode: specfiles.Mode) -> str:
