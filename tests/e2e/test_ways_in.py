@@ -110,6 +110,7 @@ spec apply
 spec apply
 spec list
 spec destroy
+spec save --function other
 fn delete --name hello
 ! fn delete --name hello
 fn delete --name hello --ignorenotfound
