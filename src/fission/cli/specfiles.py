@@ -36,8 +36,13 @@ class Mode:
         return self.spec or self.dry
 
 
-def write(session: context.Session, mode: Mode, documents: list[Obj]) -> None:
-    """Print or save what belongs together; the last document names the file."""
+def write(
+    session: context.Session, mode: Mode, documents: list[Obj], *, quiet: bool = False
+) -> None:
+    """Print or save what belongs together; the last document names the file.
+
+    ``quiet``: nothing is said of what the specs lack.
+    """
     for document in documents:
         if document["kind"] != _ARCHIVE_KIND:
             validation.check(objects.decode_any(document))
@@ -60,7 +65,7 @@ def write(session: context.Session, mode: Mode, documents: list[Obj]) -> None:
         namespace, name = _identity(document)
         place = path.relative_to(session.cwd)
         session.out.line(f"Saving {document['kind']} '{namespace}/{name}' to '{place}'")
-    for warning in warnings:
+    for warning in () if quiet else warnings:
         session.out.warning(warning)
 
 

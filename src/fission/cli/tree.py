@@ -189,6 +189,7 @@ SPEC: Final = Branch(
     "Keep an application as files",
     (
         Leaf("init", "Begin a directory of specs", "spec.init"),
+        Leaf("save", "Write objects of the platform into the specs", "spec.save"),
         Leaf("validate", "Check the specs", "spec.validate"),
         Leaf("apply", "Make the platform as the specs want it", "spec.apply"),
         Leaf("destroy", "Delete what the specs describe", "spec.destroy"),

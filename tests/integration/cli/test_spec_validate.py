@@ -56,6 +56,34 @@ async def test_an_applied_application_stays_valid(good, workdir):
     ]
 
 
+async def test_what_is_on_the_platform_goes_on_as_files(good, bad, workdir):
+    await good("env", "create", "--name", "python", "--image", "python-env")
+    create = ("fn", "create", "--env", "python", "--code", "hello.py", "--name")
+    await good(*create, "hello", "--labels", "a=b", "--secret", "s")
+    await good(*create, "other")
+    await good("watch", "create", "--name", "pods", "--function", "hello")
+    await good("spec", "init", "--name", "shop", "--deployid", UID)
+
+    missing = await bad("spec", "save", "--function", "helo")
+    one = await good("spec", "save", "--function", "hello")
+    rest = await good("spec", "save")
+    again = await good("spec", "save")
+
+    assert missing.startswith("Error: there is no function helo")
+    assert [line.split()[1] for line in one.splitlines()] == ["Package", "Function", "become"]
+    kinds = [line.split()[1] for line in rest.splitlines()]
+    assert kinds == ["Environment", "Package", "Function", "KubernetesWatchTrigger", "become"]
+    assert again == "Nothing to save: the specs have everything.\n"
+    document = yaml.safe_load((workdir / "specs" / "function-0.yaml").read_text())
+    assert document["metadata"] == {"name": "hello", "labels": {"a": "b"}}
+    reference = document["spec"]["package"]["packageref"]
+    assert (reference["namespace"], set(reference)) == ("", {"name", "namespace"})
+    await good("spec", "apply", "--allowconflicts")
+    applied = await good("spec", "apply")
+    assert applied.splitlines()[-1] == "Everything up to date."
+    assert (await good("spec", "validate")).endswith("Validation Successful\n")
+
+
 async def test_what_the_creates_write_is_taken_strictly_by_the_api(good, workdir, cluster):
     (workdir / "app").mkdir()
     (workdir / "app" / "main.py").write_text("def main(): pass\n")

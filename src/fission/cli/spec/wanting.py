@@ -1,6 +1,6 @@
 """From documents to objects as they are to be on the platform: namespaces, owner, commit. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from fission.api import labels, objects
@@ -27,14 +27,21 @@ def fill_namespaces(obj: Obj, namespace: str, *, force: bool = False) -> Obj:
     own = filled["metadata"].get("namespace")
     own = namespace if force or not own else str(own)
     filled["metadata"]["namespace"] = own
-    for path in _REFERENCES.get(str(filled.get("kind")), ()):
-        part: Any = filled.get("spec")
+    for each in references(filled):
+        if force or not each.get("namespace"):
+            each["namespace"] = own
+    return filled
+
+
+def references(obj: Obj) -> Iterator[Obj]:
+    """The parts of an object that have a namespace of their own."""
+    for path in _REFERENCES.get(str(obj.get("kind")), ()):
+        part: Any = obj.get("spec")
         for key in path:
             part = part.get(key) if isinstance(part, dict) else None
         for each in part if isinstance(part, list) else [part]:
-            if isinstance(each, dict) and (force or not each.get("namespace")):
-                each["namespace"] = own
-    return filled
+            if isinstance(each, dict):
+                yield each
 
 
 def make(obj: Obj, deployment_name: str, deployment_uid: str, commit: str = "") -> planning.Wanted:
