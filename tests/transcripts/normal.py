@@ -22,7 +22,7 @@ FIXED: Final = (
 _DAYS = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 VARYING: Final = (
-    ("time", re.compile(r"\b\d{4}-\d\d-\d\dT\d\d[:-]\d\d[:-]\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")),
+    ("time", re.compile(r"(?<!\d)\d{4}-\d\d-\d\dT\d\d[:-]\d\d[:-]\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")),
     ("time", re.compile(rf"\b\d\d (?:{_MONTHS}) \d\d \d\d:\d\d [A-Z]{{3,4}}\b")),
     ("time", re.compile(rf"\b(?:{_DAYS}), \d\d? (?:{_MONTHS}) \d{{4}} \d\d:\d\d:\d\d \S+")),
     ("time", re.compile(r"(?<=fission-dump_)[\dT-]+Z")),
