@@ -1,9 +1,10 @@
 """``wait`` of every kind: until a condition has a status, or until time is up."""
 
 import asyncio
+import contextlib
 from typing import Final
 
-from fission.cli import context, errors, output
+from fission.cli import context, errors, output, progress
 from fission.meta import conditions, gvk, status
 
 _FIRST_POLL_SECONDS: Final = 0.1
@@ -24,21 +25,27 @@ async def run(
     deadline = session.clock.monotonic() + timeout
     word = f"{resource.singular}/{name}"
     pause = _FIRST_POLL_SECONDS
-    while True:
-        seen, why = await _status(session, resource, name, type_)
-        if seen == value:
-            session.out.line(f"{word} condition met: {type_}={value}")
-            return
-        if session.clock.monotonic() >= deadline:
-            raise errors.CliError(
-                f"timed out waiting for condition {type_}={value} on {word} (last seen {seen})",
-                why=why,
-                remedy=f"wait longer with --timeout, now {timeout:g}s"
-                if seen != "not found"
-                else "",
-            )
-        await asyncio.sleep(min(pause, max(deadline - session.clock.monotonic(), 0.0)))
-        pause = min(2 * pause, _POLL_SECONDS)
+    with contextlib.ExitStack() as stack:
+        spinner: progress.Spinner | None = None
+        while True:
+            seen, why = await _status(session, resource, name, type_)
+            if seen == value:
+                break
+            if session.clock.monotonic() >= deadline:
+                raise errors.CliError(
+                    f"timed out waiting for condition {type_}={value} on {word} (last seen {seen})",
+                    why=why,
+                    remedy=f"wait longer with --timeout, now {timeout:g}s"
+                    if seen != "not found"
+                    else "",
+                )
+            told = f"{word}: {type_} is {seen}, waiting for {value}"
+            if spinner is None:
+                spinner = stack.enter_context(session.out.spinner(told))
+            spinner.say(told)
+            await asyncio.sleep(min(pause, max(deadline - session.clock.monotonic(), 0.0)))
+            pause = min(2 * pause, _POLL_SECONDS)
+    session.out.line(f"{word} condition met: {type_}={value}")
 
 
 def parse(wanted: str) -> tuple[str, str]:
