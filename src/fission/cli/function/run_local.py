@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fission.api import environment_types, httptrigger_types, objects, resources
 from fission.base import ids
-from fission.cli import collect, context, errors, filewatch, lookups, options
+from fission.cli import archives, collect, context, errors, filewatch, lookups, options
 from fission.cli import command as commands
 from fission.cli.function import live
 from fission.cli.package import code as codes
@@ -115,7 +115,8 @@ def _sources(chosen: Any, code: codes.Code) -> tuple[collect.Sources, bool]:
     sources = code.source or code.deployment
     if sources is None:
         raise errors.UsageError("need --code, --deployarchive or --sourcearchive argument")
-    live.check(code)
+    if any(archives.is_url(each) for each in sources.inputs):
+        raise errors.UsageError(f"{sources.flag}: fetch the URL first, and name the file")
     return sources, bool(code.source or chosen.build)
 
 
