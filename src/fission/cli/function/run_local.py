@@ -263,7 +263,12 @@ async def _first(
     """Load and call; the exit code."""
     try:
         await served.load()
-    except (processes.LoadFailed, errors.BuildFailed) as error:
+    except errors.BuildFailed as error:
+        if not stays:
+            raise
+        session.out.error(error.message)
+        return 1
+    except processes.LoadFailed as error:
         if not stays:
             raise errors.CallFailed(_NO_CODE, error.message) from error
         session.out.error(_NO_CODE, why=error.message)
@@ -288,7 +293,8 @@ async def _reload(
     except (errors.CliError, OSError) as error:
         text = error.message if isinstance(error, errors.CliError) else str(error)
         kept = "; the version before goes on serving" if served.has_present else ""
-        live.say(session, f"not live: {_NO_CODE}{kept}")
+        what = "the build failed" if isinstance(error, errors.BuildFailed) else _NO_CODE
+        live.say(session, f"not live: {what}{kept}")
         session.out.line("\n".join(f"  {line}" for line in text.splitlines()))
         session.out.flush()
         return
