@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
-from fission.api import resources
+from fission.api import environment_types, resources
+from fission.executor.poolmgr import pool
 from fission.meta import gvk
 from tests.integration.executor import world
 from tests.support import waiting as waits
@@ -40,6 +42,29 @@ async def test_a_burst_gets_pods_beyond_the_pool_and_leaves_the_pool_as_it_was(
         assert {await here.call(one) for one in addresses} == {"hello"}
         (pool,) = (await here.kube.list(gvk.DEPLOYMENTS, "default")).items
         assert pool["spec"]["replicas"] == 2
+
+
+async def test_a_burst_beside_a_first_call_grows_one_by_one(tmp_path: Path) -> None:
+    async with world.cluster(tmp_path) as here:
+        await here.create_environment(poolsize=3)
+        other, burst = await here.create_function("other"), await here.create_function("burst")
+        await here.ready_pods(3)
+        await here.address(other)
+        await here.ready_pods(3)
+        wants: list[tuple[int, float]] = []
+        grow = here.executor.pools.on_want
+
+        def told(environment: environment_types.Environment, count: int) -> None:
+            wants.append((count, time.monotonic()))
+            grow(environment, count)
+
+        here.executor.pools.on_want = told
+        asking = [asyncio.ensure_future(here.address(burst)) for _ in range(12)]
+        await waits.until(lambda: len(wants) >= 2)
+        (first, began), (second, went_on) = wants[:2]
+        assert (first, second) == (1, 1)
+        assert went_on - began >= pool.GENTLE_EVERY_SECONDS * 0.9
+        assert len(set(await asyncio.gather(*asking))) == 12
 
 
 async def test_extra_pods_go_with_their_environment(tmp_path: Path) -> None:

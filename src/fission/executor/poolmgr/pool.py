@@ -21,7 +21,9 @@ yet (a pod kept *ahead* of requests) comes after everybody who waits.
 
 A pool that has nothing to give grows by one *extra* pod for each request in line that no starting
 pod is for. Extra pods belong to no ReplicaSet, so nobody but ``retire`` chooses which of them goes
-when the burst is over: a pod that a request was given can never be the one.
+when the burst is over: a pod that a request was given can never be the one. While first requests
+of other functions come, of whatever environment, a burst is *gentle*: the pool grows for further
+requests at a pace that leaves those others most of a processor.
 """
 
 from __future__ import annotations
@@ -39,6 +41,9 @@ FAST_STARTS_AT_ONCE: Final = max(4, 2 * (os.cpu_count() or 1))
 first serve those in line meanwhile. Starts that wait for something else go side by side: twice as
 many for each second that the oldest takes, and all at once where extra pods were slow before. Where
 pods were ready that fast once, slow ones are a sign of load: twice as many at most."""
+GENTLE_EVERY_SECONDS: Final = 0.4 / (os.cpu_count() or 1)
+"""Between two starts of extra pods of a gentle burst. All that a start sets off takes some 80 ms of
+a processor, so this is a fifth of all there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Pool:
         self._generic: dict[str, GenericPod] = {}
         self._starting: dict[str, _Starting] = {}
         self._asked: collections.deque[float] = collections.deque()
+        self._last_asked = -GENTLE_EVERY_SECONDS
         self._fastest_seconds: float | None = None
         self._taken: set[str] = set()
         self._gone_early: set[str] = set()
@@ -122,11 +128,22 @@ class Pool:
         known = self._starting.values()
         return len(self._asked) + sum(self._is_present(one.runtime_hash) for one in known)
 
-    def wanted(self, limit: int, now: float) -> int:
+    @property
+    def only_further(self) -> set[str]:
+        """Functions in line, if all of them have pods or others on the way; else none."""
+        lines = self._waiting.items()
+        if any(not line.ahead and not places[0].further for line, places in lines):
+            return set()
+        return {line.function_uid for line in self._waiting}
+
+    def wanted(self, limit: int, now: float, *, gentle: bool = False) -> int:
         """How many extra pods to ask for now; ``limit`` bounds those that start at once."""
         if not self._waiting:
             return 0
         fastest = self._fastest_seconds
+        if gentle and (fastest is None or fastest <= FAST_START_SECONDS):
+            is_early = now < self._last_asked + GENTLE_EVERY_SECONDS
+            return 0 if is_early else min(1, max(0, self.waiting_count - self.starting_count))
         if fastest is None or fastest <= FAST_START_SECONDS:
             began = [*self._asked, *(one.since for one in self._starting.values())]
             taking = now - min(began) if began else 0.0
@@ -137,6 +154,7 @@ class Pool:
     def pod_asked(self, now: float) -> None:
         """An extra pod is being asked for; ``pod_answered`` follows."""
         self._asked.append(now)
+        self._last_asked = now
 
     def pod_answered(self, uid: str | None) -> None:
         """The pod that was asked for exists, or does not."""

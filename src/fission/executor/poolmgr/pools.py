@@ -22,6 +22,8 @@ Obj = dict[str, Any]
 
 LOOK_SECONDS = 0.25
 """How often somebody who waits looks at what the pool's pods say."""
+FIRST_CALLS_SECONDS = 1.0
+"""How long after a function's first call bursts of others are gentle: such calls come in rows."""
 
 
 class Pools:
@@ -41,6 +43,10 @@ class Pools:
         """Environment UID → why the last extra pod could not be made."""
         self.on_want: Callable[[environment_types.Environment, int], None] = lambda _, __: None
         """Told that a pool needs so many extra pods."""
+        self._first_calls: dict[str, float] = {}
+        """Function UID → when it last asked for its first pod, if that was lately."""
+        self._looks: dict[str, asyncio.TimerHandle] = {}
+        """Environment UID → the next look at a pool that grows gently."""
         self._tickets = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[pool.GenericPod]] = {}
 
@@ -200,6 +206,8 @@ class Pools:
         self._waiting[ticket] = future
         target.request(ticket, function_uid, further=further, ahead=ahead)
         self._environments[environment.metadata.uid] = environment
+        if not further and not ahead:
+            self._first_calls[function_uid] = self._clock.monotonic()
         self._assign(environment.metadata.uid, target)
         try:
             return await self._wait(environment, future)
@@ -284,9 +292,26 @@ class Pools:
         is_shared = environment_defaults.is_infinite(environment.spec)
         if is_shared or environment_validation.validate_outbound(environment):
             return  # one pod serves them all; or none can be made
-        count = target.wanted(self._settings.extra_pods, self._clock.monotonic())
+        now = self._clock.monotonic()
+        gentle = self._has_first_calls_beside(target.only_further, now)
+        count = target.wanted(self._settings.extra_pods, now, gentle=gentle)
         if count:
             self.on_want(environment, count)
+        if gentle and environment_uid not in self._looks:
+            later = asyncio.get_running_loop().call_later(
+                pool.GENTLE_EVERY_SECONDS, self._look_again, environment_uid
+            )
+            self._looks[environment_uid] = later
+
+    def _look_again(self, environment_uid: str) -> None:
+        del self._looks[environment_uid]
+        self._grow(environment_uid)
+
+    def _has_first_calls_beside(self, functions: set[str], now: float) -> bool:
+        """Whether others than these functions were called for the first time a moment ago."""
+        for uid in [u for u, at in self._first_calls.items() if now - at > FIRST_CALLS_SECONDS]:
+            del self._first_calls[uid]
+        return bool(functions) and any(uid not in functions for uid in self._first_calls)
 
     def _pool(self, environment: environment_types.Environment) -> pool.Pool:
         uid = environment.metadata.uid

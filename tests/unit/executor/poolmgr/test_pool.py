@@ -181,6 +181,46 @@ def test_pods_that_only_need_a_processor_start_a_few_at_a_time() -> None:
     assert target.wanted(64, 60.0) == 60 - some
 
 
+def test_a_gentle_burst_grows_by_one_pod_at_a_time_and_then_waits() -> None:
+    target = pool.Pool()
+    for ticket in range(60):
+        target.request(ticket, "f", further=True)
+    assert target.wanted(64, 10.0, gentle=True) == 1
+    target.pod_asked(10.0)
+    early = 10.0 + pool.GENTLE_EVERY_SECONDS / 2
+    assert target.wanted(64, early, gentle=True) == 0
+    assert target.wanted(64, 2 * early - 10.0, gentle=True) == 1
+    assert target.wanted(64, early) == pool.FAST_STARTS_AT_ONCE - 1
+
+
+def test_a_gentle_burst_asks_for_no_more_than_wait() -> None:
+    target = pool.Pool()
+    target.request(1, "f", further=True)
+    target.pod_unready("uid-a")
+    assert target.wanted(64, 10.0, gentle=True) == 0
+
+
+def test_pods_known_to_be_slow_are_not_started_gently() -> None:
+    target = pool.Pool()
+    target.pod_ready(dataclasses.replace(a_pod("a"), extra=True, start_seconds=3.0))
+    for ticket in range(61):
+        target.request(ticket, "f", further=True)
+    target.assignments()
+    assert target.wanted(64, 0.0, gentle=True) == 60
+
+
+def test_who_is_in_line_only_for_more() -> None:
+    target = pool.Pool()
+    assert target.only_further == set()
+    target.request(1, "f", further=True)
+    target.request(2, "g", ahead=True)
+    assert target.only_further == {"f", "g"}
+    target.request(3, "h")
+    assert target.only_further == set()
+    target.cancel(3)
+    assert target.only_further == {"f", "g"}
+
+
 def test_slow_starts_of_a_fast_node_are_a_sign_of_load() -> None:
     target = pool.Pool()
     target.pod_ready(dataclasses.replace(a_pod("a"), extra=True, start_seconds=0.0))
