@@ -11,17 +11,29 @@ from typing import Any
 
 from fission.kube import client as client_module
 from fission.kube import informer
-from fission.meta import gvk, objectmeta
+from fission.meta import gvk, labels, objectmeta
 
 Obj = dict[str, Any]
 
 BY_CONTROLLER = "controller"
 """Index: objects by the uid of their controller; those of nobody by ``orphans_of(namespace)``."""
+BY_LABEL = "label"
+"""Index: objects by each label that they have, see ``label_of``."""
 
 
 def orphans_of(namespace: str) -> str:
     """The index value of a namespace's objects without a controller; no uid looks like it."""
     return f"{namespace}/"
+
+
+def label_of(namespace: str, name: str, value: str) -> str:
+    """The index value of a namespace's objects with a label."""
+    return f"{namespace}/{name}={value}"
+
+
+def _by_label(obj: Obj) -> list[str]:
+    namespace = objectmeta.namespace_of(obj)
+    return [label_of(namespace, name, value) for name, value in labels.of(obj).items()]
 
 
 def _by_controller(obj: Obj) -> list[str]:
@@ -41,7 +53,7 @@ def _without_spec(obj: Obj) -> Obj:
 
 _REDUCED = {gvk.CRDS: _without_spec}
 """A definition's schema takes half a megabyte, and nobody here reads it."""
-_INDEXES = {BY_CONTROLLER: _by_controller}
+_INDEXES = {BY_CONTROLLER: _by_controller, BY_LABEL: _by_label}
 
 
 class Informers:

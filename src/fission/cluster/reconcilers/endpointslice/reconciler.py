@@ -10,6 +10,7 @@ from typing import Any
 
 from fission.base import clock as clocks
 from fission.cluster.reconcilers import informers as informers_module
+from fission.cluster.reconcilers import selecting
 from fission.cluster.reconcilers.endpointslice import plan as planning
 from fission.kube import apply, client, lister, workqueue
 from fission.kube import reconcile as reconciling
@@ -28,7 +29,9 @@ class EndpointSliceReconciler:
         self._services = informers.get(gvk.SERVICES)
         self._pods = informers.get(gvk.PODS)
         self._slices = informers.get(gvk.ENDPOINTSLICES)
+        self._selectors = selecting.Selectors()
         informers.index(gvk.ENDPOINTSLICES, informers_module.BY_CONTROLLER)
+        informers.index(gvk.PODS, informers_module.BY_LABEL)
         self.queue: workqueue.WorkQueue[lister.Key] = workqueue.WorkQueue(clock)
         self._services.add_handler(self._service_changed)
         self._pods.add_handler(self._pod_changed)
@@ -45,21 +48,21 @@ class EndpointSliceReconciler:
             return reconciling.DONE
         uid = objectmeta.uid_of(service)
         slices = self._slices.lister.by_index(informers_module.BY_CONTROLLER, uid)
-        plan = planning.plan(service, self._pods.lister.list(key[0]), slices)
+        pods = selecting.candidates(self._pods.lister, key[0], service["spec"]["selector"])
+        plan = planning.plan(service, pods, slices)
         return await apply.apply(self._kube, plan)
 
     def _service_changed(self, old: Obj | None, new: Obj | None) -> None:
-        self.queue.add(lister.key_of(new or old or {}))
+        key = lister.key_of(new or old or {})
+        self._selectors.put(key, ((new or {}).get("spec") or {}).get("selector") or {})
+        self.queue.add(key)
 
     def _pod_changed(self, old: Obj | None, new: Obj | None) -> None:
         namespace = objectmeta.namespace_of(new or old or {})
-        found = [labels.of(pod) for pod in (old, new) if pod is not None]
-        for service in self._services.lister.list(namespace):
-            wanted = (service.get("spec") or {}).get("selector")
-            if not wanted:
-                continue
-            if any(wanted.items() <= each.items() for each in found):
-                self.queue.add(lister.key_of(service))
+        for pod in (old, new):
+            if pod is not None:
+                for key in self._selectors.matching(namespace, labels.of(pod)):
+                    self.queue.add(key)
 
     def _slice_changed(self, old: Obj | None, new: Obj | None) -> None:
         """Somebody changed or deleted a slice of ours, or our own write came back."""

@@ -13,7 +13,7 @@ from typing import Any
 from fission.base import clock as clocks
 from fission.base import errors
 from fission.cluster.reconcilers import informers as informers_module
-from fission.cluster.reconcilers import ownership
+from fission.cluster.reconcilers import ownership, selecting
 from fission.cluster.reconcilers.replicaset import assumed as assumed_module
 from fission.cluster.reconcilers.replicaset import plan as planning
 from fission.kube import actions, apply, client, events, lister, workqueue
@@ -45,6 +45,7 @@ class ReplicaSetReconciler:
         self._assumed = assumed_module.Assumed()
         self.queue: workqueue.WorkQueue[lister.Key] = workqueue.WorkQueue(clock)
         informers.index(gvk.PODS, informers_module.BY_CONTROLLER)
+        informers.index(gvk.PODS, informers_module.BY_LABEL)
         self._replicasets.add_handler(self._replicaset_changed)
         self._pods.add_handler(self._pod_changed)
 
@@ -65,11 +66,16 @@ class ReplicaSetReconciler:
         return await self._write_status(replicaset, pods, failure)
 
     def _candidates(self, replicaset: Obj) -> list[Obj]:
-        found = self._pods.lister.by_index
+        """Its own pods, and those of nobody that it may select."""
+        pods = self._pods.lister
         namespace = objectmeta.namespace_of(replicaset)
-        own = found(informers_module.BY_CONTROLLER, objectmeta.uid_of(replicaset))
-        orphans = found(informers_module.BY_CONTROLLER, informers_module.orphans_of(namespace))
-        return own + orphans
+        own = pods.by_index(informers_module.BY_CONTROLLER, objectmeta.uid_of(replicaset))
+        wanted = (replicaset["spec"].get("selector") or {}).get("matchLabels")
+        if wanted:
+            found = selecting.candidates(pods, namespace, wanted)
+            return own + [pod for pod in found if objectmeta.controller_of(pod) is None]
+        orphans = informers_module.orphans_of(namespace)
+        return own + pods.by_index(informers_module.BY_CONTROLLER, orphans)
 
     async def _write(self, replicaset: Obj, plan: planning.Plan) -> tuple[str, errors.Error] | None:
         """Carry the plan out; the reason and error of what failed."""
