@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,9 +124,9 @@ class Launcher:
     def running(self) -> Mapping[str, Running]:
         return self._running
 
-    def unconfined(self, uid: str) -> tuple[str, ...]:
-        """What this machine does not keep of the confinement of a pod's containers."""
-        mine = [one for one in self._running.values() if one.id.startswith(f"{uid}.")]
+    def unconfined(self, identifiers: Iterable[str]) -> tuple[str, ...]:
+        """What this machine does not keep of the confinement of these containers."""
+        mine = [self._running[one] for one in identifiers if one in self._running]
         return tuple(dict.fromkeys(sentence for one in mine for sentence in one.unconfined))
 
     def is_confined(self, pod: Obj) -> bool:

@@ -559,7 +559,10 @@ class PodWorker:
             pod_ip=endpoint.ip if endpoint is not None and ready else None,
             start_time=self._start_time,
             image_ids=self._deps.launcher.image_ids(self._pod),
-            unconfined=self._deps.launcher.unconfined(self.uid),
+            unconfined=self._deps.launcher.unconfined(
+                records.container_id(self.uid, one.name, one.attempt)
+                for one in self._state.containers
+            ),
         )
         pod = podstatus.with_written(self._pod, self._writer.written)
         return pod, podstatus.make_status(pod, self._rules, self._state, facts, self._now())
