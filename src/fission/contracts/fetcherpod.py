@@ -73,12 +73,33 @@ def make_container(
         "ports": [{"name": wire.PORT_NAME, "containerPort": wire.PORT}],
         "env": env,
         "volumeMounts": [{"name": name, "mountPath": path} for name, path in mounts],
-        "readinessProbe": probe(wire.READINESS, wire.PORT_NAME, period=1, failures=30),
-        "livenessProbe": probe(wire.HEALTHZ, wire.PORT_NAME, period=5, failures=3),
+        **_probes(loads_at_start=startup is not None),
     }
     if options.resources:
         container["resources"] = options.resources
     return container
+
+
+def _probes(*, loads_at_start: bool) -> Obj:
+    """Asked every second until it is ready, then seldom: most pods of a node are idle ones.
+
+    A function may take longer to load than a start probe may fail, so there readiness itself is
+    asked every second.
+    """
+
+    def asked(path: str, period: int, failures: int) -> Obj:
+        return probe(path, wire.PORT_NAME, period=period, failures=failures)
+
+    if loads_at_start:
+        return {
+            "readinessProbe": asked(wire.READINESS, 1, 30),
+            "livenessProbe": asked(wire.HEALTHZ, 5, 3),
+        }
+    return {
+        "startupProbe": asked(wire.READINESS, 1, 30),
+        "readinessProbe": asked(wire.READINESS, 10, 3),
+        "livenessProbe": asked(wire.HEALTHZ, 10, 3),
+    }
 
 
 def startup_arguments(request: wire.FunctionSpecializeRequest) -> list[str]:

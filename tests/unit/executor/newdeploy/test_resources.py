@@ -83,8 +83,9 @@ def test_pods_specialize_themselves_before_they_are_ready() -> None:
     assert "archive" not in request["FetchReq"]
     assert request["LoadReq"]["functionName"] == "hello.main"
     assert "requestsPerPod" not in request["LoadReq"]
-    probe = container(made, "fetcher")["readinessProbe"]["httpGet"]
-    assert probe["path"] == "/readiness-healthz"
+    fetcher = container(made, "fetcher")
+    assert fetcher["readinessProbe"]["httpGet"]["path"] == "/readiness-healthz"
+    assert "startupProbe" not in fetcher  # it would end the pod of a function that loads slowly
 
 
 def test_only_what_pods_are_made_from_replaces_them() -> None:

@@ -77,6 +77,14 @@ def test_only_the_fetcher_sees_the_token_and_the_claim() -> None:
     assert found["python"]["lifecycle"] == {"preStop": {"sleep": {"seconds": 90}}}
 
 
+def test_an_idle_pod_is_asked_seldom_but_found_ready_at_once() -> None:
+    made = resources.make_deployment(an_environment(), "default", OPTIONS)
+    fetcher = containers(made)["fetcher"]
+    assert fetcher["startupProbe"]["periodSeconds"] == 1
+    assert fetcher["readinessProbe"]["httpGet"] == fetcher["startupProbe"]["httpGet"]
+    assert fetcher["readinessProbe"]["periodSeconds"] == 10
+
+
 def test_fetchers_get_keys_of_their_namespace_where_calls_are_signed() -> None:
     options = podparts.Options(fetcher_image="f", signed=True)
     found = containers(resources.make_deployment(an_environment(), "default", options))
