@@ -8,6 +8,7 @@ import contextlib
 import datetime
 import json
 import os
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from fission.cli import progress
 
 NONE: Final = "<none>"
+_READ_AS_OTHER: Final = re.compile(
+    r"[yYnN]|[-+]?(0o[0-7_]+|(\.[0-9]+|[0-9_]+(\.[0-9_]*)?)([eE][-+]?[0-9_]+)?)"
+)
+"""Text that Kubernetes reads as a boolean or number, and the dumper would write without quotes."""
 FORMATS: Final = ("wide", "json", "yaml", "name")
 _INDENT: Final = "  "
 _YELLOW, _RED, _RESET = "\x1b[33m", "\x1b[31m", "\x1b[0m"
@@ -185,7 +190,7 @@ def _objects(value: Any) -> Iterable[Mapping[str, Any]]:
 
 
 def _represent_text(dumper: Any, text: str) -> Any:
-    style = "|" if "\n" in text else None
+    style = "|" if "\n" in text else "'" if _READ_AS_OTHER.fullmatch(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from fission.cli import errors
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The most similar known word; empty when none is similar."""
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The most similar known word; empty when none is as similar as ``cutoff``."""
     import difflib
 
     exact = {each.lower(): each for each in known}
-    close = difflib.get_close_matches(word.lower(), exact, n=1)
+    close = difflib.get_close_matches(word.lower(), exact, 1, cutoff)
     return exact[close[0]] if close else ""
 
 

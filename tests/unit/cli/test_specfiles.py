@@ -95,7 +95,7 @@ def test_specs_are_saved_in_numbered_files_and_never_twice(fission, tmp_path):
     specs = tmp_path / "specs"
     specs.mkdir()
     (specs / "fission-deployment-config.yaml").write_text(
-        "kind: DeploymentConfig\nname: x\nuid: y\n"
+        "kind: DeploymentConfig\nname: x\nuid: u\n"
     )
     create = ["env", "create", "--image", "i", "--poolsize", "1", "--spec", "-n", "ns1", "--name"]
 

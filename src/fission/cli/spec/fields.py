@@ -16,7 +16,8 @@ from msgspec import structs
 
 from fission.api import fielderrors, resources, schema, structural
 from fission.api.fielderrors import FieldError
-from fission.cli.spec import reading
+from fission.cli import suggest
+from fission.cli.spec import words
 from fission.meta import objectmeta
 
 Obj = dict[str, Any]
@@ -130,8 +131,8 @@ def _unknown(value: Obj, known: Any, path: str) -> Iterator[FieldError]:
     start = f"{path}." if path else ""
     for key in value:
         if key not in known:
-            text = f"unknown field{reading.suggestion(key, known)}"
-            close = reading.nearest(key, known)
+            text = f"unknown field{words.suggestion(key, known)}"
+            close = suggest.nearest(key, known)
             meant = f"{start}{close}" if close else ""
             yield Misspelled(f"{start}{key}", "FieldValueForbidden", text, meant)
 
@@ -170,7 +171,7 @@ def _wrong(path: str, value: Any, wanted: str) -> FieldError:
     hint = ""
     if wanted == _NAMES["string"] and isinstance(value, bool | int | float):
         hint = "; put it in quotes"
-    text = f"Invalid value: want {wanted}, found {reading.name_of(value)}{hint}"
+    text = f"Invalid value: want {wanted}, found {words.name_of(value)}{hint}"
     return FieldError(path, WRONG, text)
 
 

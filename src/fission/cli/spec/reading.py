@@ -4,30 +4,20 @@ All files are read and everything that is wrong in any of them is told together.
 kinds are left to whoever applies those, with a warning.
 """
 
-import difflib
 import os
 import pathlib
-import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fission.api import resources
-from fission.cli import errors, specfiles
-from fission.cli.spec import document, yamlfile
+from fission.cli import errors, specfiles, suggest
+from fission.cli.spec import document, folder, words, yamlfile
 
-IGNORE_FILE: Final = ".specignore"
-MAX_FILE_BYTES: Final = 64 << 20
-"""Of one file; archives inside of objects are the only reason for large ones."""
-SUFFIXES: Final = (".yaml", ".yml")
 _API_VERSION: Final = f"{resources.GROUP}/{resources.VERSION}"
 _KNOWN: Final = (*resources.BY_KIND, document.DEPLOYMENT, document.ARCHIVE)
 _CLOSE: Final = 0.75
-_FEW: Final = 20
 _DEPLOYMENT_FIELDS: Final = ("apiVersion", "kind", "name", "uid")
 _ARCHIVE_FIELDS: Final = ("apiVersion", "kind", "name", "rootdir", "include", "exclude")
-
-Ignored = Callable[[str, bool], bool]
-"""Whether a path inside of the directory, with slashes, is left out; and whether it is a folder."""
 
 
 def read(
@@ -48,17 +38,6 @@ def read(
             remedy="begin one with `fission spec init`, or name another with --specdir",
         )
     return _Reader(directory, cwd).read(ignore_file, unsaved or {})
-
-
-def find_files(directory: pathlib.Path, ignore_file: str | None = None) -> list[pathlib.Path]:
-    """The files of a directory that are read, sorted."""
-    ignored = _ignored(directory, ignore_file)
-    return sorted(_walk(directory, ignored))
-
-
-def ignores(directory: pathlib.Path, ignore_file: str | None = None) -> Ignored:
-    """What the patterns of a directory leave out."""
-    return _ignored(directory, ignore_file)
 
 
 def identity(each: document.Document | document.ArchiveUploadSpec) -> tuple[str, str, str]:
@@ -83,7 +62,14 @@ class _Reader:
     def read(
         self, ignore_file: str | None, unsaved: Mapping[pathlib.Path, bytes]
     ) -> document.Application:
-        for path in find_files(self._directory, ignore_file):
+        found = folder.look(self._directory, ignore_file)
+        for path, why in found.unread:
+            self._refuse(f"cannot be read: {why}", document.Place(_shown(path, self._cwd)))
+        for path in found.links:
+            place = document.Place(_shown(path, self._cwd))
+            text = "is a link to a folder and is not followed"
+            self._warnings.append(document.Problem(text, place))
+        for path in found.files:
             self._read_file(path)
         for path, content in unsaved.items():
             self._read_content(content, _shown(path, self._cwd))
@@ -99,7 +85,7 @@ class _Reader:
     def _read_file(self, path: pathlib.Path) -> None:
         shown = _shown(path, self._cwd)
         try:
-            content = _content(path)
+            content = folder.content(path)
         except yamlfile.Refused as refused:
             self._refuse(refused.text, document.Place(shown))
         except OSError as error:
@@ -120,7 +106,9 @@ class _Reader:
         place = document.Place(path, value.node.line)
         data = value.data
         if not isinstance(data, dict):
-            self._refuse(f"want a mapping with kind and metadata, found {name_of(data)}", place)
+            self._refuse(
+                f"want a mapping with kind and metadata, found {words.name_of(data)}", place
+            )
             return
         kind = data.get("kind")
         if not isinstance(kind, str) or not kind:
@@ -148,7 +136,7 @@ class _Reader:
             found = metadata.get(field)
             if found is not None and not isinstance(found, str):
                 line = document.line_of(node, f"metadata.{field}")
-                text = f'want text, found {name_of(found)}; put it in quotes: "{found}"'
+                text = f"want text, found {words.name_of(found)}; put it in quotes"
                 self._refuse(f"metadata.{field}: {text}", document.Place(path, line))
                 return
             names[field] = found or ""
@@ -172,7 +160,7 @@ class _Reader:
                 texts[field] = found
                 continue
             line = document.line_of(node, field)
-            text = "Required value" if not found else f"want text, found {name_of(found)}"
+            text = "Required value" if not found else f"want text, found {words.name_of(found)}"
             self._refuse(f"{document.DEPLOYMENT}: {field}: {text}", document.Place(path, line))
         if len(texts) < 2 or unknown:
             return
@@ -196,9 +184,11 @@ class _Reader:
             self._refuse(f"{document.ARCHIVE}: {field}: {text}", document.Place(path, line))
 
         if not isinstance(name, str) or not name:
-            refuse("name", "Required value" if not name else f"want text, found {name_of(name)}")
+            refuse(
+                "name", "Required value" if not name else f"want text, found {words.name_of(name)}"
+            )
         if root is not None and not isinstance(root, str):
-            refuse("rootdir", f"want text, found {name_of(root)}")
+            refuse("rootdir", f"want text, found {words.name_of(root)}")
         patterns = {}
         for field in ("include", "exclude"):
             found = data.get(field) or []
@@ -228,7 +218,7 @@ class _Reader:
         unknown = [key for key in data if key not in known]
         for key in unknown:
             place = document.Place(path, document.line_of(node, key))
-            self._refuse(f"{kind}: {key}: unknown field{suggestion(key, known)}", place)
+            self._refuse(f"{kind}: {key}: unknown field{words.suggestion(key, known)}", place)
         return bool(unknown)
 
     def _leave_out(self, kind: str, version: Any, place: document.Place) -> None:
@@ -237,7 +227,7 @@ class _Reader:
             text = f"Unsupported value: {version!r}: want {_API_VERSION}"
             self._refuse(f"{kind}: apiVersion: {text}", place)
             return
-        close = nearest(kind, _KNOWN, _CLOSE)
+        close = suggest.nearest(kind, _KNOWN, _CLOSE)
         if close and (version is None or group == resources.GROUP):
             self._refuse(f"unknown kind {kind}; did you mean {close}?", place)
             return
@@ -258,78 +248,9 @@ class _Reader:
         self._errors.append(document.Problem(text, place))
 
 
-def suggestion(key: str, known: Collection[str]) -> str:
-    """``; did you mean name?`` for the nearest of the known words, or all if there are few."""
-    close = nearest(key, known)
-    if close:
-        return f"; did you mean {close}?"
-    return f"; known are {', '.join(sorted(known))}" if 0 < len(known) <= _FEW else ""
-
-
-def nearest(key: str, known: Collection[str], cutoff: float = 0.6) -> str:
-    """The known word that somebody who wrote another one had in mind, or nothing."""
-    by_lower = {each.lower(): each for each in known}
-    close = difflib.get_close_matches(key.lower(), by_lower, 1, cutoff)
-    return by_lower[close[0]] if close else ""
-
-
-def name_of(value: Any) -> str:
-    """A value of YAML in words, for messages."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return f"number {value}"
-    if isinstance(value, str):
-        shown = value if len(value) <= 40 else f"{value[:39]}…"
-        return f'text "{shown}"'
-    return "a mapping" if isinstance(value, dict) else "a list"
-
-
 def _is_ours(version: Any) -> bool:
     """Fission's own files sometimes leave the apiVersion out."""
     return version in (None, "", _API_VERSION)
-
-
-def _content(path: pathlib.Path) -> bytes:
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
-        raise yamlfile.Refused("is not a regular file")
-    if found.st_size > MAX_FILE_BYTES:
-        size = f"{found.st_size >> 20} MiB"
-        raise yamlfile.Refused(f"has {size}, at most {MAX_FILE_BYTES >> 20} are read")
-    return path.read_bytes()
-
-
-def _walk(directory: pathlib.Path, ignored: Ignored) -> Iterator[pathlib.Path]:
-    for folder, folders, files in os.walk(directory):
-        below = pathlib.Path(folder).relative_to(directory)
-        prefix = "" if below == pathlib.Path() else f"{below.as_posix()}/"
-        folders[:] = [name for name in folders if not ignored(prefix + name, True)]
-        for name in files:
-            if name.endswith(SUFFIXES) and not ignored(prefix + name, False):
-                yield directory / below / name
-
-
-def _ignored(directory: pathlib.Path, ignore_file: str | None) -> Ignored:
-    path = directory / (ignore_file or IGNORE_FILE)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError as error:
-        if ignore_file:
-            raise errors.CliError(
-                f"--specignore {ignore_file}: no such file in {directory}",
-                remedy="it is looked for inside of the directory of specs",
-            ) from error
-        return lambda name, is_folder: False
-    import pathspec
-
-    try:
-        spec = pathspec.GitIgnoreSpec.from_lines(lines)
-    except ValueError as error:
-        raise errors.CliError(f"{path}: {error}") from error
-    return lambda name, is_folder: spec.match_file(f"{name}/" if is_folder else name)
 
 
 def _shown(path: pathlib.Path, cwd: pathlib.Path | None) -> pathlib.Path:

@@ -83,14 +83,14 @@ def _wanted(
     live: dict[str, list[dict[str, Any]]], functions: tuple[str, ...]
 ) -> list[tuple[str, dict[str, Any]]]:
     """Kind and object, environments first."""
-    from fission.cli.spec import reading
+    from fission.cli import suggest
 
     if not functions:
         return [(kind, obj) for kind, objs in live.items() for obj in objs]
     named = {_name(obj): obj for obj in live["Function"]}
     missing = [name for name in functions if name not in named]
     if missing:
-        close = reading.nearest(missing[0], named)
+        close = suggest.nearest(missing[0], named)
         raise errors.CliError(
             f"there is no function {', '.join(missing)}",
             f"did you mean {close}?" if close else "",

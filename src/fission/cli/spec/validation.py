@@ -14,7 +14,8 @@ from fission.api import (
 )
 from fission.api import validation as admission
 from fission.api.fielderrors import FieldError
-from fission.cli.spec import document, fields, reading
+from fission.cli import suggest
+from fission.cli.spec import document, fields
 from fission.cli.spec.document import Document, Problem
 from fission.meta import codec
 
@@ -293,5 +294,5 @@ def _elsewhere(kind: str, name: str, known: Known) -> str:
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:
-    close = reading.nearest(name, list(names))
+    close = suggest.nearest(name, list(names))
     return f"; did you mean {close}?" if close else ""

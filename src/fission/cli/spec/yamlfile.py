@@ -25,11 +25,8 @@ _TAG: Final = "tag:yaml.org,2002:"
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS: Final = {
     spelled: value
-    for word, value in (("true", True), ("yes", True), ("on", True))
-    for spelled in (word, word.title(), word.upper())
-} | {
-    spelled: False
-    for word in ("false", "no", "off")
+    for value, several in ((True, "y yes true on"), (False, "n no false off"))
+    for word in several.split()
     for spelled in (word, word.title(), word.upper())
 }
 _INT: Final = re.compile(r"[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0o?[0-7_]+|[1-9][0-9_]*|0)")
@@ -247,8 +244,9 @@ def _number(text: str) -> Any:
             return sign * int(plain, 0) if len(plain) <= _MAX_DIGITS else text
         except ValueError:  # 0x_
             return text
-    if _FLOAT.fullmatch(text):
-        return float(text)
+    plain = text if text[0] == "." else text.replace("_", "")
+    if _FLOAT.fullmatch(plain):
+        return float(plain)
     if _SPECIAL.fullmatch(text):
         return math.nan
     return text

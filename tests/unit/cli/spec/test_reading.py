@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from fission.cli import errors
-from fission.cli.spec import reading
+from fission.cli.spec import folder, reading
 
 CONFIG = "apiVersion: fission.io/v1\nkind: DeploymentConfig\nname: shop\nuid: u-1\n"
 
@@ -120,7 +120,7 @@ def test_every_broken_file_is_told_at_once(specs):
         "specs/c.yaml:7: kind: want text",
         "specs/c.yaml:9: Function: metadata: Required value",
         "specs/c.yaml:12: Function: metadata.name: Required value",
-        'specs/c.yaml:17: metadata.name: want text, found number 5; put it in quotes: "5"',
+        "specs/c.yaml:17: metadata.name: want text, found number 5; put it in quotes",
         "specs/c.yaml:19: Function: metadata: want a mapping",
         "specs/d.yaml: is not a regular file",
         "specs/e.yaml: cannot be read: No such file or directory",
@@ -193,6 +193,25 @@ def test_what_is_wrong_in_an_archive_is_told_at_once(specs):
 
 def test_a_huge_file_is_not_even_opened(specs):
     with (specs / "a.yaml").open("wb") as file:
-        file.truncate(reading.MAX_FILE_BYTES + 1)
+        file.truncate(folder.MAX_FILE_BYTES + 1)
 
     assert told(read(specs).errors) == ["specs/a.yaml: has 64 MiB, at most 64 are read"]
+
+
+def test_what_is_not_read_is_told_and_what_editors_keep_is_not(specs, tmp_path):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "env.yaml").write_text("kind: [")
+    (specs / "linked").symlink_to(tmp_path / "more")
+    (specs / ".#env.yaml").symlink_to("me@here.1234:5")
+
+    found = read(specs)
+
+    assert told(found.warnings) == ["specs/linked: is a link to a folder and is not followed"]
+    assert found.errors == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")
+def test_a_folder_that_cannot_be_looked_into_is_an_error(specs):
+    (specs / "closed").mkdir(mode=0)
+
+    assert told(read(specs).errors) == ["specs/closed: cannot be read: Permission denied"]

@@ -5,10 +5,10 @@ import json
 import math
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fission.cli import output
 from fission.cli.spec import document, yamlfile
 
 
@@ -40,7 +40,10 @@ def refusal(text):
         ("0x_", "0x_"),
         ("yes", True),
         ("Off", False),
-        ("y", "y"),
+        ("y", True),
+        ("N", False),
+        ("1_000.5", 1000.5),
+        ("._5", "._5"),
         ("~", None),
         ("!!str 5", "5"),
         ("!!int '5'", 5),
@@ -66,14 +69,14 @@ def test_documents_are_told_apart_and_empty_ones_left_out():
 
 
 def test_aliases_and_merge_keys_are_expanded():
-    text = "base: &b {x: 1, y: 2}\nown:\n  <<: *b\n  y: 3\nboth:\n  <<: [*b, {z: 4}]\nsame: *b\n"
+    text = "base: &b {x: 1, w: 2}\nown:\n  <<: *b\n  w: 3\nboth:\n  <<: [*b, {z: 4}]\nsame: *b\n"
 
     assert data_of(text) == [
         {
-            "base": {"x": 1, "y": 2},
-            "own": {"y": 3, "x": 1},
-            "both": {"x": 1, "y": 2, "z": 4},
-            "same": {"x": 1, "y": 2},
+            "base": {"x": 1, "w": 2},
+            "own": {"w": 3, "x": 1},
+            "both": {"x": 1, "w": 2, "z": 4},
+            "same": {"x": 1, "w": 2},
         }
     ]
 
@@ -134,7 +137,7 @@ plain = st.recursive(
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.from_regex(r"k[a-z]{0,5}", fullmatch=True), plain, min_size=1))
 def test_json_and_yaml_of_any_object_are_read_as_it_is(value):
-    for text in (json.dumps(value, ensure_ascii=False), yaml.safe_dump(value, allow_unicode=True)):
+    for text in (json.dumps(value, ensure_ascii=False), output.format_document(value, "yaml")):
         (found,) = data_of(text)
         assert found == value
 
@@ -161,3 +164,8 @@ def _is_json(value):
     if isinstance(value, list):
         return all(map(_is_json, value))
     return not isinstance(value, float) or math.isfinite(value)
+
+
+@given(st.from_regex(r"[yYnN]|[-+.0-9_eEobx]{1,6}", fullmatch=True))
+def test_text_that_looks_like_something_else_is_written_as_text(text):
+    assert data_of(output.format_document({"a": text}, "yaml")) == [{"a": text}]
