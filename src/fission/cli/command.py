@@ -52,7 +52,7 @@ class Command(click.Command):
         try:
             rest = super().parse_args(ctx, self._with_switches(args))
         except click.UsageError as error:
-            _raise_usage(error)
+            _raise_usage(ctx, error)
         missing = [
             _long(param)
             for param in self.params
@@ -117,7 +117,7 @@ class Group(click.Group):
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
-            _raise_usage(error)
+            _raise_usage(ctx, error)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -157,9 +157,14 @@ class Group(click.Group):
         return PluginCommand(found) if found else None
 
     def _unknown(self, ctx: click.Context, name: str) -> errors.UsageError:
+        from fission.cli import absent
+
+        path = name if ctx.parent is None else f"{self.name} {name}"
+        known = absent.command(path)
         return errors.UsageError(
             f'unknown command "{name}" for "{ctx.command_path}"',
-            remedy=suggest.question(name, sorted(self.words)),
+            why=known.why if known else "",
+            remedy=known.remedy if known else suggest.question(name, sorted(self.words)),
         )
 
 
@@ -219,20 +224,31 @@ def _help_flag() -> options.Flag:
     )
 
 
-def _raise_usage(error: click.UsageError) -> NoReturn:
+def _raise_usage(ctx: click.Context, error: click.UsageError) -> NoReturn:
     """Say what is wrong with the flags in the words of the original."""
     if isinstance(error, click.NoSuchOption):
-        name = error.option_name
-        sort = "flag" if name.startswith("--") else "shorthand flag"
-        known = error.possibilities or ()
-        remedy = f"did you mean {known[0]}?" if known else ""
-        raise errors.UsageError(f"unknown {sort}: {name}", remedy=remedy) from error
+        raise _unknown_flag(ctx.command, error.option_name) from error
     if isinstance(error, click.BadParameter) and error.param is not None:
         name = _long(error.param)
         raise errors.UsageError(f'invalid argument for "--{name}" flag: {error.message}') from error
     if isinstance(error, click.BadOptionUsage):
         raise errors.UsageError(f"flag needs an argument: {error.option_name}") from error
     raise errors.UsageError(error.message) from error
+
+
+def _unknown_flag(command: click.Command, name: str) -> errors.UsageError:
+    if not name.startswith("--"):
+        return errors.UsageError(f"unknown shorthand flag: {name}")
+    from fission.cli import absent
+
+    known = absent.flag(name)
+    if known:
+        return errors.UsageError(f"unknown flag: {name}", known.why, known.remedy)
+    flags = [flag for param in command.params for flag in param.opts if flag.startswith("--")]
+    near = next((flag for flag in flags if flag.startswith(name)), "")
+    near = near or suggest.nearest(name[2:], [flag[2:] for flag in flags])
+    remedy = f"did you mean --{near.removeprefix('--')}?" if near else ""
+    return errors.UsageError(f"unknown flag: {name}", remedy=remedy)
 
 
 def _required(names: list[str]) -> str:

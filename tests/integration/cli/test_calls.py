@@ -122,21 +122,11 @@ async def test_a_wrong_secret_is_explained(fission, command_line, router):
     )
 
 
-async def test_a_call_may_be_asynchronous(good, bad, router):
-    router.status, router.headers = 202, (("X-Fission-Invocation-Id", "i-1"),)
-    assert await good(*TEST, "--async") == "Accepted (202)\ninvocationId: i-1\n"
-    assert router.received["x-fission-invoke-mode"] == "async"
-
-    router.status = 501
-    assert await bad(*TEST, "--async") == ("Error: async invocation is not enabled on this cluster")
-
-
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["--method", "GET", "--method", "PUT"], "--method: a call has exactly one"),
         (["-H", "nothing"], "--header 'nothing': want name:value"),
-        (["--alias", "a", "--version", "v"], "--alias and --version exclude each other"),
     ],
 )
 async def test_flags_that_make_no_call(bad, flags, message):

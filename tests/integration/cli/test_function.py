@@ -84,7 +84,7 @@ async def test_an_environment_that_is_not_there_names_those_that_are(bad, cluste
     [
         (
             ["--env", "python"],
-            "need --code or --sourcearchive or --deployarchive or --oci argument",
+            "need --code or --sourcearchive or --deployarchive argument",
         ),
         (["--code", "hello.py"], "need --env argument\n  see those there are: fission env list"),
         (
@@ -129,8 +129,8 @@ async def test_an_environment_that_is_not_there_names_those_that_are(bad, cluste
             "--code and --deployarchive exclude each other",
         ),
         (
-            ["--env", "python", "--code", "hello.py", "--tool-name", "t"],
-            "flags of a tool need --expose-as-mcp",
+            ["--env", "python", "--code", "hello.py", "--streamingprotocol", "sse"],
+            "flags of streaming need --streaming",
         ),
     ],
 )

@@ -59,6 +59,28 @@ def test_a_misuse_shows_usage_and_error_on_stderr(fission):
         (["fn", "list", "--nope"], "unknown flag: --nope"),
         (["fn", "list", "-z"], "unknown shorthand flag: -z"),
         (["fn", "delete", "--nam", "f"], "unknown flag: --nam\n  did you mean --name?"),
+        (["fn", "list", "--al"], "unknown flag: --al\n  did you mean --all-namespaces?"),
+        (["env", "create", "--imgae", "i"], "unknown flag: --imgae\n  did you mean --image?"),
+        (
+            ["fn", "create", "--name", "f", "--state-ttl", "1h"],
+            "unknown flag: --state-ttl\n  functions keep no state here\n"
+            "  give them a database's address: --env-var or --env-from-secret",
+        ),
+        (
+            ["fn", "test", "--name", "f", "--async"],
+            "unknown flag: --async\n  async invocation is not enabled on this cluster\n"
+            "  publish to a topic, and let a trigger call the function: fission mqt create",
+        ),
+        (
+            ["wf", "list"],
+            'unknown command "wf" for "fission"\n  there are no workflows here\n'
+            "  let functions call functions, or pass messages by topics",
+        ),
+        (
+            ["fn", "tools"],
+            'unknown command "tools" for "fission function"\n  functions are no MCP tools here\n'
+            "  give the function a route: fission route create",
+        ),
         (
             ["fn", "crate"],
             'unknown command "crate" for "fission function"\n  did you mean "create"?',

@@ -185,12 +185,3 @@ def test_each_command_changes_its_own_sort():
         build.apply(a_container(), given(fntimeout=1))
     assert str(caught.value) == "this function runs an image"
     assert caught.value.remedy == "change it with `fission fn update-container`"
-
-
-def test_flags_that_nothing_reads_are_told():
-    assert build.warnings(given(state=True, versioning="auto"), a_function().spec) == [
-        "--state is kept in spec.state of the function; nothing of this platform acts on it",
-        "--versioning is kept in spec.versioning of the function; nothing of this platform acts"
-        " on it",
-    ]
-    assert build.warnings(given(state=False, versioning="off"), a_function().spec) == []

@@ -7,18 +7,6 @@ from fission.cli import errors, flagvalues
 
 _EXECUTORS: Final = (function_types.POOLMGR, function_types.NEWDEPLOY)
 _POOLED_FLAGS: Final = ("concurrency", "requestsperpod", "onceonly", "retainpods")
-_UNREAD: Final = {
-    "expose_as_mcp": "spec.tool",
-    "state": "spec.state",
-    "async_retry_max_attempts": "spec.invocation",
-    "async_max_age": "spec.invocation",
-    "async_on_success": "spec.invocation",
-    "async_on_failure": "spec.invocation",
-    "async_on_success_topic": "spec.invocation",
-    "async_on_failure_topic": "spec.invocation",
-    "versioning": "spec.versioning",
-}
-"""Flags of blocks that are declared for other platforms."""
 _SCALE_MESSAGE: Final = (
     'to set target CPU or min/max scale for function, please specify "--executortype newdeploy"'
 )
@@ -203,12 +191,6 @@ def warnings(
     if idle and not pooled:
         executor = function_defaults.executor_type(spec)
         said.append(f"{', '.join(idle)}: without effect on a {executor} function")
-    for flag, part in _UNREAD.items():
-        if getattr(given, flag, None) not in (None, (), False, "off"):
-            said.append(
-                f"--{flag.replace('_', '-')} is kept in {part} of the function; nothing of this"
-                " platform acts on it"
-            )
     if before is not None:
         gone = _names_of_variables(before) - _names_of_variables(spec)
         if gone:

@@ -31,20 +31,16 @@ def make_call(
     """The request that the flags ask for."""
     metadata = raw["metadata"]
     function = objects.decode(function_types.Function, raw)
-    if given.alias and given.version:
-        raise errors.UsageError("--alias and --version exclude each other")
     target = invocation.function_path(
         metadata["name"],
         metadata["namespace"],
-        given.alias or given.version or "",
+        "",
         parse.quote(given.subpath or "", safe="/%:@!$&'()*+,;=~-._"),
     )
     query = [_pair(text, "=", "--query") for text in given.query]
     if query:
         target += "?" + parse.urlencode(query)
     headers = [_pair(text, ":", "--header") for text in given.header]
-    if given.is_async:
-        headers.append((invocation.INVOKE_MODE, invocation.INVOKE_MODE_ASYNC))
     limit = float(function_defaults.timeout_seconds(function.spec))
     if given.timeout is not None and given.timeout < limit:
         # beside the answer, which may be anything

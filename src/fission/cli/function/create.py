@@ -44,7 +44,7 @@ async def command(
     _check_flags(chosen, code)
     namespace = session.given_namespace if mode.is_on else session.namespace
     function = build.make_function(chosen.name, namespace, chosen)
-    features.apply(function.spec, chosen, await read_schema(session, chosen.tool_input_schema))
+    features.apply(function.spec, chosen)
     for warning in build.warnings(chosen, function.spec):
         session.out.warning(warning)
     if mode.is_on:
@@ -68,13 +68,6 @@ def _check_flags(chosen: Any, code: codes.Code) -> None:
         raise errors.UsageError(
             "--pkgname excludes code", "", "put it into the package with `fission pkg update`"
         )
-
-
-async def read_schema(session: context.Session, path: str | None) -> str | None:
-    """Text of the file with a tool's input schema."""
-    import asyncio
-
-    return None if path is None else await asyncio.to_thread(session.path(path).read_text)
 
 
 async def _write_down(

@@ -8,7 +8,7 @@ from fission.cli.package import code as codes
 
 def shared(function: Any) -> Any:
     """All of them, in the order of the help."""
-    for group in reversed((_code, _running, _mounting, _streaming, _tool, _state, _async_, _meta)):
+    for group in reversed((_code, _running, _mounting, _streaming, _meta)):
         function = group(function)
     return function
 
@@ -99,43 +99,6 @@ def _streaming(function: Any) -> Any:
         options.integer(
             "--streamingmaxduration", help="Longest stream in seconds; 0 is no limit", default=0
         ),
-    )
-
-
-def _tool(function: Any) -> Any:
-    return _all(
-        function,
-        options.boolean("--expose-as-mcp", help="Make the function an MCP tool"),
-        options.string("--tool-description", help="What the tool is for"),
-        options.string("--tool-input-schema", help="File with the JSON schema of the arguments"),
-        options.string("--tool-name", help="Name of the tool"),
-    )
-
-
-def _state(function: Any) -> Any:
-    return _all(
-        function,
-        options.boolean("--state", help="The function keeps keyed state"),
-        options.string("--state-keyspace", help="Name of its keyspace"),
-        options.integer("--state-max-keys", help="Most keys", default=10000),
-        options.integer("--state-max-value-bytes", help="Largest value", default=262144),
-        options.duration("--state-ttl", help="How long a value is kept"),
-        options.string("--state-sticky-source", help="header or queryparam"),
-        options.string("--state-sticky-name", help="Name of that header or parameter"),
-    )
-
-
-def _async_(function: Any) -> Any:
-    return _all(
-        function,
-        options.integer("--async-retry-max-attempts", help="Attempts of an asynchronous call"),
-        options.duration("--async-max-age", help="Oldest asynchronous call delivered"),
-        options.string("--async-on-success", help="Function that gets good results"),
-        options.string("--async-on-failure", help="Function that gets failures"),
-        options.string("--async-on-success-topic", help="Topic that gets good results"),
-        options.string("--async-on-failure-topic", help="Topic that gets failures"),
-        options.string("--versioning", help="auto, manual or off"),
-        options.integer("--retain-versions", help="Versions kept", default=10),
     )
 
 

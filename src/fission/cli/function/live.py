@@ -37,7 +37,7 @@ Wanted = Callable[[Obj], function_types.Function]
 def check(code: codes.Code) -> None:
     """Refuse code that cannot be watched."""
     given = _inputs(code)
-    if not given or code.oci or any(archives.is_url(each) for each in given):
+    if not given or any(archives.is_url(each) for each in given):
         raise errors.UsageError(
             "--watch needs files to watch: --code, --deployarchive or --sourcearchive"
         )

@@ -105,7 +105,7 @@ def _sources(chosen: Any, code: codes.Code) -> tuple[collect.Sources, bool]:
     """The code, and whether it is built."""
     if chosen.executortype not in {*_EXECUTORS, None}:
         raise errors.UsageError("--executortype must be one of 'poolmgr', 'newdeploy'")
-    if chosen.executortype == _CONTAINER or code.oci:
+    if chosen.executortype == _CONTAINER:
         raise errors.UsageError(
             "container images are not run locally: no container engine is used;"
             " run the program itself, or use a platform with `fission fn run-container`"

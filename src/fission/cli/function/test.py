@@ -47,21 +47,12 @@ _PAUSE_SECONDS: Final = 0.05
 )
 @options.string("--subpath", help="Path that the function sees")
 @options.boolean("--verbose", "-V", help="Show status, headers, times, cold start by step")
-@options.boolean("--async", help="Call it asynchronously; prints the invocation's id")
-@options.string("--alias", help="FunctionAlias to call")
-@options.string("--version", help="FunctionVersion to call")
 @options.string("--dbtype", help="Where logs are kept", default="kubernetes")
 async def command(session: context.Session, name: str, **flags: Any) -> None:
     """Call one."""
-    flags["is_async"] = bool(flags.pop("async"))
     given = types.SimpleNamespace(**flags)
     raw = await lookups.get(session, resources.FUNCTIONS, name)
     call = calls.make_call(session, raw, given, await calls.read_body(session, given.body))
-    if given.is_async:
-        answer = await _call(session, call)
-        _note_request(session, answer)
-        _show_accepted(session, answer)
-        return
     began = session.clock.now()
     answer = await _call_shown(session, raw, call, bool(given.verbose))
     if answer.status >= 400:
@@ -106,16 +97,6 @@ async def _call(session: context.Session, call: protocol.Call) -> protocol.Answe
         if not is_miss or session.clock.monotonic() > deadline:
             return answer
         await asyncio.sleep(_PAUSE_SECONDS)
-
-
-def _show_accepted(session: context.Session, answer: protocol.Answer) -> None:
-    if answer.status == 501:
-        raise errors.CliError("async invocation is not enabled on this cluster")
-    if answer.status != 202:
-        text = answer.body.decode("utf-8", "replace").strip()
-        raise errors.CliError(f"the call was not accepted: status {answer.status}: {text}")
-    session.out.line("Accepted (202)")
-    session.out.line(f"invocationId: {answer.header(invocation.INVOCATION_ID)}")
 
 
 async def _show_failure(

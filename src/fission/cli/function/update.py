@@ -35,21 +35,18 @@ async def command(
             "--pkgname excludes code", "", "put it into the package with `fission pkg update`"
         )
     raw = await lookups.get(session, resources.FUNCTIONS, name)
-    input_schema = await create.read_schema(session, chosen.tool_input_schema)
-    _rehearse(raw, chosen, input_schema)
+    _rehearse(raw, chosen)
     if not watch:
-        await _update(session, raw, chosen, code, input_schema, force)
+        await _update(session, raw, chosen, code, force)
         return
     from fission.cli.function import live
 
     async def update_it() -> None:
         present = await lookups.get(session, resources.FUNCTIONS, name)
-        await _update(session, present, chosen, code, input_schema, force)
+        await _update(session, present, chosen, code, force)
 
     live.check(code)
-    await live.updated(
-        session, name, code, update_it, lambda found: _rehearse(found, chosen, input_schema)
-    )
+    await live.updated(session, name, code, update_it, lambda found: _rehearse(found, chosen))
 
 
 async def _update(
@@ -57,7 +54,6 @@ async def _update(
     raw: dict[str, Any],
     chosen: Any,
     code: codes.Code,
-    input_schema: str | None,
     force: bool | None,
 ) -> None:
     name = lookups.name_of(raw)
@@ -65,7 +61,7 @@ async def _update(
 
     def change(function: function_types.Function) -> None:
         build.apply(function, chosen)
-        features.apply(function.spec, chosen, input_schema)
+        features.apply(function.spec, chosen)
         if package is not None:
             create.point_at(function, package.obj, loads=package.loads)
         elif chosen.env:
@@ -97,13 +93,11 @@ class _Package:
     """Whether it is built, or has failed to build from the very same source."""
 
 
-def _rehearse(
-    raw: dict[str, Any], chosen: Any, input_schema: str | None
-) -> function_types.Function:
+def _rehearse(raw: dict[str, Any], chosen: Any) -> function_types.Function:
     """The function as it will be; refuses bad flags before anything is written."""
     function = objects.decode(function_types.Function, raw)
     build.apply(function, chosen)
-    features.apply(function.spec, chosen, input_schema)
+    features.apply(function.spec, chosen)
     if chosen.env:
         function.spec.environment.name = chosen.env
     validation.check(function)

@@ -19,9 +19,6 @@ def flags(function: Any) -> Any:
             options.strings("--function", help="Function to call; twice with --weight"),
             options.integers("--weight", help="Weights of two functions, 100 in all"),
             options.string("--host", help="Deprecated: only for this host"),
-            options.string("--invocation-mode", help="async answers 202 and calls later"),
-            options.string("--function-alias", help="FunctionAlias to call"),
-            options.string("--function-version", help="FunctionVersion to call"),
             options.boolean("--createingress", help="Deprecated: make an Ingress"),
             options.string("--ingressrule", help="Deprecated: host=path of the Ingress"),
             options.strings("--ingressannotation", help="Deprecated: key=value of the Ingress"),
@@ -113,11 +110,7 @@ def apply_function(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> None:
         return
     if given.weight:
         raise errors.UsageError("--weight needs two --function")
-    if given.function_alias and given.function_version:
-        raise errors.UsageError("--function-alias and --function-version exclude each other")
-    spec.function_ref = reference_types.FunctionReference(
-        name=names[0], alias=given.function_alias or "", version=given.function_version or ""
-    )
+    spec.function_ref = reference_types.FunctionReference(name=names[0])
 
 
 def apply_exposure(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> list[str]:
@@ -128,12 +121,6 @@ def apply_exposure(spec: httptrigger_types.HTTPTriggerSpec, given: Any) -> list[
     if given.host is not None:
         warnings.append("--host is deprecated; use --route-host")
         spec.host = given.host
-    if given.invocation_mode is not None:
-        if given.invocation_mode not in ("", httptrigger_types.ASYNC):
-            raise errors.UsageError(
-                f'invalid invocation mode "{given.invocation_mode}"', remedy="valid value is async"
-            )
-        spec.invocation_mode = given.invocation_mode
     if given.createingress is not None:
         spec.create_ingress = given.createingress
     if given.createingress or given.ingressrule or given.ingressannotation or given.ingresstls:

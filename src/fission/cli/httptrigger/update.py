@@ -25,7 +25,7 @@ async def command(session: context.Session, name: str, **given: Any) -> None:
 
     def change(trigger: httptrigger_types.HTTPTrigger) -> None:
         spec = trigger.spec
-        if flags.function or flags.weight or flags.function_alias or flags.function_version:
+        if flags.function or flags.weight:
             build.apply_function(spec, flags)
         if flags.url or flags.prefix:
             warnings[:] = [build.apply_path(spec, flags)]

@@ -47,8 +47,6 @@ async def make_documents(
             url = specfiles.archive_reference(name)
             archive = package_types.Archive(type=package_types.URL, url=url)
         setattr(package.spec, part, archive)
-    if code.oci:
-        package.spec.deployment = codes.make_oci(code.oci)
     if code.build_command is not None:
         package.spec.build_command = code.build_command
     return [*documents, objects.encode(package)]
@@ -134,7 +132,7 @@ async def change_to(
     def put(package: Any) -> None:
         if code.source:
             package.spec.source = made.source
-        if code.deployment or code.oci:
+        if code.deployment:
             package.spec.deployment = made.deployment
         if code.build_command is not None:
             package.spec.build_command = code.build_command
@@ -145,7 +143,7 @@ async def change_to(
     after = await lookups.change(session, resources.PACKAGES, name, put, known=before)
     if after["metadata"].get("resourceVersion") == before["metadata"].get("resourceVersion"):
         return None
-    is_built = buildstate.has_source(after) and not (code.deployment or code.oci)
+    is_built = buildstate.has_source(after) and not code.deployment
     if is_built:
         after = await buildstate.ask_unless_known(session, after)
     return after, is_built

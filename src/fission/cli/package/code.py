@@ -14,25 +14,22 @@ class Code:
 
     source: collect.Sources | None = None
     deployment: collect.Sources | None = None
-    oci: str = ""
     build_command: str | None = None
 
     @property
     def is_given(self) -> bool:
         """Whether there is any code among the flags."""
-        return bool(self.source or self.deployment or self.oci)
+        return bool(self.source or self.deployment)
 
     @property
     def is_to_be_built(self) -> bool:
         """Whether it is source, and nothing that could be run at once."""
-        return bool(self.source) and not (self.deployment or self.oci)
+        return bool(self.source) and not self.deployment
 
     def first_input(self) -> str:
         """What a package without a name is named after."""
-        for sources in (self.source, self.deployment):
-            if sources:
-                return archives.package_stem(sources.inputs)
-        return archives.package_stem([self.oci.partition("@")[0].rpartition(":")[0] or self.oci])
+        sources = self.source or self.deployment
+        return archives.package_stem(sources.inputs if sources else ["package"])
 
 
 def flags(function: Any) -> Any:
@@ -51,7 +48,6 @@ def flags(function: Any) -> Any:
                 "--deploy",
                 help="Built files, folder, pattern, zip or URL; repeatable",
             ),
-            options.string("--oci", help="Image that holds the code"),
             options.string("--srcchecksum", help="SHA-256 of a source archive's URL"),
             options.string("--deploychecksum", help="SHA-256 of a deployment archive's URL"),
             options.boolean("--insecure", help="Do not compute the checksum of a URL"),
@@ -82,7 +78,7 @@ def read(given: Any) -> Code:
             checksum=given.deploychecksum or "",
             insecure=insecure,
         )
-    return Code(source, deployment, given.oci or "", given.buildcmd)
+    return Code(source, deployment, given.buildcmd)
 
 
 def check_command(command: str | None) -> None:
@@ -99,18 +95,8 @@ async def put(session: context.Session, spec: package_types.PackageSpec, code: C
         spec.source = await archives.make(session, code.source)
     if code.deployment:
         spec.deployment = await archives.make(session, code.deployment)
-    if code.oci:
-        spec.deployment = make_oci(code.oci)
     if code.build_command is not None:
         spec.build_command = code.build_command
-
-
-def make_oci(reference: str) -> package_types.Archive:
-    """An image, with its digest apart."""
-    image, _, digest = reference.partition("@")
-    return package_types.Archive(
-        type=package_types.OCI, oci=package_types.OCIArchive(image=image, digest=digest)
-    )
 
 
 def _refuse_contradictions(given: Any) -> None:
@@ -121,8 +107,6 @@ def _refuse_contradictions(given: Any) -> None:
             "--code and --sourcearchive exclude each other: --code is one file that runs as it is,"
             " --sourcearchive is built first"
         )
-    if given.oci and (given.code or given.deployarchive or given.sourcearchive):
-        raise errors.UsageError("--oci excludes --code, --sourcearchive and --deployarchive")
     for flag, checksum, archive in (
         ("--srcchecksum", given.srcchecksum, given.sourcearchive),
         ("--deploychecksum", given.deploychecksum, given.deployarchive or given.code),

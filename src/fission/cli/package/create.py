@@ -10,7 +10,7 @@ from fission.cli.package import build, follow
 from fission.cli.package import code as codes
 from fission.meta import status
 
-NO_CODE = "need --code or --sourcearchive or --deployarchive or --oci argument"
+NO_CODE = "need --code or --sourcearchive or --deployarchive argument"
 
 
 @commands.command(

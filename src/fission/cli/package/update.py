@@ -33,7 +33,7 @@ async def command(
     if not code.is_given and env is None and code.build_command is None:
         raise errors.UsageError(
             "nothing to update",
-            remedy="give --env, --code, --sourcearchive, --deployarchive, --oci or --buildcmd",
+            remedy="give --env, --code, --sourcearchive, --deployarchive or --buildcmd",
         )
     package = await lookups.get(session, resources.PACKAGES, name)
     users = await build.functions_using(session, name, session.namespace)
