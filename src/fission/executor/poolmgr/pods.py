@@ -96,7 +96,13 @@ def generic_pod(pod: Obj) -> pool.GenericPod:
         extra=meta_labels.of(pod).get(labels.POOL_EXTRA) == "true",
         start_seconds=start_seconds(pod),
         environment_uid=meta_labels.of(pod).get(labels.ENVIRONMENT_UID, ""),
+        replicaset_uid=_replicaset_uid(pod),
     )
+
+
+def _replicaset_uid(pod: Obj) -> str:
+    controller = objectmeta.controller_of(pod)
+    return controller["uid"] if controller and controller["kind"] == "ReplicaSet" else ""
 
 
 def start_seconds(pod: Obj) -> float | None:
@@ -189,7 +195,10 @@ def record_patch(
     instance_id: str,
     start: coldstart.ColdStart | None = None,
 ) -> Obj:
-    """The patch by which a pod leaves the pool and joins its function's endpoints."""
+    """The strategic patch by which a pod leaves the pool and joins its function's endpoints.
+
+    It leaves its ReplicaSet as well, which would have to write the same for want of the label.
+    """
     metadata = function.metadata
     annotations = {
         labels.SERVICE_HOST: pod.service_address,
@@ -202,7 +211,7 @@ def record_patch(
         annotations[resources.SETTINGS_HASH] = settings_hash
     if pod.restarts:
         annotations[resources.RESTARTS_BEFORE] = str(pod.restarts)
-    return {
+    patch: Obj = {
         "metadata": {
             "labels": {
                 labels.MANAGED: "false",
@@ -215,6 +224,10 @@ def record_patch(
             "annotations": annotations,
         }
     }
+    if pod.replicaset_uid:
+        leave = {"$patch": "delete", "uid": pod.replicaset_uid}
+        patch["metadata"]["ownerReferences"] = [leave]
+    return patch
 
 
 def drain_patch(until: datetime.datetime) -> Obj:

@@ -62,6 +62,8 @@ class GenericPod:
     start_seconds: float | None = None
     """From its creation until it was ready, where that is known."""
     environment_uid: str = ""
+    replicaset_uid: str = ""
+    """Of the one that keeps it, if any."""
 
 
 @dataclass(frozen=True, slots=True)

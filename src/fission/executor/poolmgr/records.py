@@ -35,7 +35,7 @@ WORKERS = 4
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A patch that is still to be written."""
+    """A strategic patch that is still to be written."""
 
     pod: pool.GenericPod
     patch: Obj
@@ -90,7 +90,9 @@ class Records:
             return reconcile.Result(requeue_after_seconds=LOOK_SECONDS)
         pod = record.pod
         try:
-            await self._client.patch(gvk.PODS, pod.name, record.patch, pod.namespace)
+            await self._client.patch(
+                gvk.PODS, pod.name, record.patch, pod.namespace, kind="strategic"
+            )
         except status.NotFound:
             logger.info("specialized pod is gone", extra={"pod": pod.name})
             self._on_gone(pod)

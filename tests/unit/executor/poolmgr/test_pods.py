@@ -155,6 +155,16 @@ def test_a_record_takes_the_pod_out_of_the_pool_and_into_the_endpoints() -> None
     }
 
 
+def test_a_record_takes_the_pod_out_of_its_replicaset_and_of_nothing_else() -> None:
+    pod = a_pod()
+    pod["metadata"]["ownerReferences"] = [
+        {"kind": "Environment", "name": "python", "uid": "env-1"},
+        {"kind": "ReplicaSet", "name": "pool", "uid": "rs-1", "controller": True},
+    ]
+    patch = pods.record_patch(pods.generic_pod(pod), a_function(), "", "abcdefgh")
+    assert patch["metadata"]["ownerReferences"] == [{"$patch": "delete", "uid": "rs-1"}]
+
+
 def waiting(reason: str) -> dict[str, Any]:
     state = {"waiting": {"reason": reason, "message": "because"}}
     container = {"name": "python", "state": state}
