@@ -1,6 +1,7 @@
 """Reconcilers and scheduler on the embedded API server, with a kubelet in a nutshell."""
 
 import asyncio
+import contextlib
 import time
 
 import pytest
@@ -282,6 +283,7 @@ async def test_a_replacement_is_created_and_bound_within_a_few_milliseconds():
         pool["spec"]["template"]["metadata"]["labels"]["managed"] = "true"
         await kube.create(gvk.DEPLOYMENTS, pool)
         await available(kube, "pool")
+        first = await kube.list(gvk.REPLICASETS, "default")
         delays = []
         for _ in range(10):
             listed = await kube.list(gvk.PODS, "default", label_selector="managed=true")
@@ -301,6 +303,37 @@ async def test_a_replacement_is_created_and_bound_within_a_few_milliseconds():
             await available(kube, "pool")
         delays.sort()
         assert delays[len(delays) // 2] < 0.2, delays
+        assert await counts_since(kube, first) == {2}
+
+
+async def counts_since(kube, first):
+    """What the only ReplicaSet's status has said about its replicas since it was listed."""
+    last = (await kube.list(gvk.REPLICASETS, "default")).items[0]
+    shown = first.items[0]
+    found = {shown["status"]["replicas"]}
+    version = first.resource_version
+    async with contextlib.aclosing(
+        kube.watch(gvk.REPLICASETS, "default", resource_version=version)
+    ) as events:
+        while shown["metadata"]["resourceVersion"] != last["metadata"]["resourceVersion"]:
+            shown = (await anext(events)).object
+            found.add(shown["status"]["replicas"])
+    return found
+
+
+async def test_a_pool_whose_replacement_does_not_come_up_says_so():
+    async with cluster.a_cluster() as kube:
+        async with cluster.running_pods(kube):
+            await kube.create(gvk.DEPLOYMENTS, cluster.a_deployment("pool", replicas=2))
+            await available(kube, "pool")
+        taken = (await pods_of(kube, app="pool"))[0]["metadata"]["name"]
+        await kube.patch(gvk.PODS, taken, {"metadata": {"labels": {"app": "else"}}}, "default")
+
+        async def ready():
+            return (await kube.get(gvk.DEPLOYMENTS, "pool", "default"))["status"]
+
+        said = await cluster.eventually(ready, lambda status: status["readyReplicas"] == 1)
+        assert (said["replicas"], said["unavailableReplicas"]) == (2, 1)
 
 
 async def test_upkeep_notices_a_silent_node_and_forgets_old_events():

@@ -192,3 +192,21 @@ def test_an_assumption_that_no_event_confirms_ends_with_its_time():
     overlay = assumed.Assumed()
     overlay.created("uid-web-1", objects.a_pod(), 0.0)
     assert overlay.overlay("uid-web-1", [], assumed.LIFETIME_SECONDS) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "waits"),
+    [
+        ({"replicas": 3, "readyReplicas": 2, "availableReplicas": 2}, True),
+        ({"replicas": 3, "readyReplicas": 3, "availableReplicas": 2}, True),
+        ({"replicas": 3}, True),
+        ({"replicas": 3, "readyReplicas": 3, "availableReplicas": 3}, False),
+        ({"replicas": 3, "readyReplicas": 2, "availableReplicas": 4}, False),
+        ({"replicas": 2, "readyReplicas": 2, "availableReplicas": 2}, False),
+        ({"replicas": 3, "readyReplicas": 2, "availableReplicas": 2, "conditions": []}, False),
+    ],
+)
+def test_fewer_ready_pods_alone_are_worth_waiting_for_a_replacement(now, waits):
+    written = {"replicas": 3, "readyReplicas": 3, "availableReplicas": 3}
+    replicaset = {**objects.a_replicaset(replicas=3), "status": written}
+    assert plan.only_waits(replicaset, now) is waits

@@ -122,6 +122,15 @@ def with_status(replicaset: Obj, status: Obj) -> act.UpdateStatus | None:
     return act.UpdateStatus(gvk.REPLICASETS, {**replicaset, "status": status})
 
 
+def only_waits(replicaset: Obj, status: Obj) -> bool:
+    """Whether a status differs from the one that is written by fewer ready pods alone."""
+    current = replicaset.get("status") or {}
+    counts = ("readyReplicas", "availableReplicas")
+    fewer = [status.get(name, 0) - current.get(name, 0) for name in counts]
+    rest = [{k: v for k, v in one.items() if k not in counts} for one in (current, status)]
+    return rest[0] == rest[1] and max(fewer) <= 0 and min(fewer) < 0
+
+
 def _conditions(
     current: Sequence[Obj] | None, failure: tuple[str, str] | None, now: datetime.datetime
 ) -> list[Obj]:

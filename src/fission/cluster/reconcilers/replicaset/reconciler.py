@@ -25,6 +25,8 @@ Obj = dict[str, Any]
 WORKERS = 4
 FIRST_BATCH = 8
 """Creations tried together before more follow: a failing one must not fail by the hundred."""
+SETTLE_SECONDS = 0.2
+"""How long it may go unwritten that a pod is not ready: its replacement mostly is by then."""
 
 
 class ReplicaSetReconciler:
@@ -43,6 +45,8 @@ class ReplicaSetReconciler:
         self._replicasets = informers.get(gvk.REPLICASETS)
         self._pods = informers.get(gvk.PODS)
         self._assumed = assumed_module.Assumed()
+        self._settled_at: dict[str, float] = {}
+        """When the status of a ReplicaSet with fewer ready pods is written, by its uid."""
         self.queue: workqueue.WorkQueue[lister.Key] = workqueue.WorkQueue(clock)
         informers.index(gvk.PODS, informers_module.BY_CONTROLLER)
         informers.index(gvk.PODS, informers_module.BY_LABEL)
@@ -61,8 +65,8 @@ class ReplicaSetReconciler:
         plan = planning.plan(
             replicaset, self._assumed.overlay(uid, candidates, self._clock.monotonic())
         )
-        failure = await self._write(replicaset, plan)
-        pods = self._assumed.overlay(uid, plan.pods, self._clock.monotonic())
+        created, failure = await self._write(replicaset, plan)
+        pods = self._assumed.overlay(uid, [*plan.pods, *created], self._clock.monotonic())
         return await self._write_status(replicaset, pods, failure)
 
     def _candidates(self, replicaset: Obj) -> list[Obj]:
@@ -77,31 +81,35 @@ class ReplicaSetReconciler:
         orphans = informers_module.orphans_of(namespace)
         return own + pods.by_index(informers_module.BY_CONTROLLER, orphans)
 
-    async def _write(self, replicaset: Obj, plan: planning.Plan) -> tuple[str, errors.Error] | None:
-        """Carry the plan out; the reason and error of what failed."""
-        created, deleted, _ = await asyncio.gather(
+    async def _write(
+        self, replicaset: Obj, plan: planning.Plan
+    ) -> tuple[list[Obj], tuple[str, errors.Error] | None]:
+        """Carry the plan out; the pods created, and the reason and error of what failed."""
+        (created, not_created), not_deleted, _ = await asyncio.gather(
             self._create(replicaset, plan.creations),
             self._delete(replicaset, plan.deletions),
             self._claim(plan.claims),
         )
-        if created is not None:
-            return "FailedCreate", created
-        if deleted is not None:
-            return "FailedDelete", deleted
-        return None
+        if not_created is not None:
+            return created, ("FailedCreate", not_created)
+        if not_deleted is not None:
+            return created, ("FailedDelete", not_deleted)
+        return created, None
 
     async def _create(
         self, replicaset: Obj, creations: tuple[actions.Create, ...]
-    ) -> errors.Error | None:
+    ) -> tuple[list[Obj], errors.Error | None]:
+        created: list[Obj] = []
         batch = FIRST_BATCH
         while creations:
             outcomes = await apply.apply_together(self._kube, creations[:batch])
             failed = self._take_created(replicaset, outcomes)
+            created += [outcome for outcome in outcomes if isinstance(outcome, dict)]
             if failed is not None:
                 self._tell(replicaset, "Warning", "FailedCreate", f"Error creating: {failed}")
-                return failed
+                return created, failed
             creations, batch = creations[batch:], batch * 2
-        return None
+        return created, None
 
     def _take_created(
         self, replicaset: Obj, outcomes: Iterable[Obj | BaseException | None]
@@ -154,6 +162,9 @@ class ReplicaSetReconciler:
     ) -> reconciling.Result:
         failure = None if failed is None else (failed[0], str(failed[1]))
         new_status, change_in = planning.make_status(replicaset, pods, self._clock.now(), failure)
+        wait = self._settling(replicaset, new_status)
+        if wait and failed is None:
+            return reconciling.Result(requeue_after_seconds=wait)
         write = planning.with_status(replicaset, new_status)
         result = reconciling.DONE
         if write is not None:
@@ -164,10 +175,23 @@ class ReplicaSetReconciler:
             return reconciling.Result(requeue_after_seconds=change_in)
         return result
 
+    def _settling(self, replicaset: Obj, new_status: Obj) -> float:
+        """For how long the status as it is written stays, should it be right again soon."""
+        uid, now = objectmeta.uid_of(replicaset), self._clock.monotonic()
+        if not planning.only_waits(replicaset, new_status):
+            self._settled_at.pop(uid, None)
+            return 0.0
+        left = self._settled_at.setdefault(uid, now + SETTLE_SECONDS) - now
+        if left <= 0:
+            del self._settled_at[uid]
+        return max(0.0, left)
+
     def _tell(self, replicaset: Obj, type: str, reason: str, message: str) -> None:
         self._recorder.event(replicaset, type, reason, message)
 
     def _replicaset_changed(self, old: Obj | None, new: Obj | None) -> None:
+        if new is None and old is not None:
+            self._settled_at.pop(objectmeta.uid_of(old), None)
         self.queue.add(lister.key_of(new or old or {}))
 
     def _pod_changed(self, old: Obj | None, new: Obj | None) -> None:
