@@ -62,11 +62,15 @@ def write(
     with path.open("xb") as file:
         file.write(content)
     for document in documents:
-        namespace, name = _identity(document)
-        place = path.relative_to(session.cwd)
-        session.out.line(f"Saving {document['kind']} '{namespace}/{name}' to '{place}'")
+        session.out.line(saved(document, path.relative_to(session.cwd)))
     for warning in () if quiet else warnings:
         session.out.warning(warning)
+
+
+def saved(document: Obj, place: pathlib.Path) -> str:
+    """That a document is in a file now."""
+    namespace, name = _identity(document)
+    return f"Saving {document['kind']} '{namespace}/{name}' to '{place}'"
 
 
 def find(session: context.Session, kind: str, name: str) -> Any:

@@ -17,15 +17,22 @@ from fission.cli.package import code as codes
     "Update a function; only what is given changes. New code goes into its package.\n"
     "New source is built first, while the function goes on with what it has: the command shows\n"
     "the build's log and ends with it; with --nowait it returns at once.\n\n"
-    "  fission fn update --name hello --code hello2.py",
+    "  fission fn update --name hello --code hello2.py\n"
+    "  fission fn update --name hello --fntimeout 5 --spec",
     updates=True,
 )
 @options.name("Name of the function")
 @flags.shared
 @options.boolean("--force", "-f", help="Update a package that several functions use")
 @options.boolean("--watch", help="Stay, and put live what is saved, if it works")
+@options.boolean("--spec", help="Change it in the specs directory instead")
 async def command(
-    session: context.Session, name: str, force: bool | None, watch: bool | None, **given: Any
+    session: context.Session,
+    name: str,
+    force: bool | None,
+    watch: bool | None,
+    spec: bool | None,
+    **given: Any,
 ) -> None:
     """Change one."""
     chosen = types.SimpleNamespace(**given)
@@ -34,6 +41,11 @@ async def command(
         raise errors.UsageError(
             "--pkgname excludes code", "", "put it into the package with `fission pkg update`"
         )
+    if spec and watch:
+        raise errors.UsageError("--spec and --watch exclude each other")
+    if spec:
+        await _update_spec(session, name, chosen, code, force)
+        return
     raw = await lookups.get(session, resources.FUNCTIONS, name)
     _rehearse(raw, chosen)
     if not watch:
@@ -47,6 +59,23 @@ async def command(
 
     live.check(code)
     await live.updated(session, name, code, update_it, lambda found: _rehearse(found, chosen))
+
+
+async def _update_spec(
+    session: context.Session, name: str, chosen: Any, code: codes.Code, force: bool | None
+) -> None:
+    """Change it where it is written down."""
+    from fission.cli.spec import amending
+
+    def change(function: function_types.Function) -> None:
+        build.apply(function, chosen)
+        features.apply(function.spec, chosen)
+
+    before, after = await amending.update(
+        session, name, change, code, chosen.env, chosen.pkgname, force=bool(force)
+    )
+    for warning in build.warnings(chosen, after.spec, before.spec):
+        session.out.warning(warning)
 
 
 async def _update(

@@ -18,13 +18,22 @@ from fission.cli.function import build, container, create, settling
 @options.name("Name of the function")
 @options.string("--image", help="Image to run")
 @container.flags
-async def command(session: context.Session, name: str, **given: Any) -> None:
+@options.boolean("--spec", help="Change it in the specs directory instead")
+async def command(session: context.Session, name: str, spec: bool | None, **given: Any) -> None:
     """Change one."""
     chosen = types.SimpleNamespace(**given)
-    raw = await lookups.get(session, resources.FUNCTIONS, name)
 
     def change(function: function_types.Function) -> None:
         container.apply(function, chosen)
+
+    if spec:
+        from fission.cli.spec import amending
+
+        found, made = await amending.update(session, name, change)
+        for warning in build.warnings(chosen, made.spec, found.spec):
+            session.out.warning(warning)
+        return
+    raw = await lookups.get(session, resources.FUNCTIONS, name)
 
     changed = await lookups.change(session, resources.FUNCTIONS, name, change)
     before = objects.decode(function_types.Function, raw).spec
