@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import pathlib
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from fission.api import package_types
@@ -18,11 +18,11 @@ from fission.cli.package import buildstate
 from fission.cli.spec import (
     checking,
     document,
-    ownership,
     parcels,
     planning,
     presence,
     reading,
+    reporting,
     repository,
     telling,
     validation,
@@ -32,7 +32,7 @@ from fission.cli.spec import (
 
 Obj = dict[str, Any]
 
-_FAILURES_SHOWN: Final = 10
+_SECOND_LOOK_SECONDS: Final = 0.4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +68,8 @@ class _Draft:
     objs: Sequence[Obj]
     """With filled namespaces."""
     commits: Mapping[planning.Key, str]
+    namespaces: Collection[str] | None
+    """Where what left the files is deleted; None: anywhere, as every file names its namespace."""
 
 
 async def run(session: context.Session, options: Options, *, quiet_git: bool = False) -> Result:
@@ -82,7 +84,7 @@ async def run(session: context.Session, options: Options, *, quiet_git: bool = F
     if options.validates:
         _check(session, application, namespace, options)
     else:
-        refuse_unreadable(session, application)
+        checking.refuse_unreadable(session, application)
     async with contextlib.AsyncExitStack() as stack:
         scratch = pathlib.Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="fission-spec-"))
@@ -134,25 +136,29 @@ async def _carry_out(
             deployment.uid,
             delete=options.delete,
             allow_conflicts=options.allow_conflicts,
+            name=deployment.name,
+            namespaces=draft.namespaces,
         )
 
     known = parcels.addresses(live.values())
     made = plan(known)
-    _refuse_conflicts(made)
+    reporting.refuse_conflicts(made)
+    reporting.tell_kept(session, made)
     packages = [obj for obj in draft.objs if obj["kind"] == "Package"]
-    _tell_known(session, packages, packed, known)
+    reporting.tell_known(session, packages, packed, known)
     missing = parcels.missing(packages, packed, known)
     if options.dry:
-        _tell_dry(session, made, missing)
+        reporting.tell_dry(session, made, missing)
         return Result(application, made)
     if missing:
         made = plan({**known, **await parcels.send(session, missing)})
     if options.tries:
         from fission.cli.spec import trying
 
+        await _look_again(session, options, application, made)
         made = await trying.working(session, made)
     outcome = await _write(session, made, live, options, deployment.uid)
-    refuse_failures(outcome)
+    reporting.refuse_failures(outcome)
     built = [
         planning.key_of(obj)
         for obj in packages
@@ -167,11 +173,22 @@ async def _carry_out(
     return Result(application, made, built)
 
 
-def refuse_unreadable(session: context.Session, application: document.Application) -> None:
-    """Say what was left out of the application, and raise for what could not be read."""
-    for warning in application.warnings:
-        session.out.warning(str(warning))
-    checking.refuse(validation.Findings(list(application.errors)))
+async def _look_again(
+    session: context.Session,
+    options: Options,
+    application: document.Application,
+    made: planning.Plan,
+) -> None:
+    """A file is empty or away for a moment while it is saved: nothing is deleted for that."""
+    if all(step.verb is not planning.Verb.DELETE for step in made.steps):
+        return
+    await asyncio.sleep(_SECOND_LOOK_SECONDS)
+    again = await asyncio.to_thread(
+        reading.read, options.directory, options.ignore_file, session.cwd
+    )
+    before = {reading.identity(each) for each in application.documents}
+    if again.errors or {reading.identity(each) for each in again.documents} != before:
+        raise errors.CliError("the specs are being written; nothing is deleted meanwhile")
 
 
 def _check(
@@ -203,7 +220,11 @@ async def _draft(
         commit = commits.get(session.cwd / each.path)
         if commit:
             of_commit[planning.key_of(obj)] = commit
-    return _Draft(objs, of_commit)
+    is_bound = not chosen or any(not each.namespace for each in chosen)
+    if not (is_bound or options.force_namespace or session.given_namespace):
+        return _Draft(objs, of_commit, None)
+    used = {obj["metadata"]["namespace"] for obj in objs}
+    return _Draft(objs, of_commit, used | {session.namespace})
 
 
 async def _look_at_git(session: context.Session, options: Options, quiet: bool) -> None:
@@ -215,38 +236,6 @@ async def _look_at_git(session: context.Session, options: Options, quiet: bool) 
     elif changes:
         count = f"{len(changes)} files have" if len(changes) > 1 else f"{changes[0]} has"
         session.out.warning(f"the git tree is not clean: {count} changes that are not committed")
-
-
-def _tell_known(
-    session: context.Session,
-    packages: Iterable[Obj],
-    packed: Mapping[str, parcels.Parcel],
-    known: Mapping[parcels.Address, str],
-) -> None:
-    told = set()
-    for package in packages:
-        for name in parcels.names_in(package).values():
-            parcel = packed[name]
-            address = parcels.Address(package["metadata"]["namespace"], parcel.digest)
-            if parcel.content is None and address in known:
-                told.add(name)
-    for name in sorted(told):
-        session.out.line(f"archive {parcels.SCHEME}{name} exists, not uploading")
-
-
-def _tell_dry(
-    session: context.Session,
-    made: planning.Plan,
-    missing: Mapping[parcels.Address, parcels.Parcel],
-) -> None:
-    for parcel in missing.values():
-        session.out.line(f"archive {parcels.SCHEME}{parcel.name} would be uploaded")
-    coloured = session.out.is_terminal and "NO_COLOR" not in session.env
-    for line in telling.diff(made.steps, coloured=coloured):
-        session.out.line(line)
-    for line in telling.summary(made.steps, dry=True):
-        session.out.line(line)
-    session.out.line("(dry run - no changes made)")
 
 
 async def _write(
@@ -261,7 +250,7 @@ async def _write(
         uid,
         live,
         allow_conflicts=options.allow_conflicts,
-        on_done=lambda done: tell_deleted(session, done),
+        on_done=lambda done: reporting.tell_deleted(session, done),
     )
     outcome = writing.Outcome()
     try:
@@ -279,13 +268,6 @@ async def _write(
     return outcome
 
 
-def tell_deleted(session: context.Session, done: writing.Done) -> None:
-    """Say what is gone, as it goes."""
-    if done.step.verb is planning.Verb.DELETE:
-        key = done.step.key
-        session.out.line(f"Deleted {key.kind} {key.namespace}/{key.name}")
-
-
 async def _ask_for_builds(session: context.Session, outcome: writing.Outcome) -> None:
     """Packages whose source or command changed are built, whatever builds of them go on."""
     for done in outcome.done:
@@ -296,37 +278,3 @@ async def _ask_for_builds(session: context.Session, outcome: writing.Outcome) ->
         has_deployment = not done.step.wanted.decoded.spec.deployment.is_empty()
         if buildstate.has_source(done.obj) and not has_deployment:
             await buildstate.ask_unless_known(session, done.obj)
-
-
-def _refuse_conflicts(made: planning.Plan) -> None:
-    if not made.conflicts:
-        return
-    lines = [
-        f"{key} (of {owner})" if (owner := made.owners.get(key)) else str(key)
-        for key in made.conflicts
-    ]
-    raise errors.CliError(
-        "objects of these names exist and are not this application's: " + ", ".join(lines),
-        remedy="Rename yours, delete those, or take them over with --allowconflicts.",
-    )
-
-
-def refuse_failures(outcome: writing.Outcome) -> None:
-    """Raise for what could not be written."""
-    if not outcome.failed:
-        return
-    shown = [f"{each.step.key}: {each.error}" for each in outcome.failed[:_FAILURES_SHOWN]]
-    if len(outcome.failed) > len(shown):
-        shown.append(f"and {len(outcome.failed) - len(shown)} more")
-    count = len(outcome.failed)
-    left = f"; {outcome.left} more were not begun" if outcome.left else ""
-    raise errors.CliError(
-        f"{count} {'object' if count == 1 else 'objects'} could not be written{left}",
-        why="\n".join(shown),
-        remedy="Mend what is said and apply again: it goes on from here.",
-    )
-
-
-def owned(live: Mapping[planning.Key, Obj], uid: str) -> dict[planning.Key, Obj]:
-    """The application's objects."""
-    return {key: obj for key, obj in live.items() if ownership.uid_of(obj) == uid}

@@ -62,6 +62,13 @@ def refuse(findings: validation.Findings) -> None:
         )
 
 
+def refuse_unreadable(session: context.Session, application: document.Application) -> None:
+    """Say what was left out of the application, and raise for what could not be read."""
+    for warning in application.warnings:
+        session.out.warning(str(warning))
+    refuse(validation.Findings(list(application.errors)))
+
+
 def _conflicts(
     keys: Mapping[planning.Key, Document], live: Mapping[planning.Key, Any], uid: str
 ) -> list[Problem]:

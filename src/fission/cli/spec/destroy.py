@@ -18,17 +18,26 @@ async def command(session: context.Session, **flags: Any) -> None:
     """Delete them."""
     import asyncio
 
-    from fission.cli.spec import applying, planning, presence, reading, wanting, writing
+    from fission.cli.spec import (
+        checking,
+        ownership,
+        planning,
+        presence,
+        reading,
+        reporting,
+        wanting,
+        writing,
+    )
 
     directory = session.path(flags["specdir"] or specfiles.DIRECTORY)
     application = await asyncio.to_thread(reading.read, directory, flags["specignore"], session.cwd)
-    applying.refuse_unreadable(session, application)
+    checking.refuse_unreadable(session, application)
     chosen = [each for each in application.documents if each.kind in planning.KINDS]
     namespace = "" if all(each.namespace for each in chosen) else session.namespace
     keys = {planning.key_of(wanting.fill_namespaces(each.obj, namespace)) for each in chosen}
     uid = application.deployment.uid
     live = await presence.look(session.backend, keys, everything=bool(flags["force"]))
-    owned = applying.owned(live, uid)
+    owned = {key: obj for key, obj in live.items() if ownership.uid_of(obj) == uid}
     for key in sorted(keys & live.keys() - owned.keys()):
         session.out.warning(f"{key} is not this application's and stays")
     wanted = owned if flags["force"] else {key: obj for key, obj in owned.items() if key in keys}
@@ -37,6 +46,6 @@ async def command(session: context.Session, **flags: Any) -> None:
         session.out.line(f"Nothing of application '{application.deployment.name}' is there.")
         return
     writer = writing.Writer(
-        session.backend, uid, live, on_done=lambda done: applying.tell_deleted(session, done)
+        session.backend, uid, live, on_done=lambda done: reporting.tell_deleted(session, done)
     )
-    applying.refuse_failures(await writer.run(plan.ranks))
+    reporting.refuse_failures(await writer.run(plan.ranks))

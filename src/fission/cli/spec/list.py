@@ -17,7 +17,7 @@ async def command(session: context.Session, **flags: Any) -> None:
     """List them, a table per kind."""
     import asyncio
 
-    from fission.cli.spec import applying, inventory, reading
+    from fission.cli.spec import checking, inventory, reading
 
     uid = flags["deployid"]
     if not uid:
@@ -25,7 +25,7 @@ async def command(session: context.Session, **flags: Any) -> None:
         application = await asyncio.to_thread(
             reading.read, directory, flags["specignore"], session.cwd
         )
-        applying.refuse_unreadable(session, application)
+        checking.refuse_unreadable(session, application)
         uid = application.deployment.uid
     namespace = None if flags["all_namespaces"] else session.namespace
     await inventory.show(session, uid, namespace)

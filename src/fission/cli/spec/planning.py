@@ -7,7 +7,7 @@ and no route without its function in between, wherever a run ends.
 
 import dataclasses
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from fission.api import reference_types
@@ -82,6 +82,10 @@ class Plan:
     owners: Mapping[Key, str] = dataclasses.field(default_factory=dict)
     """Who that is: the name or uid of another application; empty: nobody's."""
     unchanged: Sequence[Key] = ()
+    kept: Sequence[Key] = ()
+    """Objects with the application's uid in namespaces that are not cleared up."""
+    misnamed: Sequence[Key] = ()
+    """Objects with the application's uid and another application's name, which stay, too."""
     is_partial: bool = False
     """Something was held back, so this is not all."""
 
@@ -104,8 +108,14 @@ def make_plan(
     *,
     delete: bool = False,
     allow_conflicts: bool = False,
+    name: str = "",
+    namespaces: Collection[str] | None = None,
 ) -> Plan:
-    """Compare and order. ``live`` holds at least every object that is wanted and exists."""
+    """Compare and order. ``live`` holds at least every object that is wanted and exists.
+
+    Deleted is what has the uid and is not wanted, in ``namespaces`` if they are given. What has
+    another application's ``name``, where that is given, stays: its uid was copied.
+    """
     chosen = {each.key: each for each in wanted}
     moving = _moved_triggers(chosen, live)
     owners = {
@@ -126,14 +136,24 @@ def make_plan(
         writes[_RANK_OF[key.kind]].append(step)
         if key.kind == "Package" and is_loaded_at_once(step):
             reloaded.add(key)
+    gone = [
+        key
+        for key, obj in sorted(live.items() if delete else ())
+        if key not in chosen and ownership.uid_of(obj) == uid and not _is_deleting(obj)
+    ]
+    kept = [key for key in gone if namespaces is not None and key.namespace not in namespaces]
+    misnamed = [
+        key
+        for key in gone
+        if name and not allow_conflicts and ownership.name_of(live[key]) not in ("", name)
+    ]
     deletes: list[list[Step]] = [[] for _ in RANKS]
-    if delete:
-        for key, obj in sorted(live.items()):
-            if key not in chosen and ownership.uid_of(obj) == uid and not _is_deleting(obj):
-                deletes[_RANK_OF[key.kind]].append(Step(Verb.DELETE, key, live=obj))
+    for key in gone:
+        if key not in kept and key not in misnamed:
+            deletes[_RANK_OF[key.kind]].append(Step(Verb.DELETE, key, live=live[key]))
     ranks = [rank for rank in (*writes, *reversed(deletes)) if rank]
     conflicts = () if allow_conflicts else tuple(sorted(owners))
-    return Plan(ranks, conflicts, owners, tuple(unchanged))
+    return Plan(ranks, conflicts, owners, tuple(unchanged), tuple(kept), tuple(misnamed))
 
 
 def package_of(decoded: Any) -> Key | None:

@@ -120,8 +120,7 @@ class Writer:
     async def _do(self, step: planning.Step) -> Obj | None:
         resource = resources.BY_KIND[step.key.kind]
         if step.verb is planning.Verb.DELETE:
-            with contextlib.suppress(status.NotFound):
-                await self._store.delete(resource, step.key.name, step.key.namespace)
+            await self._delete(step.key, resource)
             return None
         written = await self._write(step, resource)
         if step.key.kind == "Package":
@@ -139,17 +138,25 @@ class Writer:
                     return await self._store.create(resource, await self._new(step))
                 return await self._replace(step, resource, live)
             except status.AlreadyExists:
-                live = await self._look(resource, step.key)
-                if live is not None and ownership.uid_of(live) != self._uid:
-                    self._refuse_foreign(step.key, live)
+                live = await self._look_for_own(resource, step.key)
             except status.NotFound:
                 if live is None:
                     raise
                 live = None
             except status.Conflict:
                 await asyncio.sleep(next(pauses))
-                live = await self._look(resource, step.key)
+                live = await self._look_for_own(resource, step.key)
         raise errors.CliError("it keeps being changed by somebody else; apply again")
+
+    async def _delete(self, key: planning.Key, resource: gvk.Resource) -> None:
+        """Much may have happened since the plan was made: what is another's by now stays."""
+        live = await self._look(resource, key)
+        if live is None:
+            return
+        if ownership.uid_of(live) != self._uid:
+            raise errors.CliError("it is not this application's any more, and stays")
+        with contextlib.suppress(status.NotFound):
+            await self._store.delete(resource, key.name, key.namespace)
 
     async def _new(self, step: planning.Step) -> Obj:
         assert step.wanted is not None
@@ -174,6 +181,15 @@ class Writer:
         except status.NotFound:
             return None
 
+    async def _look_for_own(self, resource: gvk.Resource, key: planning.Key) -> Obj | None:
+        live = await self._look(resource, key)
+        is_foreign = live is not None and ownership.uid_of(live) != self._uid
+        if is_foreign and not self._allow_conflicts:
+            raise errors.CliError(
+                f"{key} exists and is not this application's; take it over with --allowconflicts"
+            )
+        return live
+
     async def _version_of(self, package: planning.Key) -> str:
         """The resourceVersion that functions of a package are pointed at."""
         known = self._packages.get(package)
@@ -184,12 +200,6 @@ class Writer:
             known = str(live["metadata"].get("resourceVersion", "")) if live else ""
             self._packages[package] = known
         return known
-
-    def _refuse_foreign(self, key: planning.Key, live: Obj) -> None:
-        if not self._allow_conflicts:
-            raise errors.CliError(
-                f"{key} exists and is not this application's; take it over with --allowconflicts"
-            )
 
     @staticmethod
     def _point(function: Obj, version: str) -> None:

@@ -251,6 +251,47 @@ def test_what_left_the_files_is_deleted_last_and_routes_before_functions():
     assert set(store.objects) == {key("Function", "foreign"), key("Package", "new")}
 
 
+def test_what_another_applications_name_or_namespace_says_is_not_ours_to_delete():
+    store = FakeStore()
+    apply(store, [a_function("here"), a_function("copied"), a_function("prod")])
+    copied = store.objects[key("Function", "copied")]
+    copied["metadata"]["annotations"]["fission-name"] = "inventory"
+    store.objects[planning.Key("Function", "prod", "prod")] = store.objects.pop(
+        key("Function", "prod")
+    )
+
+    plan = planning.make_plan(
+        (), store.objects, UID, delete=True, name=NAME, namespaces={"default"}
+    )
+
+    assert told(plan) == ["deleted Function here"]
+    assert plan.kept == (planning.Key("Function", "prod", "prod"),)
+    assert plan.misnamed == (key("Function", "copied"),)
+    renamed = planning.make_plan(
+        (), store.objects, UID, delete=True, name=NAME, allow_conflicts=True
+    )
+    assert len(renamed.steps) == 3
+
+
+def test_what_somebody_took_over_meanwhile_is_neither_deleted_nor_changed():
+    store = FakeStore()
+    apply(store, [a_function(), a_function("gone"), a_function("away")])
+    before = copy.deepcopy(store.objects)
+    plan = planning.make_plan(wanted(a_function(timeout=10)), before, UID, delete=True)
+    for name in ("hello", "gone"):
+        taken = copy.deepcopy(store.objects[key("Function", name)])
+        taken["metadata"]["annotations"]["fission-uid"] = "another"
+        asyncio.run(store.replace(resources.FUNCTIONS, taken))
+    asyncio.run(store.delete(resources.FUNCTIONS, "away", "default"))
+
+    writer = writing.Writer(store, UID, before)
+    outcome = asyncio.run(writer.run([plan.steps]))
+
+    assert {each.step.key.name for each in outcome.failed} == {"hello", "gone"}
+    assert set(store.objects) == {key("Function", "hello"), key("Function", "gone")}
+    assert store.objects[key("Function", "hello")]["spec"]["functionTimeout"] == 60
+
+
 def test_labels_of_tools_stay_and_those_of_the_file_win():
     store = FakeStore()
     apply(store, [a_function(labels={"team": "a", "gone": "soon"})])
