@@ -281,7 +281,7 @@ def test_environments_of_every_version_and_their_changes(platform: platforms.Pla
         lambda said: said == "two",
     )
     used = platform.fission("env", "delete", "--name", "version-1", check=False)
-    assert "environment is used by at least one function: version-1" in used.stderr
+    assert "environment is used by at least one function\n  by version-1\n" in used.stderr
 
 
 def test_an_environment_without_warm_pods_gets_one_for_a_request(

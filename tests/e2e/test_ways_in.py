@@ -53,8 +53,8 @@ fn getmeta --name image
 fn delete --name image
 pkg list
 pkg create --name source --env python --code hello.py
-pkg info --name source
 pkg wait --name source --for condition=Ready
+pkg info --name source
 pkg getsrc --name source
 pkg getdeploy --name source -o back.py
 pkg update --name source --code other.py
