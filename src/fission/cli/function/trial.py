@@ -3,14 +3,15 @@
 A package and a function are made for the moment: the function as it is to be, but with that package
 and one pod kept ahead of requests. So the executor loads the code as it would load the real one,
 with the same image, settings and variables, and says in the function's conditions how that went.
-Nothing is called. Both objects are removed again, whatever happens.
+Nothing is called. Both objects are removed again, whatever happens: a command that is killed leaves
+them to the next one (``remove_stale``), and they are gone with the function that owns them.
 """
 
 import asyncio
 import contextlib
 import copy
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from fission.api import (
     package_types,
     resources,
 )
+from fission.base import clock as clocks
 from fission.base import errors as base_errors
 from fission.cli import context, lookups
 from fission.cli.function import create
@@ -40,6 +42,8 @@ _POD_FAILURES: Final = ("NoPod", "InvalidPodSpec")
 _PROVISIONING_FAILED: Final = "ProvisioningFailed"
 _NOT_PROVISIONABLE: Final = "NotProvisionable"
 _MARGIN_SECONDS: Final = 10.0
+_LONGEST_SECONDS: Final = 1800.0
+"""No trial takes longer, with its build: who began an older one was killed."""
 
 Removal = Callable[[], Awaitable[None]]
 
@@ -82,6 +86,8 @@ async def load(
         return await _verdict(session, trial, function.metadata.name)
     except status.Forbidden as error:
         return Outcome(untried=error.message)
+    except status.NotFound:
+        return Outcome(untried="somebody removed what it was tried with")
     finally:
         if later is None:
             await _remove(session, name, namespace)
@@ -106,6 +112,18 @@ async def remove_leftovers(session: context.Session, function: str) -> None:
         for found in await session.backend.list(resource, session.namespace, mark):
             with contextlib.suppress(status.NotFound):
                 await session.backend.delete(resource, lookups.name_of(found), session.namespace)
+
+
+async def remove_stale(session: context.Session, trials: Iterable[Obj]) -> None:
+    """Remove what was made for trials that nobody waits for any more."""
+    now = session.clock.now()
+    for obj in trials:
+        metadata = obj["metadata"]
+        began = clocks.parse_rfc3339(metadata["creationTimestamp"])
+        if (now - began).total_seconds() > _LONGEST_SECONDS:
+            resource = resources.BY_KIND[obj["kind"]]
+            with contextlib.suppress(base_errors.Error):
+                await session.backend.delete(resource, metadata["name"], metadata["namespace"])
 
 
 def make_function(
@@ -138,6 +156,16 @@ def _metadata(name: str, function: function_types.Function) -> objectmeta.Object
         name=name,
         namespace=function.metadata.namespace,
         labels={labels.TRIAL_OF: function.metadata.name},
+        owner_references=[
+            objectmeta.OwnerReference(
+                api_version=resources.FUNCTIONS.api_version,
+                kind=resources.FUNCTIONS.kind,
+                name=function.metadata.name,
+                uid=function.metadata.uid,
+            )
+        ]
+        if function.metadata.uid
+        else [],
     )
 
 

@@ -111,7 +111,7 @@ async def _watch(
 ) -> Obj:
     """Show every state until the last one."""
     remark = told = ""
-    async with contextlib.aclosing(_or_silence(changes, SILENCE_SECONDS)) as states:
+    async with contextlib.aclosing(or_silence(changes, SILENCE_SECONDS)) as states:
         async for package in states:
             if session.clock.monotonic() - began > LONGEST_SECONDS:
                 raise errors.CliError(
@@ -138,7 +138,7 @@ async def _watch(
     raise AssertionError("unreachable")
 
 
-async def _or_silence(
+async def or_silence(
     source: AsyncGenerator[T, None], seconds: float
 ) -> AsyncGenerator[T | None, None]:
     """What comes, and None whenever nothing came for so long."""

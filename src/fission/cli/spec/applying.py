@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from fission.api import package_types
+from fission.api import labels, package_types
 from fission.cli import context, errors
 from fission.cli.package import buildstate
 from fission.cli.spec import (
@@ -158,6 +158,7 @@ async def _carry_out(
         await _look_again(session, options, application, made)
         made = await trying.working(session, made)
     outcome = await _write(session, made, live, options, deployment.uid)
+    await _tidy(session, live)
     reporting.refuse_failures(outcome)
     built = [
         planning.key_of(obj)
@@ -171,6 +172,15 @@ async def _carry_out(
                 f" -n {key.namespace}`"
             )
     return Result(application, made, built)
+
+
+async def _tidy(session: context.Session, live: Mapping[planning.Key, Obj]) -> None:
+    """Remove what a run with ``--watch`` left that was killed."""
+    left = [obj for obj in live.values() if labels.TRIAL_OF in obj["metadata"].get("labels", {})]
+    if left:
+        from fission.cli.function import trial
+
+        await trial.remove_stale(session, left)
 
 
 async def _look_again(

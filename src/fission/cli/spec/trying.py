@@ -5,6 +5,7 @@ new one (``function.trial``). Else the package and its functions stay as they ar
 """
 
 import asyncio
+import copy
 import dataclasses
 import textwrap
 from collections.abc import Mapping
@@ -57,9 +58,12 @@ async def _try(
     assert step.package is not None
     package = changed[step.package].wanted
     assert package is not None
+    assert step.live is not None
+    function = copy.deepcopy(step.wanted.decoded)
+    function.metadata.uid = str(step.live["metadata"].get("uid", ""))
     try:
         async with slots, asyncio.timeout(_SECONDS):
-            return await trial.load(session, step.wanted.decoded, package.decoded.spec)
+            return await trial.load(session, function, package.decoded.spec)
     except TimeoutError:
         return trial.Outcome(untried=f"it takes longer than {_SECONDS:.0f} s")
 

@@ -29,15 +29,18 @@ async def run(session: context.Session, chosen: applying.Options) -> None:
         watch, builds = _Watch(options), _Builds(session)
         stack.push_async_callback(watch.aclose)
         stack.push_async_callback(builds.pause)
-        is_first = True
+        is_first, told = True, ""
         while True:
             await watch.begin()
             retry = None
             try:
                 result = await applying.run(session, options, quiet_git=not is_first)
                 builds.show(result)
+                told = ""
             except (base_errors.Error, OSError) as error:
-                _tell(session, error)
+                if str(error) != told:
+                    _tell(session, error)
+                told = str(error)
                 retry = _RETRY_SECONDS if isinstance(error, patience.PASSING) else None
             if is_first:
                 session.out.line("Watching files for changes; end with Ctrl-C.")
@@ -46,6 +49,7 @@ async def run(session: context.Session, chosen: applying.Options) -> None:
             changed = await watch.wait(retry)
             await builds.pause()
             if changed:
+                told = ""
                 session.out.line("Noticed a file change, reapplying specs...")
 
 
@@ -81,13 +85,11 @@ class _Builds:
             self._task = None
 
     async def _show(self) -> None:
-        while self._unfinished:
-            try:
-                await building.wait(self._session, self._unfinished[:1])
-            except base_errors.Error as error:
-                _tell(self._session, error)
-            del self._unfinished[0]
-            self._session.out.flush()
+        try:
+            await building.wait(self._session, tuple(self._unfinished), self._unfinished.remove)
+        except base_errors.Error as error:
+            _tell(self._session, error)
+        self._session.out.flush()
 
 
 class _Watch:

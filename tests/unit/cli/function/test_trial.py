@@ -1,8 +1,13 @@
 """What a trial's function is, and what it says of the code; no platform."""
 
+import datetime
+import io
+
 import pytest
 
 from fission.api import function_types, objects
+from fission.base import clock as clocks
+from fission.cli import context
 from fission.cli.function import trial
 
 
@@ -78,6 +83,9 @@ def test_the_function_is_tried_with_its_settings_but_not_with_its_pods():
         "name": "hello-trial-1",
         "namespace": "shop",
         "labels": {"fission.io/trial-of": "hello"},
+        "ownerReferences": [
+            {"apiVersion": "fission.io/v1", "kind": "Function", "name": "hello", "uid": "1"}
+        ],
     }
     assert made["spec"]["package"] == {
         "functionName": "main.main",
@@ -90,3 +98,34 @@ def test_the_function_is_tried_with_its_settings_but_not_with_its_pods():
     assert "onceOnly" not in made["spec"]
     assert function.metadata.name == "hello"
     assert function.spec.package.package_ref.name == "hello-1"
+
+
+class Kept:
+    """A platform that remembers what was deleted."""
+
+    namespace = "default"
+
+    def __init__(self):
+        self.deleted = []
+
+    async def delete(self, resource, name, namespace):
+        self.deleted.append((resource.kind, namespace, name))
+
+
+async def test_what_a_killed_command_left_is_removed_once_nobody_can_wait_for_it():
+    now = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
+    clock = clocks.ManualClock(now)
+
+    class Session(context.Session):
+        backend = Kept()
+
+    session = Session({}, io.StringIO(), io.StringIO(), clock=clock)
+
+    def left(kind, began):
+        metadata = {"name": "hello-trial", "namespace": "shop", "creationTimestamp": began}
+        return {"kind": kind, "metadata": metadata}
+
+    old, new = "2026-01-01T11:20:00Z", "2026-01-01T11:50:00Z"
+    await trial.remove_stale(session, [left("Function", old), left("Package", new)])
+
+    assert session.backend.deleted == [("Function", "shop", "hello-trial")]
