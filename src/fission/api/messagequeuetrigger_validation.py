@@ -32,6 +32,11 @@ def validate(trigger: messagequeuetrigger_types.MessageQueueTrigger) -> list[Fie
     return [*errors, *_validate_topics(spec), *_validate_replicas(spec)]
 
 
+def is_kafka_topic(topic: str) -> bool:
+    """Whether Kafka takes it as a name."""
+    return topic not in (".", "..") and _KAFKA_TOPIC.fullmatch(topic) is not None
+
+
 def _validate_topics(
     spec: messagequeuetrigger_types.MessageQueueTriggerSpec,
 ) -> list[FieldError]:
@@ -53,7 +58,7 @@ def _validate_topics(
         errors += [
             fielderrors.invalid(f"spec.{name}", topic, "invalid topic for kafka")
             for name, topic in topics.items()
-            if topic and (topic in (".", "..") or not _KAFKA_TOPIC.fullmatch(topic))
+            if topic and not is_kafka_topic(topic)
         ]
     if spec.message_queue_type == _STATESTORE:
         errors += [

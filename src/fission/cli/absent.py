@@ -36,6 +36,10 @@ _OCI: Final = Absent(
     "use --code, --sourcearchive or --deployarchive, or run the image as a function:"
     " fission fn run-container",
 )
+_LOKI: Final = Absent(
+    "logs are read from the pods, which know nothing of this",
+    "search in their lines: fission fn logs --all-pods --recordcount 0 | grep ...",
+)
 _WORKFLOWS: Final = Absent(
     "there are no workflows here", "let functions call functions, or pass messages by topics"
 )
@@ -51,6 +55,9 @@ _FLAGS: Final = {
     "--function-alias": _VERSIONS,
     "--function-version": _VERSIONS,
     "--state": _STATE,
+    "--request-id": _LOKI,
+    "--trace-id": _LOKI,
+    "--level": _LOKI,
     "--expose-as-mcp": _TOOLS,
 }
 _FAMILIES: Final = {"--async-": _ASYNC, "--state-": _STATE, "--tool-": _TOOLS}

@@ -171,7 +171,7 @@ async def make_pod(cluster, function, name, lines):
     return made
 
 
-def write_log(cluster, pod, attempt, lines, container="python"):
+def write_log(cluster, pod, attempt, lines, container="python", year=2026):
     metadata = pod["metadata"]
     name = f"default_{metadata['name']}_{metadata['uid']}"
     path = cluster.server.config.home / "logs" / "pods" / name / container / f"{attempt}.log"
@@ -179,7 +179,7 @@ def write_log(cluster, pod, attempt, lines, container="python"):
     with path.open("a") as file:
         for line in lines:
             seconds, _, text = line.partition(" ")
-            file.write(f"2026-01-01T00:00:{seconds}.000000000Z stdout F {text}\n")
+            file.write(f"{year}-01-01T00:00:{seconds}.000000000Z stdout F {text}\n")
 
 
 async def set_status(cluster, name, restarts=0, **more):
@@ -254,6 +254,15 @@ async def test_a_failed_call_is_followed_by_the_logs(fission, pod, router):
 
     assert result.out == "one\ntwo\nthree\n"
     assert result.err.startswith('✗ function "hello" returned 500: broken\n')
+
+
+async def test_what_the_call_printed_is_not_mixed_with_what_was_printed_before(
+    fission, cluster, pod, router
+):
+    router.status, router.body = 500, b"broken"
+    write_log(cluster, pod, 0, [f"{number:02} of this call" for number in range(30)], year=2099)
+
+    assert (await fission(*TEST)).out == "of this call\n" * 30
 
 
 async def test_a_pod_may_get_its_labels_after_its_first_answer(fission, cluster, pod, router):

@@ -99,7 +99,7 @@ async def test_a_trigger_is_written_down(good):
     [
         (["create", "--name", "w"], 'required flag(s) "function", "topic" not set'),
         ([*CREATE[1:], "--resptopic", "in"], "listen topic should not equal to response topic"),
-        ([*CREATE[1:], "--mqtype", "pigeons"], 'Unsupported value: "pigeons"'),
+        ([*CREATE[1:], "--mqtype", "pigeons"], "unsupported message queue type"),
         ([*CREATE[1:], "--topic", "a b"], "invalid topic for kafka"),
         ([*CREATE[1:], "--metadata", "x"], "--metadata 'x': want key=value"),
         ([*CREATE[1:], "--function", "nobody"], "nobody"),

@@ -5,7 +5,8 @@
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+import datetime
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fission.cli import context, errors, views
@@ -21,6 +22,9 @@ _DEATHS: Final = ("PodCrashed", "OOMKilled")
 """Reasons of the Events that tell of pods that died."""
 _SECONDS: Final = len("2026-01-01T00:00:00")
 """Of a time: Events have fractions or none."""
+_WRITTEN_SECONDS: Final = 0.3
+"""Longest between an answer and what its call printed being in the log."""
+_PAUSE_SECONDS: Final = 0.05
 AT_ONCE: Final = 16
 """Logs that are read at the same time."""
 
@@ -162,6 +166,45 @@ async def show_last_words(session: context.Session, function: Obj, pod: Obj, lin
             with contextlib.suppress(status.BadRequest):
                 await _show_one(session, function, source, Asked(lines, previous=True))
         await _show_one(session, function, source, Asked(lines))
+
+
+async def show_since(
+    session: context.Session, function: Obj, pods: list[Obj], began: datetime.datetime
+) -> bool:
+    """What was printed since a moment, whichever pod it was; whether there was anything.
+
+    A log is written beside the answer to a call, so it is read until nothing is added.
+    """
+    since = f"{began:%Y-%m-%dT%H:%M:%S.%f}"
+    found = sources(sorted(pods, key=_version)[-AT_ONCE:])
+    deadline = session.clock.monotonic() + _WRITTEN_SECONDS
+    before: list[loglines.Line] = []
+    while True:
+        texts = await asyncio.gather(
+            *(_read_since(session, function, each, since) for each in found)
+        )
+        lines = loglines.merged(texts)
+        if (lines and lines == before) or session.clock.monotonic() >= deadline:
+            break
+        before = lines
+        await asyncio.sleep(_PAUSE_SECONDS)
+    for line in lines:
+        session.out.content(line.text + b"\n")
+    return bool(lines)
+
+
+async def _read_since(
+    session: context.Session, function: Obj, source: Source, since: str
+) -> list[loglines.Line]:
+    reader = loglines.Reader(source.name, since)
+    query = replace(source.query(Asked(), timestamps=True), since=f"{since}Z")
+    lines = []
+    try:
+        async for chunk in session.backend.logs(function, query):
+            lines += reader.feed(chunk)
+    except (status.NotFound, status.BadRequest):  # gone, or not begun
+        return []
+    return lines + reader.flush()
 
 
 async def _show_one(session: context.Session, function: Obj, source: Source, asked: Asked) -> None:

@@ -119,7 +119,7 @@ async def _show_failure(
             if death:
                 session.out.line(death)
                 raise errors.CallFailed("error getting function response")
-        await _show_logs(session, function, _LABEL_SECONDS if error is None else 0)
+        await _show_logs(session, function, _LABEL_SECONDS if error is None else 0, began)
     raise errors.CallFailed("error getting function response")
 
 
@@ -140,11 +140,15 @@ async def _death(
 
 
 async def _show_logs(
-    session: context.Session, function: dict[str, Any], wait_seconds: float
+    session: context.Session,
+    function: dict[str, Any],
+    wait_seconds: float,
+    began: datetime.datetime,
 ) -> None:
+    """What the call printed; where nothing is known of that, the last lines of the newest pod."""
     try:
         pods = await _pods(session, function, wait_seconds)
-        if pods:
+        if pods and not await podlogs.show_since(session, function, pods, began):
             await podlogs.show_last_words(session, function, podlogs.newest(pods), _LOG_LINES)
     except base_errors.Error as error:
         session.out.note(f"the logs could not be read: {error}")

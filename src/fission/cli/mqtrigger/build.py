@@ -2,7 +2,11 @@
 
 from typing import Any
 
-from fission.api import messagequeuetrigger_types
+from fission.api import (
+    messagequeuetrigger_defaults,
+    messagequeuetrigger_types,
+    messagequeuetrigger_validation,
+)
 from fission.cli import errors, options
 
 Spec = messagequeuetrigger_types.MessageQueueTriggerSpec
@@ -72,6 +76,33 @@ def apply(spec: Spec, given: Any) -> bool:
         spec.metadata = {**spec.metadata, **_metadata(given.metadata)}
         is_any = True
     return is_any
+
+
+def check(spec: Spec) -> None:
+    """Refuse, in the words of the original, what the platform would refuse in others."""
+    kind = messagequeuetrigger_defaults.mqt_kind(spec)
+    types = messagequeuetrigger_types.TYPES_BY_KIND.get(kind, ())
+    if types and spec.message_queue_type not in types:
+        raise errors.CliError(
+            "unsupported message queue type",
+            f"--mqtype {spec.message_queue_type} is none of kind {kind}",
+            f"use one of {', '.join(types)}, or another --mqtkind",
+        )
+    if spec.topic and spec.topic == spec.response_topic:
+        raise errors.CliError(
+            "listen topic should not equal to response topic",
+            "the function would be called for its own answers",
+            "use another --resptopic",
+        )
+    if spec.message_queue_type != messagequeuetrigger_defaults.QUEUE_TYPE:
+        return
+    for topic in (spec.topic, spec.response_topic, spec.error_topic):
+        if topic and not messagequeuetrigger_validation.is_kafka_topic(topic):
+            raise errors.CliError(
+                f"invalid topic for kafka: {topic}",
+                "Kafka takes letters, digits, '.', '_' and '-', at most 249",
+                "use another name, or another --mqtype",
+            )
 
 
 def _metadata(values: tuple[str, ...]) -> dict[str, str]:

@@ -40,6 +40,7 @@ async def command(
         session.out.warning(f"no --name given, so the trigger is named {name}")
     trigger.metadata.name = name
     fill(trigger.spec, mqtype or defaults.QUEUE_TYPE, flags)
+    build.check(trigger.spec)
     validation.check(trigger)
     if mode.is_on:
         specfiles.write(session, mode, [objects.encode(trigger)])

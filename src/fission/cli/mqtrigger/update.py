@@ -27,6 +27,7 @@ async def command(session: context.Session, name: str, **given: Any) -> None:
 
     def change(trigger: messagequeuetrigger_types.MessageQueueTrigger) -> None:
         build.apply(trigger.spec, flags)
+        build.check(trigger.spec)
 
     await lookups.change(session, resources.MESSAGEQUEUETRIGGERS, name, change)
     session.out.info(f"message queue trigger '{name}' updated")
