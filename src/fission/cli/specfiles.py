@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 from typing import Any, Final
 
-from fission.api import objects, validation
+from fission.api import objects, resources, validation
 from fission.cli import context, errors, output
 
 Obj = dict[str, Any]
@@ -13,6 +13,7 @@ DIRECTORY: Final = "specs"
 CONFIG_FILE: Final = "fission-deployment-config.yaml"
 _ARCHIVE_KIND: Final = "ArchiveUploadSpec"
 _TEMPLATES: Final = {
+    _ARCHIVE_KIND: "archive",
     "Environment": "env",
     "Function": "function",
     "Package": "package",
@@ -41,14 +42,14 @@ def write(
 ) -> None:
     """Print or save what belongs together; the last document names the file.
 
-    ``quiet``: nothing is said of what the specs lack.
+    Archives, which only ``fission`` knows, get a file of their own: kubectl takes the other as it
+    is. ``quiet``: nothing is said of what the specs lack.
     """
     for document in documents:
         if document["kind"] != _ARCHIVE_KIND:
             validation.check(objects.decode_any(document))
-    texts = [output.format_document(document, "yaml") for document in documents]
     if mode.dry:
-        session.out.text("---\n".join(texts))
+        session.out.text(_format(documents))
         return
     directory = session.path(DIRECTORY)
     if not (directory / CONFIG_FILE).is_file():
@@ -56,15 +57,22 @@ def write(
             f"{directory} is not a directory of specs: it has no {CONFIG_FILE}",
             remedy="begin one with `fission spec init`",
         )
-    content = "---\n".join(texts).encode()
-    path = _new_file(directory, documents[-1]["kind"])
-    warnings = _check_together(session, directory, path, content)
-    with path.open("xb") as file:
-        file.write(content)
-    for document in documents:
-        session.out.line(saved(document, path.relative_to(session.cwd)))
+    archives = [each for each in documents if each["kind"] == _ARCHIVE_KIND]
+    others = [each for each in documents if each["kind"] != _ARCHIVE_KIND]
+    files = {new_file(directory, each[-1]["kind"]): each for each in (archives, others) if each}
+    contents = {path: _format(each).encode() for path, each in files.items()}
+    warnings = _check_together(session, directory, contents)
+    for path, content in contents.items():
+        with path.open("xb") as file:
+            file.write(content)
+        for document in files[path]:
+            session.out.line(saved(document, path.relative_to(session.cwd)))
     for warning in () if quiet else warnings:
         session.out.warning(warning)
+
+
+def _format(documents: list[Obj]) -> str:
+    return "---\n".join(output.format_document(each, "yaml") for each in documents)
 
 
 def saved(document: Obj, place: pathlib.Path) -> str:
@@ -88,23 +96,23 @@ def find(session: context.Session, kind: str, name: str) -> Any:
 
 
 def _check_together(
-    session: context.Session, directory: pathlib.Path, path: pathlib.Path, content: bytes
+    session: context.Session, directory: pathlib.Path, contents: dict[pathlib.Path, bytes]
 ) -> list[str]:
     """Refuse what the specs have already; what new documents need that the specs do not have."""
     from fission.cli.spec import reading, validation
 
-    application = reading.read(directory, cwd=session.cwd, unsaved={path: content})
+    application = reading.read(directory, cwd=session.cwd, unsaved=contents)
     if application.errors:
         raise errors.CliError(
             "the specs cannot be read, so nothing is added to them",
             "\n".join(map(str, application.errors)),
         )
-    shown = path.relative_to(session.cwd)
+    shown = {path.relative_to(session.cwd) for path in contents}
     first: dict[tuple[str, str, str], Any] = {}
     everything: list[Any] = [*application.documents, *application.archives]
     for each in everything:
         before = first.setdefault(reading.identity(each), each)
-        if before is not each and each.path == shown:
+        if before is not each and each.path in shown:
             _, namespace, name = reading.identity(each)
             raise errors.CliError(
                 f"same name resource ({name}) already exists in namespace ({namespace})",
@@ -116,13 +124,18 @@ def _check_together(
     return [
         f"{problem.text}; create it before you apply"
         for problem in problems
-        if problem.place and problem.place.path == shown and validation.MISSING in problem.text
+        if problem.place and problem.place.path in shown and validation.MISSING in problem.text
     ]
 
 
 def make_archive(name: str, include: list[str]) -> Obj:
     """The document that says which files make an archive."""
-    return {"kind": _ARCHIVE_KIND, "name": name, "include": include}
+    return {
+        "apiVersion": resources.ENVIRONMENTS.api_version,
+        "kind": _ARCHIVE_KIND,
+        "name": name,
+        "include": include,
+    }
 
 
 def archive_reference(name: str) -> str:
@@ -137,7 +150,8 @@ def _identity(document: Obj) -> tuple[str, str]:
     return "", str(document.get("name", ""))
 
 
-def _new_file(directory: pathlib.Path, kind: str) -> pathlib.Path:
+def new_file(directory: pathlib.Path, kind: str) -> pathlib.Path:
+    """Where a document of a kind, or several, would be saved."""
     stem = _TEMPLATES[kind]
     number = 0
     while (directory / f"{stem}-{number}.yaml").exists():

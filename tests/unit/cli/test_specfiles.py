@@ -38,6 +38,7 @@ def test_a_function_is_printed_with_its_package_and_archive(fission, code):
 
     assert result.out == textwrap.dedent(
         """\
+        apiVersion: fission.io/v1
         kind: ArchiveUploadSpec
         name: hello-py-xxxx
         include:
@@ -243,7 +244,7 @@ def test_what_the_creates_write_is_valid_together(fission, code, namespace):
         " * 1 Kube Watchers",
         " * 1 Canary Configs",
         " * 3 ArchiveUploadSpec",
-        "Warning: specs/package-0.yaml:6: Package default/src is used by no function",
+        "Warning: specs/package-0.yaml:1: Package default/src is used by no function",
     ]
     assert unasked.startswith("Warning: no platform was asked, so it is not known whether names")
     assert last == "Validation Successful"

@@ -26,12 +26,12 @@ _PARTS: Final = ("source", "deployment")
 
 @dataclasses.dataclass(frozen=True)
 class Edit:
-    """A document that takes another's place, below others that are new."""
+    """A document that takes another's place, or gets a file that is new."""
 
     path: pathlib.Path
     line: int
+    """Where the other begins; 0: of a new file."""
     obj: Obj
-    above: Sequence[Obj] = ()
 
 
 class Specs:
@@ -93,14 +93,15 @@ class Specs:
             after.spec.environment.name = environment
         *archives, _ = await package_build.make_documents(self._session, after, code)
         known = {each.name: each for each in self._application.archives}
-        edits, above = [], []
+        edits: list[Edit] = []
         names = spec_validation.archive_names(package.obj)
         for archive in archives:
             reference = specfiles.archive_reference(archive["name"])
             part = next(each for each in _PARTS if getattr(after.spec, each).url == reference)
             old = known.get(names.get(part, ""))
             if old is None or self._uses_of(old.name) > 1:
-                above.append(archive)
+                path = specfiles.new_file(self._application.directory, document.ARCHIVE)
+                edits.append(Edit(path.relative_to(self._session.cwd), 0, archive))
                 continue
             archive["name"] = old.name
             getattr(after.spec, part).url = specfiles.archive_reference(old.name)
@@ -108,7 +109,7 @@ class Specs:
                 edits.append(Edit(old.path, old.line, archive))
         changed = objects.overlay(package.obj, before, after)
         if changed != package.obj:
-            edits.append(Edit(package.path, package.line, changed, above))
+            edits.append(Edit(package.path, package.line, changed))
         return edits
 
     def write(self, edits: Sequence[Edit]) -> None:
@@ -116,15 +117,18 @@ class Specs:
         texts: dict[pathlib.Path, str] = {}
         for edit in sorted(edits, key=lambda each: each.line, reverse=True):
             path = self._session.cwd / edit.path
+            if not edit.line:
+                before = f"{texts[path]}{_MARK}\n" if path in texts else ""
+                texts[path] = before + output.format_document(edit.obj, "yaml")
+                continue
             before = texts.get(path) or path.read_text(encoding="utf-8")
-            texts[path] = replaced(before, edit.line, [*edit.above, edit.obj])
+            texts[path] = replaced(before, edit.line, edit.obj)
         for path, text in texts.items():
             scratch = path.with_name(f".{path.name}.new")
             scratch.write_text(text, encoding="utf-8")
             os.replace(scratch, path)
         for edit in edits:
-            for each in (*edit.above, edit.obj):
-                self._session.out.line(specfiles.saved(each, edit.path))
+            self._session.out.line(specfiles.saved(edit.obj, edit.path))
         if not edits:
             self._session.out.line("Nothing to change: the specs say so already.")
 
@@ -173,14 +177,14 @@ async def update(
     return before, after
 
 
-def replaced(text: str, line: int, documents: Sequence[Obj]) -> str:
-    """A file's text with others in place of the document that begins on a line. Pure."""
+def replaced(text: str, line: int, obj: Obj) -> str:
+    """A file's text with another document in place of the one on a line. Pure."""
     lines = text.splitlines(keepends=True)
     start = line - 1
     end = start + 1
     while end < len(lines) and not lines[end].startswith((_MARK, "...")):
         end += 1
-    made = f"{_MARK}\n".join(output.format_document(each, "yaml") for each in documents)
+    made = output.format_document(obj, "yaml")
     if lines[start].startswith(_MARK):
         made = f"{_MARK}\n{made}"
     return "".join(lines[:start]) + made + "".join(lines[end:])

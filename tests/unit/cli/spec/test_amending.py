@@ -20,11 +20,11 @@ def specs(fission, tmp_path):
 def test_a_document_gives_way_and_what_is_around_it_stays():
     text = "# ours\na: 1\n--- # second\n# about b\nb: 1\n\n---\nc: 1\n"
 
-    assert amending.replaced(text, 2, [{"a": 2}]) == text.replace("a: 1", "a: 2")
-    assert amending.replaced(text, 5, [{"a": 0}, {"b": 2}]) == (
-        "# ours\na: 1\n--- # second\n# about b\na: 0\n---\nb: 2\n---\nc: 1\n"
+    assert amending.replaced(text, 2, {"a": 2}) == text.replace("a: 1", "a: 2")
+    assert amending.replaced(text, 5, {"b": 2}) == (
+        "# ours\na: 1\n--- # second\n# about b\nb: 2\n---\nc: 1\n"
     )
-    assert amending.replaced("--- {a: 1}\n", 1, [{"a": 2}]) == "---\na: 2\n"
+    assert amending.replaced("--- {a: 1}\n", 1, {"a": 2}) == "---\na: 2\n"
 
 
 def test_a_setting_is_changed_where_it_stands_and_nothing_else(fission, specs):
@@ -44,12 +44,12 @@ def test_a_setting_is_changed_where_it_stands_and_nothing_else(fission, specs):
 
 
 def test_other_code_takes_the_place_of_the_archive(fission, specs):
-    path = specs / "function-0.yaml"
+    path = specs / "archive-0.yaml"
     before = path.read_text()
 
     result = fission(*UPDATE, "hello", "--code", "other.py")
 
-    assert result.out == "Saving ArchiveUploadSpec '/hello-py-xxxx' to 'specs/function-0.yaml'\n"
+    assert result.out == "Saving ArchiveUploadSpec '/hello-py-xxxx' to 'specs/archive-0.yaml'\n"
     assert path.read_text() == before.replace("- hello.py", "- other.py")
     assert "Validation Successful" in fission("spec", "validate").out
 
@@ -59,7 +59,7 @@ def test_source_instead_is_an_archive_more_and_an_environment_is_that_of_both(fi
 
     assert result.out == textwrap.dedent(
         """\
-        Saving ArchiveUploadSpec '/other-py-xxxx' to 'specs/function-0.yaml'
+        Saving ArchiveUploadSpec '/other-py-xxxx' to 'specs/archive-1.yaml'
         Saving Package '/hello-uid-2' to 'specs/function-0.yaml'
         Saving Function '/hello' to 'specs/function-0.yaml'
         """
