@@ -275,7 +275,7 @@ def _place(origin: Origin) -> str:
     return origin.unix_socket or f"{origin.host}:{origin.port}"
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=2048)  # a node's probes: two addresses for each of its pods
 def _parse_url(
     url: str, ssl_context: ssl.SSLContext | None, unix_socket: str | None
 ) -> tuple[Origin, str, str]:

@@ -76,6 +76,7 @@ class Listeners:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # nobody stands in front of it: a client's word is not believed
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         )
