@@ -35,38 +35,48 @@ _TABLES: Final[dict[str, Any]] = {
 }
 
 
-async def show(session: context.Session, uid: str, namespace: str | None) -> None:
+async def show(session: context.Session, uid: str, namespace: str | None, chosen: str = "") -> None:
     """Print what carries an application's uid, in a namespace or in all of them."""
     lists = await asyncio.gather(
         *(session.backend.list(resources.BY_KIND[kind], namespace) for kind in planning.KINDS)
     )
-    is_first = True
-    for kind, objs in zip(planning.KINDS, lists, strict=True):
-        found = sorted(
+    owned = {
+        kind: sorted(
             (obj for obj in objs if ownership.uid_of(obj) == uid),
             key=lambda obj: (lookups.namespace_of(obj), lookups.name_of(obj)),
         )
+        for kind, objs in zip(planning.KINDS, lists, strict=True)
+    }
+    if views.show_document(session, [obj for objs in owned.values() for obj in objs], chosen):
+        return
+    is_first = True
+    for kind, found in owned.items():
         if not found:
             continue
         session.out.line(f"{'' if is_first else chr(10)}{_TITLES[kind]}:")
         is_first = False
-        _show_kind(session, kind, found)
+        _show_kind(session, kind, found, wide=chosen == "wide")
     if is_first:
         where = f"namespace {namespace}" if namespace else "any namespace"
         session.out.line(f"No objects of application {uid} in {where}.")
 
 
-def _show_kind(session: context.Session, kind: str, found: Sequence[Obj]) -> None:
+def _show_kind(session: context.Session, kind: str, found: Sequence[Obj], *, wide: bool) -> None:
     if kind in _TABLES:
-        _TABLES[kind](session, found, wide=False)
+        _TABLES[kind](session, found, wide=wide)
         return
     header, row = _ROWS[kind]
     session.out.table(
-        ("NAME", *header, "READY", "NAMESPACE"),
+        ("NAME", *header, "READY", "NAMESPACE", *(("AGE",) if wide else ())),
         [
-            (name, *row(each["spec"], each), views.ready(each), lookups.namespace_of(each))
+            (
+                lookups.name_of(each),
+                *row(each["spec"], each),
+                views.ready(each),
+                lookups.namespace_of(each),
+                *((views.age(session, each),) if wide else ()),
+            )
             for each in found
-            for name in (lookups.name_of(each),)
         ],
     )
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fission.cli import command as commands
-from fission.cli import context, options, specfiles
+from fission.cli import context, options, output, specfiles
 
 
 @commands.command("List the application's objects on the platform, or those of any --deployid.")
@@ -13,9 +13,13 @@ from fission.cli import context, options, specfiles
     "--specignore", help="File in it that names what is left out", default=".specignore"
 )
 @options.all_namespaces
+@options.output
 async def command(session: context.Session, **flags: Any) -> None:
     """List them, a table per kind."""
     import asyncio
+
+    chosen = flags["output"] or ""
+    output.check_format(chosen)
 
     from fission.cli.spec import checking, inventory, reading
 
@@ -28,4 +32,4 @@ async def command(session: context.Session, **flags: Any) -> None:
         checking.refuse_unreadable(session, application)
         uid = application.deployment.uid
     namespace = None if flags["all_namespaces"] else session.namespace
-    await inventory.show(session, uid, namespace)
+    await inventory.show(session, uid, namespace, chosen)
