@@ -41,7 +41,7 @@ class Finding:
 Checks = Callable[[context.Session], AsyncIterator[Finding]]
 
 
-@commands.command("Check that the platform is installed and works.")
+@commands.command("Check that the platform is installed and works.\n\n  fission check --exit-code")
 @options.boolean("--pre", help="Only what must hold before it is installed")
 @options.boolean("--exit-code", help="Exit with 1 when a check fails; it is 0 otherwise")
 async def command(session: context.Session, pre: bool | None, exit_code: bool | None) -> int | None:

@@ -11,7 +11,7 @@ EMPTY = '""'
 _OWN = frozenset(word for each in tree.ROOT for word in (each.name, *each.aliases))
 
 
-@commands.command("Show versions of client and server")
+@commands.command("Show versions of client and server\n\n  fission version -o json")
 @options.boolean("--client-only", "--client", help="Show the client's version alone")
 @options.string("--output", "-o", help="Output format: json or yaml", default="yaml")
 def command(session: context.Session, client_only: bool | None, output: str | None) -> Any:

@@ -25,6 +25,8 @@ def test_help_of_a_command_shows_its_flags(fission):
         """\
         Delete a function; its package and routes stay.
 
+          fission fn delete --name hello --ignorenotfound
+
         Usage:
           fission function delete [flags]
 
@@ -185,3 +187,15 @@ def test_every_command_of_the_tree_exists(leaf):
 
     assert isinstance(loaded, command.Command)
     assert loaded.help
+
+
+def test_help_of_a_command_shows_how_it_is_called():
+    without = [
+        leaf.module
+        for entry in tree.ROOT
+        for leaf in (entry.leaves if isinstance(entry, tree.Branch) else (entry,))
+        if leaf.module.partition(".")[0] not in ("cluster", "completion")
+        and "\n  fission " not in str(command.load(leaf).help)
+    ]
+
+    assert without == []

@@ -6,7 +6,9 @@ from fission.cli import command as commands
 from fission.cli import context, downloads, options
 
 
-@commands.command("Download an archive to a file.")
+@commands.command(
+    "Download an archive to a file.\n\n  fission archive download --id <id> --output model.zip"
+)
 @options.string("--id", help="Id of the archive", required=True)
 @options.string("--output", "-o", help="File to write; named as the end of the id if not given")
 async def command(session: context.Session, **flags: Any) -> None:

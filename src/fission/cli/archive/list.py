@@ -4,7 +4,7 @@ from fission.cli import command as commands
 from fission.cli import context, options, output
 
 
-@commands.command("List the ids of all archives.")
+@commands.command("List the ids of all archives.\n\n  fission archive list")
 @options.output
 async def command(session: context.Session, **flags: str | None) -> None:
     """List them."""

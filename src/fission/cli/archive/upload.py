@@ -4,7 +4,7 @@ from fission.cli import archives, context, errors, options
 from fission.cli import command as commands
 
 
-@commands.command("Upload a file to storagesvc.")
+@commands.command("Upload a file to storagesvc.\n\n  fission archive upload --name model.zip")
 @options.string("--name", help="File to upload", required=True)
 async def command(session: context.Session, name: str) -> None:
     """Upload one."""

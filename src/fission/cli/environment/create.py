@@ -10,7 +10,10 @@ from fission.cli.environment import build
 from fission.meta import status
 
 
-@commands.command("Create an environment: the images that run and build one language.")
+@commands.command(
+    "Create an environment: the images that run and build one language.\n\n"
+    "  fission env create --name python --image fission/python-env --builder fission/python-builder"
+)
 @options.name("Name of the environment")
 @options.string("--image", help="Image of the runtime", required=True)
 @options.integer("--version", help="Interface that the images speak", default=3)

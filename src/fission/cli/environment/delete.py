@@ -6,7 +6,9 @@ from fission.cli import context, errors, lookups, options
 from fission.meta import status
 
 
-@commands.command("Delete an environment that no function uses.")
+@commands.command(
+    "Delete an environment that no function uses.\n\n  fission env delete --name python"
+)
 @options.name("Name of the environment")
 @options.ignore_not_found
 @options.boolean("--force", "-f", help="Delete it although functions use it")

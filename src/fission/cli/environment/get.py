@@ -5,7 +5,7 @@ from fission.cli import command as commands
 from fission.cli import context, lookups, options, output, views
 
 
-@commands.command("Show an environment.")
+@commands.command("Show an environment.\n\n  fission env get --name python -o yaml")
 @options.name("Name of the environment")
 @options.output
 async def command(session: context.Session, name: str, **flags: str | None) -> None:

@@ -21,7 +21,7 @@ _HEADER = (
 )
 
 
-@commands.command("List environments.")
+@commands.command("List environments.\n\n  fission env list -A -o wide")
 @options.all_namespaces
 @options.output
 async def command(session: context.Session, all_namespaces: bool | None, **flags: Any) -> None:

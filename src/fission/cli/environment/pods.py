@@ -5,7 +5,9 @@ from fission.cli import command as commands
 from fission.cli import context, lookups, options, output, suggest, views
 
 
-@commands.command("List the pods of an environment, generic and specialized.")
+@commands.command(
+    "List the pods of an environment, generic and specialized.\n\n  fission env pods --name python"
+)
 @options.name("Name of the environment")
 @options.string("--executortype", help="Only of this executor: poolmgr, newdeploy or container")
 @options.output

@@ -12,7 +12,11 @@ from fission.meta import status
 NAMED_PACKAGES: Final = 10
 
 
-@commands.command("Update an environment; only what is given changes.", updates=True)
+@commands.command(
+    "Update an environment; only what is given changes.\n\n"
+    "  fission env update --name python --poolsize 5",
+    updates=True,
+)
 @options.name("Name of the environment")
 @options.string("--image", help="Image of the runtime")
 @build.flags

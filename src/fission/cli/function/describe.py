@@ -15,7 +15,8 @@ _PROBLEM_HEADER: Final = ("POD", "CONTAINER", "RESTARTS", "REASON", "MESSAGE")
 
 @commands.command(
     "Show all that is known of a function: why it can or cannot be called, its package, its pods\n"
-    "and what keeps them from starting, how long its last cold starts took by step, events."
+    "and what keeps them from starting, how long its last cold starts took by step, events.\n\n"
+    "  fission fn describe --name hello"
 )
 @options.name("Name of the function")
 @options.output

@@ -6,7 +6,10 @@ from fission.cli import context, lookups, options
 from fission.cli.package import build as package_build
 
 
-@commands.command("Write a function's source code as it was handed over.")
+@commands.command(
+    "Write a function's source code as it was handed over.\n\n"
+    "  fission fn get --name hello > hello.py"
+)
 @options.name("Name of the function")
 async def command(session: context.Session, name: str) -> None:
     """Write the literal deployment archive; nothing when it is elsewhere."""

@@ -7,7 +7,9 @@ from fission.cli import command as commands
 from fission.cli import context, lookups, options, output, views
 
 
-@commands.command("Show a function's metadata and conditions.")
+@commands.command(
+    "Show a function's metadata and conditions.\n\n  fission fn getmeta --name hello -o json"
+)
 @options.name("Name of the function")
 @options.output
 async def command(session: context.Session, name: str, **flags: Any) -> None:

@@ -23,7 +23,7 @@ _HEADER = (
 )
 
 
-@commands.command("List functions.")
+@commands.command("List functions.\n\n  fission fn list -A -o wide")
 @options.all_namespaces
 @options.output
 async def command(session: context.Session, all_namespaces: bool | None, **flags: Any) -> None:

@@ -9,7 +9,7 @@ from fission.cli import context, lookups, options, output, views
 _HEADER = (*views.POD_HEADER, "SERVED", "VERSION")
 
 
-@commands.command("List the pods that run a function.")
+@commands.command("List the pods that run a function.\n\n  fission fn pods --name hello")
 @options.name("Name of the function")
 @options.output
 async def command(session: context.Session, name: str, **flags: Any) -> None:

@@ -6,7 +6,11 @@ from fission.cli import context, errors, lookups, options
 from fission.cli.package import build
 
 
-@commands.command("Delete a package, or with --orphan all that no function uses.")
+@commands.command(
+    "Delete a package, or with --orphan all that no function uses.\n\n"
+    "  fission pkg delete --name app\n"
+    "  fission pkg delete --orphan"
+)
 @options.name("Name of the package", required=False)
 @options.boolean("--orphan", help="Delete all packages that no function uses")
 @options.boolean("--force", "-f", help="Delete it although functions use it")

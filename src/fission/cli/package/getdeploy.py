@@ -5,7 +5,10 @@ from fission.cli import context, options
 from fission.cli.package import contents
 
 
-@commands.command("Write a package's deployment archive to a file or to stdout.")
+@commands.command(
+    "Write a package's deployment archive to a file or to stdout.\n\n"
+    "  fission pkg getdeploy --name app --output app.zip"
+)
 @options.name("Name of the package")
 @options.string("--output", "-o", help="File to write; stdout if not given")
 async def command(session: context.Session, name: str, **flags: str | None) -> None:

@@ -9,7 +9,10 @@ from fission.cli.package import follow
 from fission.cli.package import list as package_list
 
 
-@commands.command("Show a package, its archives and what its build said.")
+@commands.command(
+    "Show a package, its archives and what its build said.\n\n"
+    "  fission pkg info --name app --follow"
+)
 @options.name("Name of the package")
 @options.boolean("--follow", "follow_build", help="Wait for the build and show its log")
 @options.output

@@ -12,7 +12,7 @@ from fission.cli.package import buildstate, delete
 _HEADER = ("NAME", "BUILD_STATUS", "ENV", "LASTUPDATEDAT", "READY", "NAMESPACE")
 
 
-@commands.command("List packages, the last updated first.")
+@commands.command("List packages, the last updated first.\n\n  fission pkg list --status failed")
 @options.boolean("--orphan", help="Only those that no function uses")
 @options.string("--status", help="Only those with this build status")
 @options.boolean("--outdated", help="Only those whose environment has changed since their build")

@@ -6,7 +6,10 @@ from fission.cli import context, errors, lookups, options, output
 from fission.cli.package import buildstate, follow
 
 
-@commands.command("Build a package again whose build failed; with --nocache any that has source.")
+@commands.command(
+    "Build a package again whose build failed; with --nocache any that has source.\n\n"
+    "  fission pkg rebuild --name app --follow"
+)
 @options.name("Name of the package")
 @options.boolean("--nocache", help="Take nothing from the build cache; also after a success")
 @options.boolean("--follow", "follow_build", help="Wait for the build and show its log")

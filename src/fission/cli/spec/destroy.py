@@ -6,7 +6,9 @@ from fission.cli import command as commands
 from fission.cli import context, options, specfiles
 
 
-@commands.command("Delete the application's objects: triggers first, environments last.")
+@commands.command(
+    "Delete the application's objects: triggers first, environments last.\n\n  fission spec destroy"
+)
 @options.string("--specdir", help="Directory of specs", default=specfiles.DIRECTORY)
 @options.string(
     "--specignore", help="File in it that names what is left out", default=".specignore"

@@ -18,7 +18,9 @@ of this application are known on a cluster.
 """
 
 
-@commands.command("Begin a directory of specs for an application.")
+@commands.command(
+    "Begin a directory of specs for an application.\n\n  fission spec init --name shop"
+)
 @options.name("Name of the application; the folder's if not given", required=False)
 @options.string("--deployid", "--id", help="Uid of the application; a new one if not given")
 @options.string("--specdir", help="Directory of specs", default=specfiles.DIRECTORY)

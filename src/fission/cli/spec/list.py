@@ -6,7 +6,10 @@ from fission.cli import command as commands
 from fission.cli import context, options, output, specfiles
 
 
-@commands.command("List the application's objects on the platform, or those of any --deployid.")
+@commands.command(
+    "List the application's objects on the platform, or those of any --deployid.\n\n"
+    "  fission spec list"
+)
 @options.string("--deployid", "--id", help="Uid of the application; that of the specs if not given")
 @options.string("--specdir", help="Directory of specs", default=specfiles.DIRECTORY)
 @options.string(

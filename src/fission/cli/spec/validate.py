@@ -23,7 +23,8 @@ _TITLES: Final = {
 @commands.command(
     "Check the specs: fields, values, references between objects, and names that others have on\n"
     "the platform. All that is wrong is told at once. Without a platform, the files are checked\n"
-    "alone."
+    "alone.\n\n"
+    "  fission spec validate"
 )
 @options.string("--specdir", help="Directory of specs", default=specfiles.DIRECTORY)
 @options.string(

@@ -32,7 +32,10 @@ _AT_ONCE: Final = 8
 _COMPONENTS: Final = (gvk.SERVICES, gvk.DEPLOYMENTS, gvk.PODS, gvk.EVENTS)
 
 
-@commands.command("Collect states, events and logs of the platform into a zip.")
+@commands.command(
+    "Collect states, events and logs of the platform into a zip.\n\n"
+    "  fission support dump --output dump"
+)
 @options.string("--output", "-o", help="Directory to write to", default=DIRECTORY)
 @options.boolean("--nozip", help="Leave the files in a directory instead of a zip")
 async def command(session: context.Session, nozip: bool | None, **flags: str | None) -> None:

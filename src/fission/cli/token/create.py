@@ -15,7 +15,9 @@ SECONDS: Final = 10.0
 
 @commands.command(
     "Get a token for the routes of a router that asks for one.\n"
-    "Send it as `Authorization: Bearer <token>`; with FISSION_AUTH_TOKEN this command sends it too."
+    "Send it as `Authorization: Bearer <token>`; with FISSION_AUTH_TOKEN this command sends it\n"
+    "too.\n\n"
+    "  fission token create --username admin --password secret"
 )
 @options.string("--username", help="User name", required=True)
 @options.string("--password", help="Password", required=True)
