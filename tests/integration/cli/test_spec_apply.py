@@ -177,6 +177,19 @@ async def test_what_left_the_specs_is_deleted_where_that_is_asked_for(good, writ
     assert await stored("Environment", "python") is not None
 
 
+async def test_the_same_specs_in_another_namespace_are_left_alone(good, fission, write, stored):
+    write(*an_application())
+    await good("spec", "apply")
+    await good("spec", "apply", "-n", "kube-public")
+    write(an_environment())
+
+    said = await fission("spec", "apply", "--delete", "-n", "kube-public")
+
+    assert "5 objects of this application in default stay" in said.err
+    assert await stored("Function", "hello", "kube-public") is None
+    assert await stored("Function") is not None
+
+
 async def test_everything_of_the_application_goes_with_force_wherever_it_is(good, write, stored):
     write(*an_application())
     await good("spec", "apply")
