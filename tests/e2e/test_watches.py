@@ -20,7 +20,8 @@ def main():
 
 def told(platform: platforms.Platform) -> list[str]:
     """What the function printed of our ConfigMaps."""
-    printed = platform.fission("fn", "logs", "--name", "watching", "--recordcount", "200").stdout
+    words = ("fn", "logs", "--name", "watching", "--recordcount", "200")
+    printed = platform.fission(*words, check=False).stdout
     return [line for line in printed.splitlines() if " ConfigMap watched-" in line]
 
 
