@@ -125,3 +125,9 @@ def test_the_controllers_account_may_read_what_the_table_promises() -> None:
         for verb in verbs:
             assert (resource.group, plural, verb) in may
     assert ("", "pods/log", "get") in may
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "\N{SUPERSCRIPT TWO}", "9" * 5000])
+def test_a_watch_of_no_time_is_refused(text: str) -> None:
+    with pytest.raises(status.BadRequest, match="timeoutSeconds"):
+        reading.parse(FUNCTIONS, {"watch": "1", "timeoutSeconds": text})
