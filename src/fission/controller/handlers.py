@@ -174,7 +174,7 @@ class Handlers:
         body = await request.read(self._settings.max_object_bytes)
         try:
             return objects.decode(resource, json.loads(body))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise errors.InvalidInput(f"the body is not JSON: {error}") from error
 
 

@@ -8,7 +8,7 @@ from fission.api import resources
 from fission.base import errors
 from fission.contracts import controller as contract
 from fission.contracts import gojson, invocation, signing, statestore, storage
-from fission.controller import access, config, forwarding, logdatabases, objects, podlogs
+from fission.controller import access, config, forwarding, logdatabases, objects, podlogs, reading
 from fission.controller import handlers as handler_sets
 from fission.kube import client as kube_client
 from fission.meta import gvk, status
@@ -115,7 +115,8 @@ class Proxies:
         name = request.params["name"]
         await self._admit(request, "get", gvk.PODS, namespace, "", "log")
         asked = request.query_params.get("lines", "")
-        lines = int(asked) if asked.isdigit() and asked != "0" else None
+        is_number = asked.isdecimal() and len(asked) <= reading.MOST_DIGITS
+        lines = (int(asked) or None) if is_number else None
         container = request.query_params.get("container", "")
         text = await podlogs.collect(self._client, namespace, name, lines, container)
         return service.Response(200, _TEXT, text.encode())

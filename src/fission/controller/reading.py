@@ -26,7 +26,7 @@ WATCH_SECONDS: Final = 300
 FOLLOW_SECONDS: Final = 3600.0
 """Longest log that is followed, likewise."""
 _GRACE_SECONDS: Final = 30.0
-_MOST_DIGITS: Final = 9
+MOST_DIGITS: Final = 9
 
 _LOG: Final = "log"
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
@@ -209,7 +209,7 @@ def _parameters(query: Mapping[str, str], known: frozenset[str]) -> dict[str, st
 
 
 def _watch_seconds(text: str) -> int:
-    if text and not (text.isdecimal() and len(text) <= _MOST_DIGITS):
+    if text and not (text.isdecimal() and len(text) <= MOST_DIGITS):
         raise status.BadRequest(f"timeoutSeconds is {text[:80]!r}; want a number")
     return min(int(text or WATCH_SECONDS) or WATCH_SECONDS, WATCH_SECONDS)
 

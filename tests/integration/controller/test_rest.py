@@ -99,6 +99,13 @@ async def test_what_is_wrong_is_said(controller, admin, kind, spec, code, said):
     assert answer.text.endswith("\n")
 
 
+@pytest.mark.parametrize("body", [b"{", b"[" * 100_000, b"\xff"])
+async def test_what_is_not_json_is_refused(controller, admin, body):
+    answer = await controller.call("POST", "/v2/functions", body, admin)
+
+    assert (answer.status, "is not JSON" in answer.text) == (400, True)
+
+
 async def test_two_routes_for_the_same_requests_conflict_also_in_an_update(controller, admin):
     for name, url in (("first", "/same"), ("second", "/other")):
         body = samples.sample("HTTPTrigger", name)

@@ -57,7 +57,9 @@ class ControllerBackend:
     async def list(
         self, resource: gvk.Resource, namespace: str | None, labels: Mapping[str, str] | None = None
     ) -> Objs:
-        if labels or resource.kind not in controller.COLLECTIONS:
+        # Canary configs without a namespace are, in the old contract, those of the default one.
+        is_narrower = namespace is None and resource.kind == "CanaryConfig"
+        if labels or is_narrower or resource.kind not in controller.COLLECTIONS:
             return (await self._kube.list(resource, namespace, label_selector=labels)).items
         found: Objs = await self._json("GET", controller.list_path(resource.kind, namespace or ""))
         return [_named(resource, obj) for obj in found or []]

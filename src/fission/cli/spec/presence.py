@@ -60,9 +60,7 @@ async def _list(backend: Lister, kind: str, namespaces: Sequence[str], anywhere:
             if not namespaces:
                 raise
         else:
-            # The controller's contract reads all namespaces of canary configs as the default one.
-            if resource is not resources.CANARYCONFIGS:
-                namespaces = ()
+            namespaces = ()
     found = await asyncio.gather(*(backend.list(resource, each) for each in namespaces))
     return _named(resource, [obj for objs in (everywhere, *found) for obj in objs])
 

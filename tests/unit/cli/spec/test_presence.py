@@ -40,10 +40,9 @@ def test_functions_need_packages_and_routes_need_canaries():
     assert {kind for kind, _ in asked} == {"Function", "Package", "HTTPTrigger", "CanaryConfig"}
 
 
-def test_everything_is_one_list_per_kind_and_one_more_for_canaries():
+def test_everything_is_one_list_per_kind():
     _, asked = look(Backend(), ("Function", "a", "x"), everything=True)
-    everywhere = [(kind, None) for kind in planning.KINDS]
-    assert asked == sorted([*everywhere, ("CanaryConfig", "a")], key=str)
+    assert asked == sorted([(kind, None) for kind in planning.KINDS], key=str)
 
 
 def test_who_may_not_look_everywhere_sees_the_namespaces_of_the_specs():
