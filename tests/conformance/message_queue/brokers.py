@@ -6,6 +6,7 @@ run. `FISSION_TEST_BROKERS=redis,nats-jetstream` limits them to these.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import os
@@ -87,10 +88,14 @@ class Broker(ABC):
     def stop(self) -> None:
         self._end(signal.SIGTERM)
 
-    def restart(self) -> None:
-        """The same broker once more, on the same ports with the same data."""
+    async def restart(self) -> None:
+        """The same broker once more, on the same ports with the same data.
+
+        It is started by the thread that lives as long as the run: what is tied to its parent's
+        life is, for the kernel, tied to the thread's.
+        """
         self.launch()
-        self.wait()
+        await asyncio.to_thread(self.wait)
 
     def _start(self, command: list[str], env: Mapping[str, str] | None = None) -> None:
         with (self.folder / "output.log").open("ab") as log:

@@ -46,7 +46,7 @@ async def _crash(broker: real_brokers.Broker) -> None:
             async with asyncio.timeout(25):
                 ends = await asyncio.gather(waiting, refused, return_exceptions=True)
         finally:
-            await asyncio.to_thread(broker.restart)
+            await broker.restart()
         assert [type(end) for end in ends] == [base.Unreachable, base.Unreachable]
     async with reading.connected(quick) as driver:
         subscription = await driver.subscribe(topic, "group")

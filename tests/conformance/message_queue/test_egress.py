@@ -140,7 +140,7 @@ async def test_while_the_broker_is_away_nothing_is_lost_and_that_is_told(
             assert state.message
             assert not state.is_hopeless
         finally:
-            await asyncio.to_thread(broker.restart)
+            await broker.restart()
         async with reading.connected(broker.settings()) as driver:
             await reading.take_all(await driver.subscribe(topic, "group"), "one", "two")
         await here.until_reason("")

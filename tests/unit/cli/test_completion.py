@@ -123,6 +123,43 @@ def test_other_shells_can_read_their_script(shell, program, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def run_shell(name, words, tmp_path):
+    """What a shell prints that has nobody's settings."""
+    found = shutil.which(name)
+    if not found:
+        pytest.skip(f"{name} is not installed")
+    (tmp_path / "script").write_text(scripts.TEXTS[name])
+    env = {"HOME": str(tmp_path), "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    command = [found, *words]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("fission fn desc", ["describe\tShow all that is known of a function"]),
+        ("fission fn list --output y", ["yaml"]),
+    ],
+)
+def test_in_a_real_fish(program, tmp_path, line, offered):
+    text = f'source script; complete -C "{line}"'
+
+    assert run_shell("fish", ["--no-config", "-c", text], tmp_path) == offered
+
+
+def test_in_a_real_zsh(program, tmp_path):
+    text = """
+        autoload -U compinit; compinit -u -D; source ./script
+        _describe() { print -l -- "${(@P)2}" }
+        words=(fission fn desc); CURRENT=3; _fission
+    """
+    offered = run_shell("zsh", ["-f", "-c", text], tmp_path)
+
+    assert offered == ["describe:Show all that is known of a function"]
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_script_and_how_it_is_installed(fission, shell):
     assert fission("completion", shell).out == scripts.TEXTS[shell]
