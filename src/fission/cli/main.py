@@ -4,6 +4,7 @@ Any failure is exit code 1, with ``Error: <message>`` on stderr below the comman
 it for a misuse of flags, its first line for a failure at run time. An interrupt is exit code 130.
 """
 
+import contextlib
 import gc
 import inspect
 import os
@@ -21,6 +22,8 @@ COMPLETE: Final = "__complete"
 """The word by which a shell asks what may follow; no command that a person types."""
 INTERRUPTED: Final = 130
 """As a shell has it for SIGINT."""
+TERMINATED: Final = 143
+"""As a shell has it for SIGTERM."""
 
 
 FEW_COLLECTIONS: Final = 100_000
@@ -52,9 +55,11 @@ def run(
         import asyncio
 
         try:
-            code = asyncio.run(finish(session, pending))
+            code = asyncio.run(_until_terminated(session, pending))
         except KeyboardInterrupt:
             code = INTERRUPTED
+        except asyncio.CancelledError:
+            code = TERMINATED
     session.out.flush()
     return code
 
@@ -74,6 +79,18 @@ def begin(session: context.Session, arguments: Sequence[str]) -> tuple[Any, int]
     if inspect.iscoroutine(result):
         return result, 0
     return None, result if isinstance(result, int) else 0
+
+
+async def _until_terminated(session: context.Session, pending: Any) -> int:
+    """``finish``; SIGTERM ends it as Ctrl-C does, so that nothing it started stays behind."""
+    import asyncio
+    import signal
+
+    task = asyncio.current_task()
+    assert task is not None
+    with contextlib.suppress(RuntimeError):  # not the main thread: signals are somebody else's
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await finish(session, pending)
 
 
 async def finish(session: context.Session, pending: Any) -> int:

@@ -3,6 +3,7 @@
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 
@@ -44,6 +45,19 @@ def test_an_interrupt_is_quiet(env, tmp_path):
         os.killpg(child.pid, signal.SIGINT)
         assert child.stderr.read() == b""
         assert child.wait(10) == 130
+
+
+def test_who_is_terminated_ends_in_order(env):
+    with socket.create_server(("127.0.0.1", 0)) as never:
+        url = f"http://127.0.0.1:{never.getsockname()[1]}"
+        command = [*FISSION, "fn", "list", "--server", url]
+        with subprocess.Popen(command, env=env, stderr=subprocess.PIPE) as child:
+            asking, _ = never.accept()
+            with asking:
+                child.terminate()
+                assert child.wait(10) == 143
+            assert child.stderr is not None
+            assert child.stderr.read() == b""
 
 
 @pytest.mark.parametrize(

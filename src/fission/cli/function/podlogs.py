@@ -25,6 +25,8 @@ _SECONDS: Final = len("2026-01-01T00:00:00")
 _WRITTEN_SECONDS: Final = 0.3
 """Longest between an answer and what its call printed being in the log."""
 _PAUSE_SECONDS: Final = 0.05
+NAMED_SECONDS: Final = 0.5
+"""Longest between a pod's first answer and its labels saying whose it is."""
 AT_ONCE: Final = 16
 """Logs that are read at the same time."""
 
@@ -113,10 +115,15 @@ def crash(pod: Obj, container: str) -> str:
 
 
 async def pods_of(session: context.Session, function: Obj) -> list[Obj]:
-    """Pods of a function; it is an error that there is none."""
-    found = await session.backend.function_pods(function)
-    if not found:
-        raise await no_pods(session, function)
+    """Pods of a function; it is an error that there is none.
+
+    A pod gets its function's name a moment after it gave its first answer.
+    """
+    give_up = session.clock.monotonic() + NAMED_SECONDS
+    while not (found := await session.backend.function_pods(function)):
+        if session.clock.monotonic() >= give_up:
+            raise await no_pods(session, function)
+        await asyncio.sleep(NAMED_SECONDS / 5)
     return found
 
 
