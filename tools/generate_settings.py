@@ -127,7 +127,8 @@ VARIABLES = {
         " can give; stronger is refused.",
         "FISSION_URL": "URL of a controller for the command line, in place of the Kubernetes API.",
         "FISSION_TOKEN": "Bearer token for that controller; see [ways in](../howto/ways-in.md).",
-        "FISSION_NAMESPACE": "Where the platform is, for the command line; unset: it is looked for.",
+        "FISSION_NAMESPACE": "Where the platform is, for the command line; unset: it is looked"
+        " for.",
         "FISSION_DEFAULT_NAMESPACE": "Namespace that the command line works in unless `-n` says"
         " otherwise.",
         "FISSION_STORAGESVC_URL": "Storagesvc for the command line, where it is not found by its"
@@ -139,8 +140,8 @@ VARIABLES = {
         "FISSION_AUTH_URI": "Path of the router's login for `fission token create`; `/auth/login`.",
         "FISSION_ROUTER_INTERNAL_URL": "The router's internal listener for `fission fn test`,"
         " likewise.",
-        "KUBECONFIG": "A cluster to talk to instead of the embedded one; several files, separated by"
-        " colons, are merged.",
+        "KUBECONFIG": "A cluster to talk to instead of the embedded one; several files, separated"
+        " by colons, are merged.",
         "SSL_CERT_FILE": "Authorities that a controller's certificate may come from, instead of the"
         " system's.",
         "LOG_LEVEL": "`DEBUG`, `INFO`, `WARNING` or `ERROR` of a platform process; `INFO`.",

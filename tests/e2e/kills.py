@@ -35,10 +35,15 @@ def processes(platform: platforms.Platform) -> list[Process]:
 
 
 def find(platform: platforms.Platform, name: str) -> Process:
-    """The one process with this name, or with a name that begins or ends with it."""
-    found = [process for process in processes(platform) if is_called(process, name)]
-    assert len(found) == 1, f"{name}: {found}"
-    return found[0]
+    """The one process with this name, or with a name that begins or ends with it.
+
+    One that was killed before and is being started again is waited for.
+    """
+    (found,) = platforms.eventually(
+        lambda: [process for process in processes(platform) if is_called(process, name)],
+        lambda found: len(found) == 1,
+    )
+    return found
 
 
 def is_called(process: Process, name: str) -> bool:
