@@ -1,20 +1,24 @@
 """What a noisy function costs another's cold start: its burst, its failures, its slow start.
 
-The noise is a function that holds its pod for 200 ms and is called by 50 at once, again and again;
-one whose import raises, 20 times a second; one whose import takes 5 s, by ten at once, and then no
-more, since it would be warm. Each time another function makes the noise. Meanwhile functions of the
-same environment, or of another, are called cold four times a second. The ratio is of the p95 beside
-the noise and alone, in the same platform, turn by turn in several rounds.
+The noise is a function that holds its pod for 200 ms and is called by 50 clients, each again and
+again (`wrk`, whose own work would else be part of what is measured); one whose import raises, 20
+times a second; one whose import takes 5 s, by ten at once, and then no more, since it would be
+warm. Each time another function makes the noise. Meanwhile functions of the same environment, or
+of another, are called cold four times a second. The ratio is of the p95 beside the noise and
+alone, in the same platform, turn by turn in several rounds.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
+import shutil
+import subprocess
 import time
 import urllib.parse
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NamedTuple
 
 import libdeclare
@@ -40,14 +44,17 @@ SOURCES = {
 Noise = Callable[[str, str], Coroutine[Any, Any, Any]]
 """Network location and path of the function → one go of the noise."""
 ONCE = ("slow",)
+LOUD = "burst"
 FORKING = multiprocessing.get_context("fork")
 
 
 def run() -> dict[str, Any]:
     """Measure; returns a row for each kind of noise and environment beside it."""
+    if shutil.which("wrk") is None:
+        return {"title": "a cold start beside noise", "rows": [], "skipped": "apt-get install wrk"}
     noises: dict[str, Noise | None] = {
         "alone": None,
-        "burst": lambda netloc, path: libload.burst(netloc, [path] * BURST),
+        LOUD: None,
         "failing": lambda netloc, path: libload.opened(netloc, path, FAILURES_PER_SECOND, 1.0),
         "slow": lambda netloc, path: libload.burst(netloc, [path] * SLOW_CALLS),
     }
@@ -100,18 +107,31 @@ def _beside(netloc: str, turn: Turn, noise: Noise | None) -> list[libload.Answer
 
     In one process the answers to the noise would hold up those that are timed.
     """
-    making = None
-    if noise is not None:
-        again = turn.kind not in ONCE
-        args = (noise, netloc, f"/{turn.noisy}", again)
-        making = FORKING.Process(target=_make_noise, args=args)
-        making.start()
-    try:
+    with _made(netloc, turn, noise):
         return asyncio.run(_call_cold(netloc, [f"/{name}" for name in turn.quiet]))
+
+
+@contextlib.contextmanager
+def _made(netloc: str, turn: Turn, noise: Noise | None) -> Iterator[None]:
+    making: subprocess.Popen[bytes] | multiprocessing.process.BaseProcess
+    if turn.kind == LOUD:
+        url = f"http://{netloc}/{turn.noisy}"
+        command = ["wrk", "-t1", f"-c{BURST}", "-d60s", "--timeout", "60s", url]
+        making = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        end: Callable[[], object] = making.wait
+    elif noise is not None:
+        again = turn.kind not in ONCE
+        making = FORKING.Process(target=_make_noise, args=(noise, netloc, f"/{turn.noisy}", again))
+        making.start()
+        end = making.join
+    else:
+        yield
+        return
+    try:
+        yield
     finally:
-        if making is not None:
-            making.kill()
-            making.join()
+        making.kill()
+        end()
 
 
 def _make_noise(noise: Noise, netloc: str, path: str, again: bool) -> None:
@@ -140,8 +160,9 @@ async def _declare(platform: libplatform.Platform, netloc: str, kinds: list[str]
         packages = [libdeclare.package(f"quiet-{e}", SOURCES["quiet"], e) for e in ENVIRONMENTS]
         packages += [libdeclare.package(k, SOURCES[k], "noisy") for k in kinds if k in SOURCES]
         await libdeclare.create_all(client, packages)
-        functions = [libdeclare.function(path, f"quiet-{e}", e) for path, e in pairs]
-        functions += [libdeclare.function(path, kind, "noisy") for path, kind in noisy]
+        named = [(path, f"quiet-{e}", e) for path, e in pairs]
+        named += [(path, kind, "noisy") for path, kind in noisy]
+        functions = [libdeclare.function(*each) for each in named]
         await libdeclare.create_all(client, functions)
         names = [path for path, _ in pairs + noisy]
         await libdeclare.create_all(client, [libdeclare.route(name) for name in names])
